@@ -1,0 +1,158 @@
+# bpc: one Makefile, no recursion into folders. `make help` lists the targets.
+#
+# Sources are found by wildcard: a new .c file in a layer's folder needs no edit here.
+#   lexer/X.l   -> $(BUILD)/gen/lexer/X.lex.c,  X.lex.h    include "lexer/X.lex.h"
+#   parser/X.y  -> $(BUILD)/gen/parser/X.tab.c, X.tab.h    include "parser/X.tab.h"
+#   std/*.bp    -> $(BUILD)/gen/std/files.inc              rows STD_FILE(path, bytes), see scripts/embed
+#   driver/*_main.c are programs; everything else is the library.
+# Variables: CC=clang-19  LLVM_CONFIG=llvm-config-22  BUILD=dir  SANITIZE=address,undefined
+#            TESTS=test/ir (what `make check` runs)  LITFLAGS=-v  PREFIX=/usr/local  DESTDIR=
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+LLVM_CONFIG ?= llvm-config-19
+BUILD       ?= build
+PREFIX      ?= /usr/local
+CFLAGS      ?= -O2 -g
+TESTS       ?= test
+LITFLAGS    ?= -s
+BENCH_CC    ?= clang-19
+SANITIZE    ?=
+
+# Asked of llvm-config once, and only when a recipe needs it: on a bare machine it is not there before `setup`.
+once = $(eval $(1) := $$(shell $(2)))$($(1))
+LLVM_INCLUDE = $(call once,LLVM_INCLUDE,$(LLVM_CONFIG) --includedir)
+LLVM_LIBS    = $(call once,LLVM_LIBS,$(LLVM_CONFIG) --ldflags --libs --link-shared)
+LLVM_BIN     = $(call once,LLVM_BIN,$(LLVM_CONFIG) --bindir)
+LLVM_PREFIX  = $(call once,LLVM_PREFIX,$(LLVM_CONFIG) --prefix)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+            -Wmissing-prototypes -Wvla -Wwrite-strings -Werror
+LOOSE    := -Wall -Wno-unused-function -Wno-unused-parameter -Wno-unused-but-set-variable \
+            -Wno-sign-compare
+SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen -isystem $(LLVM_INCLUDE)
+BASEFLAGS = -std=c17 $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden -MMD -MP
+LDLIBS    = $(LLVM_LIBS) -lm -lpthread
+
+layers_dirs := support lexer parser ir passes codegen runtime driver
+scanners := $(wildcard lexer/*.l)
+grammars := $(wildcard parser/*.y)
+std_files := $(wildcard std/*.bp)
+sources  := $(wildcard $(layers_dirs:%=%/*.c))
+mains    := $(filter %_main.c,$(sources))
+lib_srcs := $(filter-out $(mains),$(sources))
+gen_c    := $(scanners:%.l=$(BUILD)/gen/%.lex.c) $(grammars:%.y=$(BUILD)/gen/%.tab.c)
+gen_h    := $(gen_c:.c=.h) $(BUILD)/gen/std/files.inc
+lib_objs := $(lib_srcs:%.c=$(BUILD)/obj/%.o) $(gen_c:$(BUILD)/gen/%.c=$(BUILD)/obj/gen/%.o)
+main_objs := $(mains:%.c=$(BUILD)/obj/%.o)
+programs := $(patsubst driver/%_main.c,%,$(mains))
+programs := $(addprefix $(BUILD)/,$(subst _,-,$(programs)))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo check bench asan fuzz layers format tidy help install clean
+
+all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
+
+demo: all ## install what is missing, build, train the digits classifier through bpc
+	@$(MAKE) -s -C examples/digits BPC=$(abspath $(BUILD)/bpc) OUT=$(abspath $(BUILD)/digits) run
+
+check: all layers ## install what is missing, build, run every test
+	@$(lit_env) python3 $(LLVM_PREFIX)/build/utils/lit/lit.py $(LITFLAGS) \
+	    --output $(BUILD)/test-results.json $(TESTS)
+
+asan: ## the tests again, under the address and undefined-behaviour sanitizers
+	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g' check
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+# ---- building ------------------------------------------------------------------------------------
+
+setup := $(BUILD)/.setup
+$(setup): scripts/setup
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup build
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/gen/%.lex.c $(BUILD)/gen/%.lex.h &: %.l | $(setup)
+	@mkdir -p $(@D)
+	flex -o $(BUILD)/gen/$*.lex.c --header-file=$(BUILD)/gen/$*.lex.h $<
+
+$(BUILD)/gen/%.tab.c $(BUILD)/gen/%.tab.h &: %.y | $(setup)
+	@mkdir -p $(@D)
+	bison -Wall -o $(BUILD)/gen/$*.tab.c --header=$(BUILD)/gen/$*.tab.h $<
+
+$(BUILD)/gen/std/files.inc: scripts/embed $(std_files)
+	@mkdir -p $(@D)
+	scripts/embed $(std_files) > $@
+
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c | $(gen_h) $(setup)
+	@mkdir -p $(@D)
+	$(CC) $(BASEFLAGS) $(LOOSE) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/obj/%.o: %.c | $(gen_h) $(setup)
+	@mkdir -p $(@D)
+	$(CC) $(BASEFLAGS) $(WARNINGS) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/libbpc.a: $(lib_objs)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/libbpc.so: $(lib_objs)
+	$(CC) -shared $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+program_main = $(BUILD)/obj/driver/$(subst -,_,$(1))_main.o
+.SECONDEXPANSION:
+$(programs): $(BUILD)/%: $$(call program_main,$$*) $(BUILD)/libbpc.a
+	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+-include $(lib_objs:.o=.d) $(main_objs:.o=.d)
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+# What test/lit.cfg.py needs to know; a C test is built with UNIT and linked with UNIT_LIBS.
+lit_env = BPC_BUILD='$(abspath $(BUILD))' LLVM_BIN='$(LLVM_BIN)' BPC_CC='$(CC)' \
+          BPC_SANITIZE='$(SANFLAGS)' BPC_BENCH_CC='$(BENCH_CC)' \
+          UNIT='$(CC) -std=c17 -O1 -g $(SANFLAGS) -Wall -Wextra -D_GNU_SOURCE -I$(abspath .) \
+                -I$(abspath $(BUILD)/gen) -isystem $(LLVM_INCLUDE)' \
+          UNIT_LIBS='$(abspath $(BUILD)/libbpc.a) $(LDLIBS)'
+
+layers: ## fail when an include crosses the layers of docs/architecture.md
+	@scripts/layers
+
+fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang-19 SANITIZE=fuzzer-no-link,address,undefined \
+	    CFLAGS='-O1 -g' $(BUILD)/fuzz/libbpc.a
+	clang-19 -std=c17 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. \
+	    test/fuzz/compile_fuzz.c $(BUILD)/fuzz/libbpc.a $(LDLIBS) -o $(BUILD)/fuzz/compile_fuzz
+	@mkdir -p $(BUILD)/fuzz/corpus
+	$(BUILD)/fuzz/compile_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
+	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus test/fuzz/seeds
+
+bench: all ## measure: ratios to hand-written C, to the machine's peak, compile times
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
+	@BPC=$(abspath $(BUILD)/bpc) OUT=$(abspath $(BUILD)/bench) CC=$(BENCH_CC) bench/run
+
+# ---- upkeep --------------------------------------------------------------------------------------
+
+c_files = $(shell git ls-files '*.c' '*.h')
+
+format: ## rewrite every C file in the project's format (tables, *.def, are left alone)
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup format
+	clang-format-19 -i $(c_files)
+
+tidy: all ## static analysis of the compiler by clang-tidy
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup tidy
+	clang-tidy-19 --quiet $(sources) -- -std=c17 $(CPPFLAGS)
+
+install: all ## install the programs, the library and its header under PREFIX
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(programs)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include driver/bpc.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libbpc.a
+	install -D -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libbpc.so
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,71 @@
+"""How the tests run. `make check` sets the environment; `make check TESTS=test/ir LITFLAGS=-v` narrows it.
+
+A test is one file: .bp, .bpir or .test with RUN lines, or a .c file. A .c file with RUN lines is a host
+of compiled code; one without is a unit test, built with the library and run. Helper files live in
+folders named Inputs.
+"""
+import os
+import subprocess
+
+import lit.formats
+import lit.Test
+import lit.util
+
+env = os.environ
+build = env.get("BPC_BUILD", os.path.abspath("build"))
+top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class BpcTest(lit.formats.ShTest):
+    """Shell tests, and C unit tests that need no RUN line."""
+
+    def execute(self, test, config):
+        path = test.getSourcePath()
+        if not path.endswith(".c"):
+            return super().execute(test, config)
+        with open(path, encoding="utf-8") as handle:
+            if "RUN:" in handle.read():
+                return super().execute(test, config)
+        return self.run_unit(test, path)
+
+    @staticmethod
+    def run_unit(test, path):
+        binary = os.path.splitext(test.getExecPath())[0] + ".unit"
+        os.makedirs(os.path.dirname(binary), exist_ok=True)
+        compile_command = env["UNIT"].split() + [path, "-o", binary] + env["UNIT_LIBS"].split()
+        for command in (compile_command, [binary]):
+            out, err, code = lit.util.executeCommand(
+                command, cwd=top, env=dict(test.config.environment), timeout=300)
+            if code:
+                return lit.Test.FAIL, "$ %s\n%s%s\nexit status %d" % (" ".join(command), out, err, code)
+        return lit.Test.PASS, ""
+
+
+config.name = "bpc"
+config.test_format = BpcTest(execute_external=False)
+config.suffixes = [".bp", ".bpir", ".test", ".c"]
+config.excludes = ["Inputs", "fuzz"]
+config.test_source_root = os.path.join(top, "test")
+config.test_exec_root = os.path.join(build, "test")
+config.environment["PATH"] = env["LLVM_BIN"] + ":" + env["PATH"]
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+    if name in env:
+        config.environment[name] = env[name]
+
+sanitize = env.get("BPC_SANITIZE", "")
+if sanitize:
+    config.available_features.add("asan")
+    config.environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+
+# A host of compiled code: %cc host.c model.o -lm
+cc = "%s -std=c17 -O1 -g -Wall -Wextra -Werror %s" % (env["BPC_CC"], sanitize)
+config.substitutions += [
+    ("%bpc-opt", os.path.join(build, "bpc-opt")),
+    ("%bpc", os.path.join(build, "bpc")),
+    ("%libbpc", env["UNIT_LIBS"]),
+    ("%unit", env["UNIT"]),
+    ("%cc", cc),
+    ("%top", top),
+    ("%filecheck", os.path.join(env["LLVM_BIN"], "FileCheck") + " %s"),
+    ("%python", "python3"),
+]
