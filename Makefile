@@ -16,7 +16,7 @@ BUILD       ?= build
 PREFIX      ?= /usr/local
 CFLAGS      ?= -O2 -g
 TESTS       ?= test
-LITFLAGS    ?= -s
+LITFLAGS    ?= -sv --no-progress-bar
 BENCH_CC    ?= clang-19
 SANITIZE    ?=
 

@@ -5,44 +5,18 @@ of compiled code; one without is a unit test, built with the library and run. He
 folders named Inputs.
 """
 import os
-import subprocess
-
-import lit.formats
-import lit.Test
-import lit.util
+import sys
 
 env = os.environ
 build = env.get("BPC_BUILD", os.path.abspath("build"))
 top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-
-class BpcTest(lit.formats.ShTest):
-    """Shell tests, and C unit tests that need no RUN line."""
-
-    def execute(self, test, config):
-        path = test.getSourcePath()
-        if not path.endswith(".c"):
-            return super().execute(test, config)
-        with open(path, encoding="utf-8") as handle:
-            if "RUN:" in handle.read():
-                return super().execute(test, config)
-        return self.run_unit(test, path)
-
-    @staticmethod
-    def run_unit(test, path):
-        binary = os.path.splitext(test.getExecPath())[0] + ".unit"
-        os.makedirs(os.path.dirname(binary), exist_ok=True)
-        compile_command = env["UNIT"].split() + [path, "-o", binary] + env["UNIT_LIBS"].split()
-        for command in (compile_command, [binary]):
-            out, err, code = lit.util.executeCommand(
-                command, cwd=top, env=dict(test.config.environment), timeout=300)
-            if code:
-                return lit.Test.FAIL, "$ %s\n%s%s\nexit status %d" % (" ".join(command), out, err, code)
-        return lit.Test.PASS, ""
-
+# Worker processes find the test format by module name, so it cannot be a class of this file.
+sys.path.insert(0, os.path.join(top, "test"))
+import bpc_format
 
 config.name = "bpc"
-config.test_format = BpcTest(execute_external=False)
+config.test_format = bpc_format.BpcTest(top)
 config.suffixes = [".bp", ".bpir", ".test", ".c"]
 config.excludes = ["Inputs", "fuzz"]
 config.test_source_root = os.path.join(top, "test")
