@@ -13,6 +13,7 @@ typedef struct SizeSym {
     uint32_t id;  /* unique in the table, in order of creation */
     Loc loc;      /* where it was introduced */
     void *value;  /* the IR value (i64) that defines it at run time; NULL for a parameter of a function */
+    bool computed; /* stands for a value of the program: equality with it is checked at run time */
 } SizeSym;
 
 typedef struct SizeTerm {
