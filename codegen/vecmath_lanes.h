@@ -1,0 +1,77 @@
+/* Short names for the IR that vector math is written in: one call an operation, scalars and vectors alike.
+ *
+ * A Lanes says of what type the values are; every Val of one kernel has it, or the integer type of the same
+ * shape (v_bits), or i1 of the same shape (comparisons). Private to codegen/vecmath*.c. */
+#ifndef BPC_CODEGEN_VECMATH_LANES_H
+#define BPC_CODEGEN_VECMATH_LANES_H
+
+#include "codegen/vecmath.h"
+
+#include <stdint.h>
+
+typedef LLVMValueRef Val;
+
+typedef struct Lanes {
+    VecMath *vm;
+    LLVMTypeRef type, int_type;
+    unsigned width; /* 0: scalar */
+    bool f32;
+    int fraction;  /* bits of the fraction field: 23 or 52 */
+    int64_t bias;  /* of the exponent field: 127 or 1023 */
+    double magic;  /* 1.5 * 2^fraction: adding it rounds to an integer, which the low bits then hold */
+} Lanes;
+
+void lanes_init(Lanes *l, VecMath *vm, LLVMTypeRef type);
+/* The same number of lanes, as double; v_widen and v_narrow convert. */
+void lanes_init_wide(Lanes *wide, const Lanes *l);
+/* nounwind willreturn memory(none) */
+void lanes_mark_pure(const Lanes *l, Val fn);
+Val v_widen(const Lanes *wide, Val x);
+Val v_narrow(const Lanes *l, Val x);
+
+Val v_const(const Lanes *l, double x); /* the same in every lane */
+Val v_int(const Lanes *l, int64_t i);
+/* f32 for float lanes, f64 for double lanes. */
+Val v_pick(const Lanes *l, double f32, double f64);
+
+Val v_add(const Lanes *l, Val a, Val b);
+Val v_sub(const Lanes *l, Val a, Val b);
+Val v_mul(const Lanes *l, Val a, Val b);
+Val v_div(const Lanes *l, Val a, Val b);
+Val v_neg(const Lanes *l, Val a);
+Val v_fma(const Lanes *l, Val a, Val b, Val c); /* a*b + c, rounded once only if the target can */
+Val v_abs(const Lanes *l, Val a);
+Val v_sqrt(const Lanes *l, Val a);
+Val v_copysign(const Lanes *l, Val magnitude, Val sign);
+
+Val v_iadd(const Lanes *l, Val a, Val b);
+Val v_isub(const Lanes *l, Val a, Val b);
+Val v_and(const Lanes *l, Val a, Val b); /* also of comparisons */
+Val v_or(const Lanes *l, Val a, Val b);
+Val v_xor(const Lanes *l, Val a, Val b);
+Val v_shl(const Lanes *l, Val a, int by);
+Val v_shr(const Lanes *l, Val a, int by); /* logical: AVX2 has no arithmetic one for 64 bits */
+Val v_bits(const Lanes *l, Val x);        /* float to the integer of its bits */
+Val v_float(const Lanes *l, Val bits);    /* and back */
+
+Val v_lt(const Lanes *l, Val a, Val b); /* ordered: false with a NaN */
+Val v_gt(const Lanes *l, Val a, Val b);
+Val v_eq(const Lanes *l, Val a, Val b);
+Val v_isnan(const Lanes *l, Val a);
+Val v_ieq(const Lanes *l, Val a, Val b);
+Val v_select(const Lanes *l, Val cond, Val then, Val otherwise);
+/* min(max(x, lo), hi) that lets NaN through. */
+Val v_clamp(const Lanes *l, Val x, double lo, double hi);
+Val v_atmost(const Lanes *l, Val x, double hi);
+
+/* c[0] + c[1] x + ... + c[n-1] x^(n-1), by Horner's rule. */
+Val v_poly(const Lanes *l, Val x, const double *c, int n);
+
+/* What libm calls the function: per lane for vectors. */
+Val v_libm(const Lanes *l, const char *f64, const char *f32, int arity, Val *args);
+
+#define V_POLY(l, x, table32, table64)                                                             \
+    ((l)->f32 ? v_poly((l), (x), (table32), (int)(sizeof(table32) / sizeof *(table32)))            \
+              : v_poly((l), (x), (table64), (int)(sizeof(table64) / sizeof *(table64))))
+
+#endif

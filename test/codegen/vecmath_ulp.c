@@ -1,0 +1,484 @@
+/* Measures the elementary functions that compiled programs use, and holds them to codegen/vecmath.def.
+ *
+ * Every function is compiled for the scalar and for several vector lengths of both precisions, run on a
+ * sample of the number line and on special values, and compared with libm in the next wider precision.
+ * Prints a table of the largest errors in units in the last place; exits 1 when one is over its bound.
+ *
+ *     vecmath_ulp [--cpu NAME] [--calls never|always] [--exhaustive] [--only FUNCTION] [--bench] */
+#include "codegen/vecmath.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { WIDTHS = 4, BLOCK = 4096 };
+static const unsigned widths32[WIDTHS] = {1, 4, 8, 16};
+static const unsigned widths64[WIDTHS] = {1, 2, 4, 8};
+
+/* One compiled loop: y[i] = f(a[i], b[i]) for n a multiple of 16. */
+typedef void MapFn(void *y, const void *a, const void *b, int64_t n);
+
+typedef struct Options {
+    const char *cpu; /* NULL: the host */
+    const char *only;
+    MathCalls calls;
+    bool exhaustive, bench, dump;
+} Options;
+
+typedef struct Harness {
+    Options options;
+    MapFn *map[MATH_COUNT][2][WIDTHS]; /* [.][0] is f32 */
+    int failures;
+} Harness;
+
+static void die(const char *what, const char *why) {
+    fprintf(stderr, "vecmath_ulp: %s: %s\n", what, why ? why : "");
+    exit(2);
+}
+
+/* References, one wider. */
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static long double sigmoidl(long double x) { return 1 / (1 + expl(-x)); }
+static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static long double softplusl(long double x) { return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x)); }
+
+#define UNARY_FUNCTIONS(X)                                                                         \
+    X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos)  \
+    X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc) X(lgamma) X(cbrt)    \
+    X(sigmoid) X(softplus)
+#define BINARY_FUNCTIONS(X) X(atan2) X(pow) X(hypot)
+
+static double reference32(MathFn fn, double a, double b) {
+    switch (fn) {
+#define ROW(name)                                                                                  \
+    case MATH_##name:                                                                              \
+        return name(a);
+        UNARY_FUNCTIONS(ROW)
+#undef ROW
+#define ROW(name)                                                                                  \
+    case MATH_##name:                                                                              \
+        return name(a, b);
+        BINARY_FUNCTIONS(ROW)
+#undef ROW
+    default:
+        return 0;
+    }
+}
+
+static long double reference64(MathFn fn, long double a, long double b) {
+    switch (fn) {
+#define ROW(name)                                                                                  \
+    case MATH_##name:                                                                              \
+        return name##l(a);
+        UNARY_FUNCTIONS(ROW)
+#undef ROW
+#define ROW(name)                                                                                  \
+    case MATH_##name:                                                                              \
+        return name##l(a, b);
+        BINARY_FUNCTIONS(ROW)
+#undef ROW
+    default:
+        return 0;
+    }
+}
+
+/* Compilation. */
+
+static void emit_map(VecMath *vm, MathFn fn, bool f32, unsigned width, const char *symbol) {
+    LLVMContextRef c = vm->ctx;
+    LLVMBuilderRef b = vm->builder;
+    LLVMTypeRef scalar = f32 ? LLVMFloatTypeInContext(c) : LLVMDoubleTypeInContext(c);
+    LLVMTypeRef type = width > 1 ? LLVMVectorType(scalar, width) : scalar;
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(c, 0), i64 = LLVMInt64TypeInContext(c);
+    LLVMTypeRef params[4] = {pointer, pointer, pointer, i64};
+    LLVMValueRef f = LLVMAddFunction(vm->module, symbol,
+                                     LLVMFunctionType(LLVMVoidTypeInContext(c), params, 4, 0));
+    LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(c, f, "entry");
+    LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(c, f, "loop");
+    LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(c, f, "done");
+    LLVMPositionBuilderAtEnd(b, entry);
+    LLVMBuildBr(b, loop);
+    LLVMPositionBuilderAtEnd(b, loop);
+    LLVMValueRef i = LLVMBuildPhi(b, i64, "i"), args[2], at;
+    for (unsigned k = 0; k < 2; k++) {
+        at = LLVMBuildGEP2(b, scalar, LLVMGetParam(f, 1 + k), &i, 1, "");
+        args[k] = LLVMBuildLoad2(b, type, at, "");
+        LLVMSetAlignment(args[k], f32 ? 4 : 8);
+    }
+    LLVMValueRef y = vecmath_emit(vm, fn, args);
+    at = LLVMBuildGEP2(b, scalar, LLVMGetParam(f, 0), &i, 1, "");
+    LLVMSetAlignment(LLVMBuildStore(b, y, at), f32 ? 4 : 8);
+    LLVMValueRef next = LLVMBuildAdd(b, i, LLVMConstInt(i64, width, 0), "");
+    LLVMValueRef more = LLVMBuildICmp(b, LLVMIntULT, next, LLVMGetParam(f, 3), "");
+    LLVMBuildCondBr(b, more, loop, done);
+    LLVMAddIncoming(i, (LLVMValueRef[]){LLVMConstInt(i64, 0, 0), next},
+                    (LLVMBasicBlockRef[]){entry, loop}, 2);
+    LLVMPositionBuilderAtEnd(b, done);
+    LLVMBuildRetVoid(b);
+}
+
+static void map_symbol(char *symbol, size_t size, MathFn fn, bool f32, unsigned width) {
+    snprintf(symbol, size, "map_%s_%s_%u", vecmath_name(fn), f32 ? "f32" : "f64", width);
+}
+
+static bool selected(const Options *options, MathFn fn) {
+    return !options->only || strcmp(options->only, vecmath_name(fn)) == 0;
+}
+
+static LLVMTargetMachineRef target_machine(const Options *options) {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    char *triple = LLVMGetDefaultTargetTriple(), *error = NULL;
+    LLVMTargetRef target;
+    if (LLVMGetTargetFromTriple(triple, &target, &error))
+        die("target", error);
+    const char *cpu = options->cpu ? options->cpu : LLVMGetHostCPUName();
+    const char *features = options->cpu ? "" : LLVMGetHostCPUFeatures();
+    return LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelDefault,
+                                   LLVMRelocPIC, LLVMCodeModelDefault);
+}
+
+static LLVMModuleRef build_module(const Options *options, LLVMContextRef ctx,
+                                  LLVMTargetMachineRef machine) {
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("vecmath", ctx);
+    LLVMSetTarget(module, LLVMGetTargetMachineTriple(machine));
+    LLVMSetModuleDataLayout(module, LLVMCreateTargetDataLayout(machine));
+    VecMath vm = {.ctx = ctx, .module = module, .builder = LLVMCreateBuilderInContext(ctx),
+                  .calls = options->calls};
+    vm.has_fma = !options->cpu || strcmp(options->cpu, "x86-64") != 0;
+    for (int fn = 0; fn < MATH_COUNT; fn++) {
+        for (int k = 0; k < 2 * WIDTHS && selected(options, (MathFn)fn); k++) {
+            bool f32 = k < WIDTHS;
+            unsigned width = f32 ? widths32[k] : widths64[k - WIDTHS];
+            char symbol[64];
+            map_symbol(symbol, sizeof symbol, (MathFn)fn, f32, width);
+            emit_map(&vm, (MathFn)fn, f32, width, symbol);
+        }
+    }
+    LLVMDisposeBuilder(vm.builder);
+    char *error = NULL;
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &error))
+        die("module", error);
+    return module;
+}
+
+static void compile(Harness *h) {
+    LLVMTargetMachineRef machine = target_machine(&h->options);
+    LLVMContextRef ctx = LLVMContextCreate();
+    LLVMModuleRef module = build_module(&h->options, ctx, machine);
+    LLVMMemoryBufferRef object;
+    char *error = NULL;
+    if (h->options.dump) {
+        LLVMTargetMachineEmitToFile(machine, module, "/dev/stdout", LLVMAssemblyFile, &error);
+        exit(0);
+    }
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &error, &object))
+        die("emit", error);
+    LLVMOrcLLJITRef jit;
+    LLVMErrorRef failed = LLVMOrcCreateLLJIT(&jit, NULL);
+    if (failed)
+        die("jit", LLVMGetErrorMessage(failed));
+    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit);
+    LLVMOrcDefinitionGeneratorRef process;
+    failed = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+        &process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL);
+    if (failed)
+        die("process symbols", LLVMGetErrorMessage(failed));
+    LLVMOrcJITDylibAddGenerator(dylib, process);
+    failed = LLVMOrcLLJITAddObjectFile(jit, dylib, object);
+    if (failed)
+        die("object", LLVMGetErrorMessage(failed));
+    for (int fn = 0; fn < MATH_COUNT; fn++) {
+        for (int k = 0; k < 2 * WIDTHS && selected(&h->options, (MathFn)fn); k++) {
+            bool f32 = k < WIDTHS;
+            char symbol[64];
+            map_symbol(symbol, sizeof symbol, (MathFn)fn, f32,
+                       f32 ? widths32[k] : widths64[k - WIDTHS]);
+            LLVMOrcExecutorAddress address;
+            failed = LLVMOrcLLJITLookup(jit, &address, symbol);
+            if (failed)
+                die(symbol, LLVMGetErrorMessage(failed));
+            h->map[fn][!f32][k % WIDTHS] = (MapFn *)(uintptr_t)address;
+        }
+    }
+    LLVMDisposeModule(module);
+}
+
+/* Errors. */
+
+/* |got - want| in units of the last place of want, as a float (fraction 23) or double (52). Infinity counts as the
+ * first number too large, so that the largest finite number is one unit from it. */
+static double ulp_error(long double got, long double want, int fraction, int min_exponent,
+                        int max_exponent) {
+    if (isnan(got) || isnan(want))
+        return isnan(got) && isnan(want) ? 0 : INFINITY;
+    long double top = ldexpl(1, max_exponent);
+    got = fmaxl(-top, fminl(top, got));
+    want = fmaxl(-top, fminl(top, want));
+    if (got == want)
+        return 0;
+    int exponent;
+    frexpl(want, &exponent);
+    exponent = exponent - 1 < min_exponent ? min_exponent : exponent - 1;
+    if (want == 0)
+        exponent = min_exponent;
+    return (double)ldexpl(fabsl(got - want), fraction - exponent);
+}
+
+typedef struct Worst {
+    double ulp;
+    double a, b, got;
+} Worst;
+
+static void note_error(Worst *worst, double ulp, double a, double b, double got) {
+    if (ulp > worst->ulp)
+        *worst = (Worst){ulp, a, b, got};
+}
+
+static bool sign_differs(double got, double want) {
+    return want == 0 && !isnan(got) && signbit(got) != signbit(want);
+}
+
+static void check_block32(Harness *h, MathFn fn, const float *a, const float *b, Worst *worst) {
+    static double want[BLOCK];
+    static float y[BLOCK];
+    for (int i = 0; i < BLOCK; i++)
+        want[i] = reference32(fn, (double)a[i], (double)b[i]);
+    for (int w = 0; w < WIDTHS; w++) {
+        h->map[fn][0][w](y, a, b, BLOCK);
+        for (int i = 0; i < BLOCK; i++) {
+            double ulp = ulp_error((long double)y[i], (long double)want[i], 23, -126, 128);
+            note_error(&worst[w], sign_differs((double)y[i], want[i]) ? INFINITY : ulp,
+                       (double)a[i], (double)b[i], (double)y[i]);
+        }
+    }
+}
+
+static void check_block64(Harness *h, MathFn fn, const double *a, const double *b, Worst *worst) {
+    static long double want[BLOCK];
+    static double y[BLOCK];
+    for (int i = 0; i < BLOCK; i++)
+        want[i] = reference64(fn, (long double)a[i], (long double)b[i]);
+    for (int w = 0; w < WIDTHS; w++) {
+        h->map[fn][1][w](y, a, b, BLOCK);
+        for (int i = 0; i < BLOCK; i++) {
+            double ulp = ulp_error((long double)y[i], want[i], 52, -1022, 1024);
+            note_error(&worst[w], sign_differs(y[i], (double)want[i]) ? INFINITY : ulp, a[i], b[i],
+                       y[i]);
+        }
+    }
+}
+
+/* Arguments. */
+
+static uint64_t next_random(uint64_t *state) { /* splitmix64 */
+    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/* A quarter each: any bits; uniform in [-12, 12]; magnitudes 2^-64 to 2^12; close to an integer or a half. */
+static double random_argument(uint64_t *state) {
+    uint64_t bits = next_random(state), kind = bits & 3;
+    double unit = (double)(bits >> 11) * 0x1p-53, sign = bits & 4 ? 1 : -1, x;
+    uint64_t more = next_random(state);
+    switch (kind) {
+    case 0:
+        memcpy(&x, &more, sizeof x);
+        return x;
+    case 1:
+        return sign * 12 * unit;
+    case 2:
+        return sign * ldexp(1 + unit, (int)(more % 76) - 64);
+    default:
+        return sign * (0.5 * (double)(more % 8) + ldexp(unit - 0.5, -(int)(more >> 8 & 31)));
+    }
+}
+
+static const double specials[] = {
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, INFINITY, -INFINITY, (double)NAN, FLT_MIN, -FLT_MIN,
+    FLT_TRUE_MIN, -FLT_TRUE_MIN, FLT_MAX, -FLT_MAX, DBL_MIN, -DBL_MIN, DBL_TRUE_MIN, -DBL_TRUE_MIN, DBL_MAX,
+    -DBL_MAX, 0x1.fffffep-127, 0x1.fffffffffffffp-1023, 1 + 0x1p-23, 1 - 0x1p-24, 1 + 0x1p-52, 1 - 0x1p-53,
+    -1 + 0x1p-24, -1 + 0x1p-53, -1 - 0x1p-23, -1 - 0x1p-52, 88.722839, 88.72284, -87.33655, -103.97208,
+    -103.97209, -104.5, 128, 127.99999, -126, -149, -150, -151, 709.782712893384, 709.7827128933841,
+    -708.3964185322641, -745.1332191019411, -745.1332191019412, 1024, -1022, -1074, -1075, -1076, 0x1p60, 1e10,
+    1e20, 1e30, 1e300, -1e10, -1e20, -1e30, -1e300, 0x1p-30, -0x1p-30, 10, 20, 40, -10, -20, -40, 26.5, 27.3,
+    9.19, 10.05, 10.06, 1.5, -1.5, 0.25, -0.25, 4, 5, 6, 7, 8, 9, 100, 1000, 3.141592653589793, 1.5707963267948966,
+};
+enum { SPECIALS = sizeof specials / sizeof *specials };
+
+/* Every special value, or every pair of them, padded to a whole number of blocks by repetition. */
+static long special_points(MathFn fn) {
+    return vecmath_arity(fn) == 1 ? SPECIALS : (long)SPECIALS * SPECIALS;
+}
+
+static void run32(Harness *h, MathFn fn, Worst *worst) {
+    static float a[BLOCK], b[BLOCK];
+    long points = special_points(fn);
+    for (long at = 0; at < points; at += BLOCK) {
+        for (long i = 0; i < BLOCK; i++) {
+            a[i] = (float)specials[(at + i) % SPECIALS];
+            b[i] = (float)specials[(at + i) / SPECIALS % SPECIALS];
+        }
+        check_block32(h, fn, a, b, worst);
+    }
+    bool binary = vecmath_arity(fn) == 2;
+    uint64_t state = 1, bits = 0;
+    uint64_t stride = h->options.exhaustive ? 1 : 16411; /* prime: low bits vary too */
+    while (bits < (binary ? (uint64_t)1 << 20 : (uint64_t)1 << 32)) {
+        for (int i = 0; i < BLOCK; i++) {
+            uint32_t pattern = (uint32_t)bits;
+            memcpy(&a[i], &pattern, sizeof pattern);
+            bits += binary ? 1 : stride;
+            if (binary) {
+                a[i] = (float)random_argument(&state);
+                b[i] = (float)random_argument(&state);
+            }
+        }
+        check_block32(h, fn, a, b, worst);
+    }
+}
+
+static void run64(Harness *h, MathFn fn, Worst *worst) {
+    static double a[BLOCK], b[BLOCK];
+    long points = special_points(fn);
+    for (long at = 0; at < points; at += BLOCK) {
+        for (long i = 0; i < BLOCK; i++) {
+            a[i] = specials[(at + i) % SPECIALS];
+            b[i] = specials[(at + i) / SPECIALS % SPECIALS];
+        }
+        check_block64(h, fn, a, b, worst);
+    }
+    uint64_t state = 2;
+    long blocks = h->options.exhaustive ? 20000 : 40;
+    for (long n = 0; n < blocks; n++) {
+        for (int i = 0; i < BLOCK; i++) {
+            a[i] = random_argument(&state);
+            b[i] = random_argument(&state);
+        }
+        check_block64(h, fn, a, b, worst);
+    }
+}
+
+static void report(Harness *h, MathFn fn, bool f32, const Worst *worst) {
+    double bound = vecmath_max_ulp(fn, f32);
+    bool own = vecmath_is_vectorised(fn, f32);
+    printf("%-9s %s %-6s %6.2f |", vecmath_name(fn), f32 ? "f32" : "f64", own ? "vector" : "libm", bound);
+    const Worst *worst_of_all = worst;
+    for (int w = 0; w < WIDTHS; w++) {
+        printf(" %6.3f", worst[w].ulp);
+        if (worst[w].ulp > worst_of_all->ulp)
+            worst_of_all = &worst[w];
+    }
+    if (worst_of_all->ulp > bound) {
+        h->failures++;
+        printf("  FAILED at (%a, %a): %a", worst_of_all->a, worst_of_all->b, worst_of_all->got);
+    }
+    printf("\n");
+}
+
+/* Speed. */
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double bench(MapFn *map, void *y, const void *a, const void *b, int n) {
+    double best = INFINITY;
+    for (int repeat = 0; repeat < 30; repeat++) {
+        double start = seconds();
+        for (int i = 0; i < 50; i++)
+            map(y, a, b, n);
+        best = fmin(best, (seconds() - start) / 50 / n);
+    }
+    return best * 1e9;
+}
+
+static void run_bench(Harness *h) {
+    enum { N = 1024 };
+    static float a32[N], b32[N], y32[N];
+    static double a64[N], b64[N], y64[N];
+    uint64_t state = 3;
+    for (int i = 0; i < N; i++) {
+        a64[i] = (double)(next_random(&state) >> 11) * 0x1p-53 * 4 + 0.001;
+        b64[i] = (double)(next_random(&state) >> 11) * 0x1p-53 * 4 + 0.001;
+        a32[i] = (float)a64[i];
+        b32[i] = (float)b64[i];
+    }
+    printf("ns an element, arguments in (0, 4)\n%-9s", "");
+    for (int w = 0; w < WIDTHS; w++)
+        printf(" f32x%-3u", widths32[w]);
+    for (int w = 0; w < WIDTHS; w++)
+        printf(" f64x%-3u", widths64[w]);
+    printf("\n");
+    for (int fn = 0; fn < MATH_COUNT; fn++) {
+        if (!selected(&h->options, (MathFn)fn))
+            continue;
+        printf("%-9s", vecmath_name((MathFn)fn));
+        for (int w = 0; w < WIDTHS; w++)
+            printf(" %7.3f", bench(h->map[fn][0][w], y32, a32, b32, N));
+        for (int w = 0; w < WIDTHS; w++)
+            printf(" %7.3f", bench(h->map[fn][1][w], y64, a64, b64, N));
+        printf("\n");
+    }
+}
+
+static Options parse_options(int argc, char **argv) {
+    Options o = {0};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--exhaustive") == 0)
+            o.exhaustive = true;
+        else if (strcmp(argv[i], "--bench") == 0)
+            o.bench = true;
+        else if (strcmp(argv[i], "--asm") == 0)
+            o.dump = true;
+        else if (strcmp(argv[i], "--cpu") == 0)
+            o.cpu = value, i++;
+        else if (strcmp(argv[i], "--only") == 0)
+            o.only = value, i++;
+        else if (strcmp(argv[i], "--calls") == 0)
+            o.calls = strcmp(value, "never") == 0 ? MATH_CALLS_never : MATH_CALLS_always, i++;
+        else
+            die("unknown option", argv[i]);
+    }
+    return o;
+}
+
+int main(int argc, char **argv) {
+    Harness h = {.options = parse_options(argc, argv)};
+    compile(&h);
+    if (h.options.bench) {
+        run_bench(&h);
+        return 0;
+    }
+    printf("largest error in ulp       bound |  W=1   4 or 2  8 or 4 16 or 8\n");
+    for (int fn = 0; fn < MATH_COUNT; fn++) {
+        if (!selected(&h.options, (MathFn)fn))
+            continue;
+        Worst worst32[WIDTHS] = {0}, worst64[WIDTHS] = {0};
+        run32(&h, (MathFn)fn, worst32);
+        report(&h, (MathFn)fn, true, worst32);
+        run64(&h, (MathFn)fn, worst64);
+        report(&h, (MathFn)fn, false, worst64);
+    }
+    printf(h.failures ? "%d over their bounds\n" : "all within their bounds\n", h.failures);
+    return h.failures != 0;
+}
