@@ -1,0 +1,128 @@
+/* Choice of triple, CPU and features; see target.h. */
+#include "codegen/target.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Support.h>
+#include <llvm-c/Target.h>
+#include <pthread.h>
+#include <string.h>
+
+static pthread_once_t native_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INIT;
+
+/* Both passes cost half of the time of emission and gain nothing on vector code that was addressed with care. */
+static void initialize_native(void) {
+    static const char *const arguments[] = {"bpc", "-disable-x86-domain-reassignment",
+                                            "-disable-lsr"};
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser();
+    LLVMParseCommandLineOptions(3, arguments, "");
+}
+
+/* Only for a triple that was asked for: all of LLVM's targets take milliseconds to register. */
+static void initialize_all(void) {
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    LLVMInitializeAllAsmParsers();
+}
+
+void target_initialize(void) {
+    (void)pthread_once(&native_once, initialize_native);
+}
+
+static const char *keep_message(Arena *arena, char *message) {
+    const char *copy = message ? arena_strdup(arena, message, strlen(message)) : "";
+    LLVMDisposeMessage(message);
+    return copy;
+}
+
+static bool is_native(const CodegenOptions *options) {
+    return !options->triple && (!options->cpu || strcmp(options->cpu, "native") == 0);
+}
+
+static bool is_x86(const Target *target) {
+    return strncmp(target->triple, "x86_64", 6) == 0 || strncmp(target->triple, "i686", 4) == 0;
+}
+
+static void choose_names(Arena *arena, const CodegenOptions *options, Target *target) {
+    target->triple = options->triple ? options->triple
+                                     : keep_message(arena, LLVMGetDefaultTargetTriple());
+    target->features = "";
+    if (is_native(options)) {
+        target->cpu = keep_message(arena, LLVMGetHostCPUName());
+        target->features = keep_message(arena, LLVMGetHostCPUFeatures());
+    } else if (options->cpu && strcmp(options->cpu, "native") != 0) {
+        target->cpu = options->cpu;
+    } else {
+        target->cpu = is_x86(target) ? "x86-64" : "generic";
+    }
+}
+
+/* Features implied by a CPU's name cannot be asked of the C API directly. A function compiled for that CPU tells:
+ * the registers that LLVM considers legal show in how it would pass a vector. The table below is plainer. */
+static bool name_starts_with_any(const char *name, const char *const *prefixes) {
+    for (; *prefixes; prefixes++) {
+        if (strncmp(name, *prefixes, strlen(*prefixes)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void measure_features(Target *target) {
+    static const char *const avx512_cpus[] = {"x86-64-v4", "skylake-avx512", "cascadelake", "cooperlake",
+                                              "icelake",   "tigerlake",      "rocketlake",  "sapphirerapids",
+                                              "emerald",   "graniterapids",  "znver4",      "znver5", NULL};
+    static const char *const avx2_cpus[] = {"x86-64-v3", "haswell",   "core-avx2", "broadwell", "skylake",
+                                            "alderlake", "raptorlake", "znver",    NULL};
+    const char *features = target->features;
+    bool x86 = is_x86(target);
+    bool avx512 = x86 && ((strstr(features, "+avx512f,") && strstr(features, "+avx512vl")) ||
+                          name_starts_with_any(target->cpu, avx512_cpus));
+    bool avx2 = avx512 || (x86 && ((strstr(features, "+avx2") && strstr(features, "+fma,")) ||
+                                   name_starts_with_any(target->cpu, avx2_cpus)));
+    if (features[0] != '\0') { /* the host tells exactly, its name may promise more than a virtual machine has */
+        avx512 = avx512 && strstr(features, "+avx512f") != NULL;
+        avx2 = avx2 && strstr(features, "+avx2") != NULL;
+    }
+    target->vector_bytes = avx512 ? 64 : avx2 ? 32 : 16;
+    target->vector_registers = avx512 || !x86 ? 32 : 16;
+    target->has_fma = avx2 || !x86;
+    target->has_masks = avx512;
+}
+
+bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool huge,
+                 Target *target) {
+    target_initialize();
+    memset(target, 0, sizeof *target);
+    if (options->triple) {
+        (void)pthread_once(&all_once, initialize_all);
+    }
+    choose_names(arena, options, target);
+    LLVMTargetRef llvm_target = NULL;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(target->triple, &llvm_target, &message)) {
+        diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "%s", keep_message(arena, message));
+        return false;
+    }
+    LLVMCodeGenOptLevel level =
+        options->opt_level == 0 || huge ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault;
+    target->machine = LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu, target->features,
+                                              level, LLVMRelocPIC, LLVMCodeModelDefault);
+    if (!target->machine) {
+        diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "no code can be generated for %s",
+                   target->triple);
+        return false;
+    }
+    target->layout = LLVMCreateTargetDataLayout(target->machine);
+    measure_features(target);
+    return true;
+}
+
+void target_close(Target *target) {
+    LLVMDisposeTargetData(target->layout);
+    LLVMDisposeTargetMachine(target->machine);
+    memset(target, 0, sizeof *target);
+}
