@@ -1,0 +1,444 @@
+/* Blocked products at run time; see contract_blocked.h. Called by contract.c.
+ *
+ * Note [Blocked product]. C is computed a register tile at a time by out-of-line kernels that take strides:
+ *
+ *   for blocks of DEPTH along k, panels of PANEL_VECS vectors along n:
+ *       unless B can be read as it is, copy its panel to the stack, transposing it if need be;
+ *       for tiles along m: one kernel call, into C or, where C ends or is strided, into a buffer, and from there
+ *
+ * The panel stays in the first-level cache while A streams past. Kernels always work on full vectors: short
+ * panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
+#include "codegen/contract_blocked.h"
+
+#include "codegen/contract_tile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MAX_TILE_ROWS = 12,
+    BLOCK_ROWS = 480,     /* of A, so that BLOCK_ROWS x depth stays in the second-level cache */
+    PACK_FROM_ROWS = 48   /* rows of A that pay for copying a panel that could be read in place */
+};
+
+int panel_rows(const Gen *g, int vecs)
+{
+    return PANEL_BYTES / (vecs * g->target->vector_bytes);
+}
+
+/* ---- internal functions ---- */
+
+typedef enum Kind { KIND_product, KIND_tile, KIND_pack, KIND_spill, KIND_dots } Kind;
+
+static const char *const kind_names[] = {"product", "tile", "pack", "spill", "dots"};
+
+/* Parameters by letter: i an i64, p a pointer, b an i1. */
+static const char *const kind_params[] = {
+    "biiipiipiipii", /* accumulate, m, n, k, three operands */
+    "bipiipipi",     /* accumulate, k, a, b and its row stride, c and its row stride */
+    "ppiiii",        /* panel, b, rows, cols */
+    "bppiiii",       /* accumulate, buffer, c, rows, cols */
+    "biipippi",      /* accumulate, m, k, a and its row stride, x, c and its row stride */
+};
+
+static const unsigned on_function = (unsigned)LLVMAttributeFunctionIndex;
+
+static LLVMTypeRef kind_type(Gen *g, Kind kind)
+{
+    LLVMTypeRef types[16];
+    unsigned n = 0;
+    for (const char *p = kind_params[kind]; *p; p++)
+        types[n++] = *p == 'i' ? g->i64 : *p == 'p' ? g->ptr : g->i1;
+    return LLVMFunctionType(LLVMVoidTypeInContext(g->target->ctx), types, n, 0);
+}
+
+static void copy_attribute(LLVMValueRef to, LLVMValueRef from, const char *name)
+{
+    LLVMAttributeRef attribute =
+        LLVMGetStringAttributeAtIndex(from, on_function, name, (unsigned)strlen(name));
+    if (attribute)
+        LLVMAddAttributeAtIndex(to, on_function, attribute);
+}
+
+static void set_attribute(ContractTarget *t, LLVMValueRef fn, const char *name)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(fn, on_function, LLVMCreateEnumAttribute(t->ctx, kind, 0));
+}
+
+/* An empty internal function; debug information of the caller does not apply to it. */
+static LLVMValueRef new_function(Gen *g, const char *name, Kind kind)
+{
+    ContractTarget *t = g->target;
+    LLVMValueRef fn = LLVMAddFunction(t->module, name, kind_type(g, kind));
+    LLVMSetLinkage(fn, LLVMInternalLinkage);
+    set_attribute(t, fn, "nounwind");
+    set_attribute(t, fn, "noinline");
+    copy_attribute(fn, t->function, "target-cpu");
+    copy_attribute(fn, t->function, "target-features");
+    return fn;
+}
+
+/* ---- copies ---- */
+
+/* dst[j] = src[j], or += if `add`, an i1 that may be NULL. */
+static void copy_piece(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef j, LLVMValueRef add,
+                       LLVMValueRef lanes)
+{
+    LLVMValueRef to = gen_at(g, dst, j), from = gen_at(g, src, j);
+    LLVMValueRef value = lanes ? gen_load_lanes(g, from, lanes) : gen_load(g, from);
+    if (add) {
+        LLVMValueRef old = lanes ? gen_load_lanes(g, to, lanes) : gen_load(g, to);
+        LLVMValueRef sum = LLVMBuildFAdd(g->b, value, old, "");
+        value = LLVMBuildSelect(g->b, add, sum, value, "");
+    }
+    if (lanes)
+        gen_store_lanes(g, value, to, lanes);
+    else
+        gen_store(g, value, to);
+}
+
+/* n elements of unit stride: whole vectors, then masked ones or single elements. */
+static void copy_row(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef n, LLVMValueRef add)
+{
+    LLVMValueRef whole = gen_round_down(g, n, g->lanes), lanes = gen_int(g, g->lanes);
+    bool masks = g->target->vector_registers >= 32;
+    GenLoop vecs = gen_loop(g, gen_int(g, 0), whole, lanes);
+    copy_piece(g, dst, src, vecs.i, add, lanes);
+    gen_loop_end(g, &vecs);
+    GenLoop rest = gen_loop(g, whole, n, masks ? lanes : gen_int(g, 1));
+    copy_piece(g, dst, src, rest.i, add, masks ? gen_sub(g, n, whole) : NULL);
+    gen_loop_end(g, &rest);
+}
+
+static void clear_row(Gen *g, LLVMValueRef dst, int vecs)
+{
+    for (int v = 0; v < vecs; v++)
+        gen_store(g, LLVMConstNull(g->vec), gen_at(g, dst, gen_int(g, v * g->lanes)));
+}
+
+/* A square of lanes x lanes at (row, col) of the panel. Columns from `cols` on repeat the last. */
+static void pack_square(Gen *g, LLVMValueRef panel, int vecs, LLVMValueRef *source, LLVMValueRef row,
+                        LLVMValueRef col)
+{
+    LLVMValueRef v[GEN_MAX_LANES], lanes = gen_int(g, g->lanes);
+    for (int i = 0; i < g->lanes; i++)
+        v[i] = gen_load_lanes(g, gen_at(g, source[i], row), lanes);
+    gen_transpose(g, v);
+    LLVMValueRef to = gen_at(g, gen_at(g, panel, gen_mul(g, row, gen_int(g, vecs * g->lanes))), col);
+    for (int i = 0; i < g->lanes; i++)
+        gen_store(g, v[i], gen_at(g, to, gen_int(g, (int64_t)i * vecs * g->lanes)));
+}
+
+/* Unit stride along the rows of b: squares, the last one shifted back to end with the rows. */
+static void pack_transposed(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
+                            LLVMValueRef cols)
+{
+    LLVMValueRef lanes = gen_int(g, g->lanes), last = gen_sub(g, cols, gen_int(g, 1));
+    GenLoop by_col = gen_loop(g, gen_int(g, 0), cols, lanes);
+    LLVMValueRef source[GEN_MAX_LANES];
+    for (int i = 0; i < g->lanes; i++) {
+        LLVMValueRef col = gen_min(g, gen_add(g, by_col.i, gen_int(g, i)), last);
+        source[i] = gen_element(g, &b, gen_int(g, 0), col);
+    }
+    GenLoop by_row = gen_loop(g, gen_int(g, 0), rows, lanes);
+    LLVMValueRef row = gen_min(g, by_row.i, gen_sub(g, rows, lanes));
+    pack_square(g, panel, vecs, source, row, by_col.i);
+    gen_loop_end(g, &by_row);
+    gen_loop_end(g, &by_col);
+}
+
+/* One row after the other; element by element if b is strided. */
+static void pack_rows(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
+                      LLVMValueRef cols, bool unit)
+{
+    GenLoop by_row = gen_loop(g, gen_int(g, 0), rows, gen_int(g, 1));
+    LLVMValueRef to = gen_at(g, panel, gen_mul(g, by_row.i, gen_int(g, vecs * g->lanes)));
+    LLVMValueRef from = gen_element(g, &b, by_row.i, gen_int(g, 0));
+    clear_row(g, to, vecs);
+    if (unit) {
+        copy_row(g, to, from, cols, NULL);
+    } else {
+        GenLoop by_col = gen_loop(g, gen_int(g, 0), cols, gen_int(g, 1));
+        LLVMValueRef value = gen_load(g, gen_at(g, from, gen_mul(g, by_col.i, b.col_stride)));
+        gen_store(g, value, gen_at(g, to, by_col.i));
+        gen_loop_end(g, &by_col);
+    }
+    gen_loop_end(g, &by_row);
+}
+
+static LLVMValueRef equals(Gen *g, LLVMValueRef a, int64_t b)
+{
+    return LLVMBuildICmp(g->b, LLVMIntEQ, a, gen_int(g, b), "");
+}
+
+static void pack_body(Gen *g, int vecs, const LLVMValueRef *p)
+{
+    LLVMValueRef panel = p[0], rows = p[4], cols = p[5], one = gen_int(g, 1);
+    ContractOperand b = {p[1], p[2], p[3]};
+    GenIf unit = gen_if(g, equals(g, b.col_stride, 1));
+    pack_rows(g, panel, vecs, (ContractOperand){b.base, b.row_stride, one}, rows, cols, true);
+    gen_else(g, &unit);
+    LLVMValueRef tall = gen_less(g, gen_int(g, g->lanes - 1), rows);
+    LLVMValueRef along = equals(g, b.row_stride, 1);
+    GenIf transposed = gen_if(g, LLVMBuildAnd(g->b, along, tall, ""));
+    pack_transposed(g, panel, vecs, (ContractOperand){b.base, one, b.col_stride}, rows, cols);
+    gen_else(g, &transposed);
+    pack_rows(g, panel, vecs, b, rows, cols, false);
+    gen_end(g, &transposed);
+    gen_end(g, &unit);
+}
+
+/* From the buffer of a tile, PANEL_VECS vectors a row, to C. */
+static void spill_body(Gen *g, int vecs, const LLVMValueRef *p)
+{
+    LLVMValueRef add = p[0], buffer = p[1], rows = p[5], cols = p[6];
+    ContractOperand c = {p[2], p[3], p[4]};
+    GenLoop by_row = gen_loop(g, gen_int(g, 0), rows, gen_int(g, 1));
+    LLVMValueRef from = gen_at(g, buffer, gen_mul(g, by_row.i, gen_int(g, vecs * g->lanes)));
+    LLVMValueRef to = gen_element(g, &c, by_row.i, gen_int(g, 0));
+    GenIf unit = gen_if(g, equals(g, c.col_stride, 1));
+    copy_row(g, to, from, cols, add);
+    gen_else(g, &unit);
+    GenLoop by_col = gen_loop(g, gen_int(g, 0), cols, gen_int(g, 1));
+    LLVMValueRef at = gen_at(g, to, gen_mul(g, by_col.i, c.col_stride));
+    LLVMValueRef value = gen_load(g, gen_at(g, from, by_col.i));
+    LLVMValueRef sum = LLVMBuildFAdd(g->b, value, gen_load(g, at), "");
+    gen_store(g, LLVMBuildSelect(g->b, add, sum, value, ""), at);
+    gen_loop_end(g, &by_col);
+    gen_end(g, &unit);
+    gen_loop_end(g, &by_row);
+}
+
+/* ---- kernels ---- */
+
+static void tile_body(Gen *g, int rows, const LLVMValueRef *p)
+{
+    LLVMValueRef one = gen_int(g, 1);
+    int splits = rows == 1 ? 4 : rows * PANEL_VECS < 8 ? 2 : 1;
+    Tile tile = {.rows = rows,
+                 .vecs = PANEL_VECS,
+                 .last_lanes = g->lanes,
+                 .splits = splits,
+                 .k = p[1],
+                 .a = {p[2], p[3], p[4]},
+                 .b = {p[5], p[6], one},
+                 .c = {p[7], p[8], one},
+                 .accumulate = p[0]};
+    tile_emit(g, &tile);
+}
+
+static int64_t floor_power(int64_t n)
+{
+    int64_t power = 1;
+    while (power * 2 <= n)
+        power *= 2;
+    return power;
+}
+
+/* Blocks of `rows` as long as they fit; returns the first row left. */
+static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LLVMValueRef m, int rows)
+{
+    DotBlock block = *all;
+    int64_t k = 8 * g->lanes;
+    gen_known(block.k, &k);
+    block.rows = rows;
+    int64_t hide = rows * block.cols < 8 ? 8 / (rows * block.cols) : 1;
+    int64_t most = k / g->lanes;
+    block.splits = (int)floor_power(hide < most ? hide : most);
+    LLVMValueRef end = gen_add(g, from, gen_round_down(g, gen_sub(g, m, from), rows));
+    LLVMValueRef zero = gen_int(g, 0);
+    GenLoop loop = gen_loop(g, from, end, gen_int(g, rows));
+    block.a = gen_shift(g, all->a, loop.i, zero);
+    block.c = gen_shift(g, all->c, loop.i, zero);
+    dot_emit(g, &block);
+    gen_loop_end(g, &loop);
+    return end;
+}
+
+void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMValueRef k,
+               ContractOperand a, ContractOperand b, ContractOperand c)
+{
+    DotBlock all = {.cols = cols, .k = k, .a = a, .b = b, .c = c, .accumulate = accumulate};
+    int64_t known;
+    bool is_known = gen_known(m, &known);
+    int top = g->target->vector_registers >= 32 ? 8 : cols > 1 ? 2 : 4;
+    if (top > g->lanes)
+        top = g->lanes;
+    LLVMValueRef from = gen_int(g, 0);
+    for (int rows = top; rows >= 1; rows /= 2) {
+        int64_t done = 0;
+        gen_known(from, &done);
+        if (is_known ? known - done >= rows : rows == top || rows == 1)
+            from = dots_rows(g, &all, from, m, rows);
+    }
+}
+
+static void dots_body(Gen *g, int unused, const LLVMValueRef *p)
+{
+    (void)unused;
+    LLVMValueRef one = gen_int(g, 1);
+    dots_emit(g, p[0], p[1], 1, p[2], (ContractOperand){p[3], p[4], one},
+              (ContractOperand){p[5], one, one}, (ContractOperand){p[6], p[7], one});
+}
+
+static void product_body(Gen *g, int vecs, const LLVMValueRef *p);
+
+/* ---- calls ---- */
+
+/* Calls the function of this kind and parameter (rows or vectors), after emitting it if it is not there. */
+static void call(Gen *g, Kind kind, int param, LLVMValueRef *args)
+{
+    typedef void Body(Gen * g, int param, const LLVMValueRef *params);
+    static Body *const bodies[] = {product_body, tile_body, pack_body, spill_body, dots_body};
+    char name[64];
+    snprintf(name, sizeof name, "bpc.%s%d.%s", kind_names[kind], param, g->is_f64 ? "f64" : "f32");
+    LLVMValueRef fn = LLVMGetNamedFunction(g->target->module, name);
+    if (!fn) {
+        LLVMBuilderRef builder = LLVMCreateBuilderInContext(g->target->ctx);
+        fn = new_function(g, name, kind);
+        LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(g->target->ctx, fn, ""));
+        Gen inner = gen_open(g->target, g->is_f64, builder, fn);
+        LLVMValueRef params[16];
+        LLVMGetParams(fn, params);
+        bodies[kind](&inner, param, params);
+        LLVMBuildRetVoid(builder);
+        LLVMDisposeBuilder(builder);
+    }
+    LLVMBuildCall2(g->b, kind_type(g, kind), fn, args, (unsigned)strlen(kind_params[kind]), "");
+}
+
+void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+                     ContractOperand a, ContractOperand b, ContractOperand c)
+{
+    LLVMValueRef args[] = {accumulate,   m,            n,      k,            a.base,
+                           a.row_stride, a.col_stride, b.base, b.row_stride, b.col_stride,
+                           c.base,       c.row_stride, c.col_stride};
+    call(g, KIND_product, PANEL_VECS, args);
+}
+
+void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k, ContractOperand a,
+                  LLVMValueRef x, ContractOperand c)
+{
+    LLVMValueRef args[] = {accumulate, m, k, a.base, a.row_stride, x, c.base, c.row_stride};
+    call(g, KIND_dots, 1, args);
+}
+
+void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
+                  LLVMValueRef cols)
+{
+    LLVMValueRef args[] = {panel, b.base, b.row_stride, b.col_stride, rows, cols};
+    call(g, KIND_pack, vecs, args);
+}
+
+/* ---- the product ---- */
+
+typedef struct Product {
+    LLVMValueRef accumulate, m, n, k;
+    ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
+    LLVMValueRef rows, cols, depth, direct, buffer; /* of the panel; direct: tiles go to C at once */
+} Product;
+
+static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows)
+{
+    LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, PANEL_VECS * g->lanes);
+    LLVMValueRef c = gen_element(g, &p->c, row, zero), a = gen_element(g, &p->a, row, zero);
+    LLVMValueRef to = LLVMBuildSelect(g->b, p->direct, c, p->buffer, "");
+    LLVMValueRef stride = LLVMBuildSelect(g->b, p->direct, p->c.row_stride, width, "");
+    LLVMValueRef add = LLVMBuildAnd(g->b, p->direct, p->accumulate, "");
+    LLVMValueRef args[] = {add,       p->depth,        a,  p->a.row_stride, p->a.col_stride,
+                           p->b.base, p->b.row_stride, to, stride};
+    call(g, KIND_tile, rows, args);
+    GenIf spill = gen_if(g, LLVMBuildNot(g->b, p->direct, ""));
+    LLVMValueRef spill_args[] = {p->accumulate,     p->buffer,       c,      p->c.row_stride,
+                                 p->c.col_stride, gen_int(g, rows), p->cols};
+    call(g, KIND_spill, PANEL_VECS, spill_args);
+    gen_end(g, &spill);
+}
+
+static void tiles_of_panel(Gen *g, const Product *p)
+{
+    bool wide = g->target->vector_registers >= 32;
+    int heights[] = {wide ? MAX_TILE_ROWS : g->target->has_fma ? 6 : 4, wide ? 4 : 2, 1};
+    LLVMValueRef from = gen_int(g, 0);
+    for (int i = 0; i < 3; i++) {
+        LLVMValueRef height = gen_int(g, heights[i]);
+        LLVMValueRef left = gen_sub(g, p->rows, from);
+        LLVMValueRef odd = LLVMBuildURem(g->b, left, height, "");
+        LLVMValueRef end = gen_sub(g, p->rows, odd);
+        GenLoop loop = gen_loop(g, from, end, height);
+        call_tile(g, p, loop.i, heights[i]);
+        gen_loop_end(g, &loop);
+        from = end;
+    }
+}
+
+/* Where the panel's B is read: in place if its columns are whole vectors and few rows of A use it. */
+static void choose_b(Gen *g, Product *p)
+{
+    LLVMValueRef panel = gen_scratch(g, "bpc.panel", PANEL_BYTES);
+    LLVMValueRef width = gen_int(g, PANEL_VECS * g->lanes);
+    LLVMValueRef whole = equals(g, p->cols, PANEL_VECS * g->lanes);
+    LLVMValueRef few = gen_less(g, p->rows, gen_int(g, PACK_FROM_ROWS));
+    LLVMValueRef unit = equals(g, p->b.col_stride, 1);
+    LLVMValueRef ready = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, whole, few, ""), unit, "");
+    GenIf pack = gen_if(g, LLVMBuildNot(g->b, ready, ""));
+    blocked_pack(g, panel, PANEL_VECS, p->b, p->depth, p->cols);
+    gen_end(g, &pack);
+    p->b.base = LLVMBuildSelect(g->b, ready, p->b.base, panel, "");
+    p->b.row_stride = LLVMBuildSelect(g->b, ready, p->b.row_stride, width, "");
+    p->direct = LLVMBuildAnd(g->b, whole, equals(g, p->c.col_stride, 1), "");
+    p->buffer = gen_scratch(g, "bpc.tile", MAX_TILE_ROWS * PANEL_VECS * g->target->vector_bytes);
+}
+
+/* Few rows and both operands along k: rows of C as dot products. */
+static void product_by_dots(Gen *g, const Product *p)
+{
+    LLVMValueRef zero = gen_int(g, 0);
+    GenLoop loop = gen_loop(g, zero, p->m, gen_int(g, 1));
+    LLVMValueRef x = gen_element(g, &p->a, loop.i, zero);
+    ContractOperand c = gen_shift(g, p->c, loop.i, zero);
+    blocked_dots(g, p->accumulate, p->n, p->k, gen_transposed(p->b), x, gen_transposed(c));
+    gen_loop_end(g, &loop);
+}
+
+static void product_by_tiles(Gen *g, const Product *p)
+{
+    LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, PANEL_VECS * g->lanes);
+    LLVMValueRef depth = gen_int(g, panel_rows(g, PANEL_VECS)), block = gen_int(g, BLOCK_ROWS);
+    GenLoop by_m = gen_loop(g, zero, p->m, block);
+    LLVMValueRef at_least_one = LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
+    GenLoop by_k = gen_loop(g, zero, at_least_one, depth); /* k = 0 still writes zeros */
+    GenLoop by_n = gen_loop(g, zero, p->n, width);
+    Product panel = *p;
+    panel.rows = gen_min(g, gen_sub(g, p->m, by_m.i), block);
+    panel.cols = gen_min(g, gen_sub(g, p->n, by_n.i), width);
+    panel.depth = gen_min(g, gen_sub(g, p->k, by_k.i), depth);
+    panel.a = gen_shift(g, p->a, by_m.i, by_k.i);
+    panel.b = gen_shift(g, p->b, by_k.i, by_n.i);
+    panel.c = gen_shift(g, p->c, by_m.i, by_n.i);
+    LLVMValueRef later = gen_less(g, zero, by_k.i);
+    panel.accumulate = LLVMBuildOr(g->b, p->accumulate, later, "");
+    choose_b(g, &panel);
+    tiles_of_panel(g, &panel);
+    gen_loop_end(g, &by_n);
+    gen_loop_end(g, &by_k);
+    gen_loop_end(g, &by_m);
+}
+
+static void product_body(Gen *g, int vecs, const LLVMValueRef *p)
+{
+    (void)vecs;
+    Product product = {.accumulate = p[0], .m = p[1], .n = p[2], .k = p[3]};
+    product.a = (ContractOperand){p[4], p[5], p[6]};
+    product.b = (ContractOperand){p[7], p[8], p[9]};
+    product.c = (ContractOperand){p[10], p[11], p[12]};
+    LLVMValueRef along_k =
+        LLVMBuildAnd(g->b, equals(g, product.a.col_stride, 1), equals(g, product.b.row_stride, 1), "");
+    LLVMValueRef few = gen_less(g, product.m, gen_int(g, 3));
+    GenIf dots = gen_if(g, LLVMBuildAnd(g->b, along_k, few, ""));
+    product_by_dots(g, &product);
+    gen_else(g, &dots);
+    product_by_tiles(g, &product);
+    gen_end(g, &dots);
+}

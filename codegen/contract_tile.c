@@ -1,0 +1,271 @@
+/* Inner kernels of products; see contract_tile.h. Called by contract.c and contract_blocked.c. */
+#include "codegen/contract_tile.h"
+
+#include <stddef.h>
+
+/* A run of addresses base + i*stride with one pointer if the stride is known, else one for every three, the
+ * others reached through the index registers stride and 2*stride: twelve pointers would be spilled. */
+typedef struct Stripe {
+    LLVMValueRef offset[3];
+    int64_t stride;
+    bool known;
+    int first, pointers; /* in the state */
+} Stripe;
+
+static Stripe stripe_open(Gen *g, GenState *state, LLVMValueRef base, LLVMValueRef stride, int count)
+{
+    Stripe s = {.first = state->n, .known = gen_known(stride, &s.stride)};
+    s.pointers = s.known ? 1 : (count + 2) / 3;
+    for (int i = 0; i < 3; i++)
+        s.offset[i] = gen_mul(g, gen_int(g, i), stride);
+    LLVMValueRef three = gen_mul(g, gen_int(g, 3), stride);
+    for (int i = 0; i < s.pointers; i++) {
+        state->v[state->n++] = base;
+        base = i + 1 < s.pointers ? gen_at(g, base, three) : NULL;
+    }
+    return s;
+}
+
+static LLVMValueRef stripe_at(Gen *g, const GenState *state, const Stripe *s, int i, int64_t extra)
+{
+    if (s->known)
+        return gen_at(g, state->v[s->first], gen_int(g, i * s->stride + extra));
+    LLVMValueRef row = gen_at(g, state->v[s->first + i / 3], s->offset[i % 3]);
+    return gen_at(g, row, gen_int(g, extra));
+}
+
+static void stripe_advance(Gen *g, GenState *state, const Stripe *s, LLVMValueRef by)
+{
+    for (int i = s->first; i < s->first + s->pointers; i++)
+        state->v[i] = gen_at(g, state->v[i], by);
+}
+
+static bool is_true(LLVMValueRef flag)
+{
+    return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) != 0;
+}
+
+static bool is_false(LLVMValueRef flag)
+{
+    return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) == 0;
+}
+
+/* ---- register tile ---- */
+
+typedef struct TileRun {
+    const Tile *tile;
+    Stripe a, b;
+    int64_t a_step, b_step; /* along k */
+    bool a_known, b_known;
+    int acc; /* in the state: [split][row][vec] */
+} TileRun;
+
+static LLVMValueRef vec_lanes(Gen *g, const Tile *t, int v)
+{
+    return gen_int(g, v == t->vecs - 1 ? t->last_lanes : g->lanes);
+}
+
+/* One k: every accumulator of split `split` is advanced. */
+static void tile_rank1(Gen *g, GenState *state, const TileRun *run, int split, int64_t a_at,
+                       int64_t b_at)
+{
+    const Tile *t = run->tile;
+    LLVMValueRef b[GEN_MAX_STATE];
+    for (int v = 0; v < t->vecs; v++)
+        b[v] = gen_load_lanes(g, stripe_at(g, state, &run->b, 0, b_at + v * g->lanes),
+                              vec_lanes(g, t, v));
+    LLVMValueRef *acc = state->v + run->acc + split * t->rows * t->vecs;
+    for (int i = 0; i < t->rows; i++) {
+        LLVMValueRef a = gen_splat(g, gen_load(g, stripe_at(g, state, &run->a, i, a_at)));
+        for (int v = 0; v < t->vecs; v++, acc++)
+            *acc = gen_fma(g, a, b[v], *acc);
+    }
+}
+
+static void tile_step(Gen *g, GenState *state, const void *user, int unroll)
+{
+    const TileRun *run = user;
+    const Tile *t = run->tile;
+    for (int q = 0; q < unroll; q++) {
+        tile_rank1(g, state, run, q % t->splits, run->a_known ? q * run->a_step : 0,
+                   run->b_known ? q * run->b_step : 0);
+        if (!run->a_known)
+            stripe_advance(g, state, &run->a, t->a.col_stride);
+        if (!run->b_known)
+            stripe_advance(g, state, &run->b, t->b.row_stride);
+    }
+    if (run->a_known)
+        stripe_advance(g, state, &run->a, gen_int(g, unroll * run->a_step));
+    if (run->b_known)
+        stripe_advance(g, state, &run->b, gen_int(g, unroll * run->b_step));
+}
+
+/* The loop over k: short ones unrolled whole, others so far that the loop's own cost is hidden. */
+static void tile_run(Gen *g, GenState *state, const TileRun *run)
+{
+    const Tile *t = run->tile;
+    int unroll = t->splits, per_step = t->rows * t->vecs;
+    int64_t k;
+    if (!gen_known(t->k, &k)) {
+        LLVMValueRef whole = LLVMBuildUDiv(g->b, t->k, gen_int(g, unroll), "");
+        gen_repeat(g, state, whole, tile_step, run, unroll);
+        if (unroll > 1)
+            gen_repeat(g, state, LLVMBuildURem(g->b, t->k, gen_int(g, unroll), ""), tile_step, run, 1);
+        return;
+    }
+    if (k * per_step <= 64)
+        unroll = (int)k;
+    else
+        while (unroll * per_step < 24)
+            unroll *= 2;
+    if (unroll > 0)
+        gen_repeat(g, state, gen_int(g, k / unroll), tile_step, run, unroll);
+    if (unroll > 0 && k % unroll)
+        tile_step(g, state, run, (int)(k % unroll));
+}
+
+static void tile_store(Gen *g, const Tile *t, LLVMValueRef *acc, bool add)
+{
+    LLVMValueRef row = t->c.base;
+    for (int i = 0; i < t->rows; i++) {
+        for (int v = 0; v < t->vecs; v++, acc++) {
+            LLVMValueRef at = gen_at(g, row, gen_int(g, v * g->lanes));
+            LLVMValueRef lanes = vec_lanes(g, t, v), sum = *acc;
+            if (t->store_lanes && v == t->vecs - 1)
+                lanes = gen_int(g, t->store_lanes);
+            if (add)
+                sum = LLVMBuildFAdd(g->b, sum, gen_load_lanes(g, at, lanes), "");
+            gen_store_lanes(g, sum, at, lanes);
+        }
+        row = gen_at(g, row, t->c.row_stride);
+    }
+}
+
+void tile_emit(Gen *g, const Tile *t)
+{
+    GenState state = {.n = 0};
+    TileRun run = {.tile = t};
+    run.a = stripe_open(g, &state, t->a.base, t->a.row_stride, t->rows);
+    run.b = stripe_open(g, &state, t->b.base, gen_int(g, 0), 1);
+    run.a_known = gen_known(t->a.col_stride, &run.a_step);
+    run.b_known = gen_known(t->b.row_stride, &run.b_step);
+    run.acc = state.n;
+    int tile = t->rows * t->vecs;
+    for (int i = 0; i < tile * t->splits; i++)
+        state.v[state.n++] = LLVMConstNull(g->vec);
+    tile_run(g, &state, &run);
+    LLVMValueRef *acc = state.v + run.acc;
+    for (int split = t->splits / 2; split > 0; split /= 2)
+        for (int i = 0; i < tile * split; i++)
+            acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + tile * split], "");
+    if (is_true(t->accumulate) || is_false(t->accumulate)) {
+        tile_store(g, t, acc, is_true(t->accumulate));
+        return;
+    }
+    GenIf add = gen_if(g, t->accumulate);
+    tile_store(g, t, acc, true);
+    gen_else(g, &add);
+    tile_store(g, t, acc, false);
+    gen_end(g, &add);
+}
+
+/* ---- dot products ---- */
+
+typedef struct DotRun {
+    const DotBlock *block;
+    Stripe a, b;
+    LLVMValueRef lanes; /* of each vector along k */
+    int acc;            /* in the state: [split][col][row] */
+} DotRun;
+
+static void dot_step(Gen *g, GenState *state, const void *user, int unroll)
+{
+    const DotRun *run = user;
+    const DotBlock *d = run->block;
+    for (int q = 0; q < unroll; q++) {
+        int64_t at = (int64_t)q * g->lanes;
+        LLVMValueRef b[GEN_MAX_LANES];
+        for (int j = 0; j < d->cols; j++)
+            b[j] = gen_load_lanes(g, stripe_at(g, state, &run->b, j, at), run->lanes);
+        LLVMValueRef *acc = state->v + run->acc + q % d->splits * d->rows * d->cols;
+        for (int i = 0; i < d->rows; i++) {
+            LLVMValueRef a = gen_load_lanes(g, stripe_at(g, state, &run->a, i, at), run->lanes);
+            for (int j = 0; j < d->cols; j++)
+                acc[j * d->rows + i] = gen_fma(g, a, b[j], acc[j * d->rows + i]);
+        }
+    }
+    stripe_advance(g, state, &run->a, gen_int(g, (int64_t)unroll * g->lanes));
+    stripe_advance(g, state, &run->b, gen_int(g, (int64_t)unroll * g->lanes));
+}
+
+static void dot_run(Gen *g, GenState *state, DotRun *run)
+{
+    const DotBlock *d = run->block;
+    int64_t k, lanes = g->lanes;
+    bool known = gen_known(d->k, &k);
+    LLVMValueRef vecs = LLVMBuildUDiv(g->b, d->k, gen_int(g, lanes), "");
+    LLVMValueRef rest = LLVMBuildURem(g->b, d->k, gen_int(g, lanes), "");
+    run->lanes = gen_int(g, lanes);
+    LLVMValueRef splits = gen_int(g, d->splits);
+    gen_repeat(g, state, LLVMBuildUDiv(g->b, vecs, splits, ""), dot_step, run, d->splits);
+    if (known)
+        dot_step(g, state, run, (int)(k / lanes % d->splits));
+    else if (d->splits > 1)
+        gen_repeat(g, state, LLVMBuildURem(g->b, vecs, splits, ""), dot_step, run, 1);
+    run->lanes = rest;
+    LLVMValueRef any = LLVMBuildZExt(g->b, gen_less(g, gen_int(g, 0), rest), g->i64, "");
+    gen_repeat(g, state, any, dot_step, run, 1);
+}
+
+/* Column j of the block: a vector of `rows` results. */
+static void dot_store(Gen *g, const DotBlock *d, int j, LLVMValueRef sums, bool add)
+{
+    LLVMValueRef col = gen_element(g, &d->c, gen_int(g, 0), gen_int(g, j));
+    if (d->rows > 1 && gen_is(d->c.row_stride, 1)) {
+        if (add) {
+            LLVMValueRef old = LLVMBuildLoad2(g->b, LLVMTypeOf(sums), col, "");
+            LLVMSetAlignment(old, g->is_f64 ? 8 : 4);
+            sums = LLVMBuildFAdd(g->b, sums, old, "");
+        }
+        gen_store(g, sums, col);
+        return;
+    }
+    for (int i = 0; i < d->rows; i++) {
+        LLVMValueRef sum = LLVMBuildExtractElement(g->b, sums, gen_int(g, i), "");
+        if (add)
+            sum = LLVMBuildFAdd(g->b, sum, gen_load(g, col), "");
+        gen_store(g, sum, col);
+        col = i + 1 < d->rows ? gen_at(g, col, d->c.row_stride) : NULL;
+    }
+}
+
+void dot_emit(Gen *g, const DotBlock *d)
+{
+    GenState state = {.n = 0};
+    DotRun run = {.block = d};
+    run.a = stripe_open(g, &state, d->a.base, d->a.row_stride, d->rows);
+    run.b = stripe_open(g, &state, d->b.base, d->b.col_stride, d->cols);
+    run.acc = state.n;
+    int block = d->rows * d->cols;
+    for (int i = 0; i < block * d->splits; i++)
+        state.v[state.n++] = LLVMConstNull(g->vec);
+    dot_run(g, &state, &run);
+    LLVMValueRef *acc = state.v + run.acc, sums[GEN_MAX_LANES];
+    for (int split = d->splits / 2; split > 0; split /= 2)
+        for (int i = 0; i < block * split; i++)
+            acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + block * split], "");
+    for (int j = 0; j < d->cols; j++)
+        sums[j] = gen_sums(g, acc + j * d->rows, d->rows);
+    if (is_true(d->accumulate) || is_false(d->accumulate)) {
+        for (int j = 0; j < d->cols; j++)
+            dot_store(g, d, j, sums[j], is_true(d->accumulate));
+        return;
+    }
+    GenIf add = gen_if(g, d->accumulate);
+    for (int j = 0; j < d->cols; j++)
+        dot_store(g, d, j, sums[j], true);
+    gen_else(g, &add);
+    for (int j = 0; j < d->cols; j++)
+        dot_store(g, d, j, sums[j], false);
+    gen_end(g, &add);
+}
