@@ -50,6 +50,8 @@ main_objs := $(mains:%.c=$(BUILD)/obj/%.o)
 programs := $(patsubst driver/%_main.c,%,$(mains))
 programs := $(addprefix $(BUILD)/,$(subst _,-,$(programs)))
 
+demo     := $(BUILD)/demo
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo check bench asan fuzz layers format tidy help install clean
@@ -57,7 +59,10 @@ programs := $(addprefix $(BUILD)/,$(subst _,-,$(programs)))
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
 
 demo: all ## install what is missing, build, train the digits classifier through bpc
-	@$(MAKE) -s -C examples/digits BPC=$(abspath $(BUILD)/bpc) OUT=$(abspath $(BUILD)/digits) run
+	@echo "bpc examples/digits/digits.bp -o $(demo)/digits.o"
+	@mkdir -p $(demo) && $(BUILD)/bpc examples/digits/digits.bp -o $(demo)/digits.o
+	$(CC) -O2 -I$(demo) examples/digits/host.c $(demo)/digits.o -lm -o $(demo)/digits
+	$(demo)/digits examples/digits/digits.csv
 
 check: all layers ## install what is missing, build, run every test
 	@$(lit_env) python3 $(LLVM_PREFIX)/build/utils/lit/lit.py $(LITFLAGS) \
@@ -134,7 +139,12 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 
 bench: all ## measure: ratios to hand-written C, to the machine's peak, compile times
 	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
-	@BPC=$(abspath $(BUILD)/bpc) OUT=$(abspath $(BUILD)/bench) CC=$(BENCH_CC) bench/run
+	@mkdir -p $(BUILD)/bench
+	$(BUILD)/bpc examples/digits/digits.bp -o $(BUILD)/bench/digits.o
+	$(BUILD)/bpc examples/models/lotka.bp -o $(BUILD)/bench/lotka.o
+	$(BENCH_CC) -std=c17 -O3 -march=native -D_GNU_SOURCE -Wall -Wextra -I$(BUILD)/bench bench/*.c \
+	    $(BUILD)/bench/digits.o $(BUILD)/bench/lotka.o -lm -o $(BUILD)/bench/bench
+	@$(BUILD)/bench/bench $(BUILD)/bpc $(BUILD)/bench
 
 # ---- upkeep --------------------------------------------------------------------------------------
 

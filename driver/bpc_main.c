@@ -1,0 +1,233 @@
+/* bpc: compiles a model to an object and a header, or shows what it looks like on the way.
+ *
+ * Exit status: 0; 1 for an error in the program or its files; 2 for wrong usage. All output goes through files_write,
+ * so nothing is left behind when something fails. */
+#include "codegen/header.h"
+#include "driver/bpc.h"
+#include "driver/compile.h"
+#include "driver/files.h"
+#include "driver/options.h"
+#include "driver/report.h"
+#include "parser/parser.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_ok = 0, EXIT_program = 1, EXIT_usage = 2 };
+
+static int usage_error(const char *message) {
+    fprintf(stderr, "bpc: %s\nTry 'bpc --help'.\n", message);
+    return EXIT_usage;
+}
+
+static void report(Context *ctx, const Options *options) {
+    Text text;
+    text_init(&text, &ctx->arena);
+    bool color = options->color == COLOR_always ||
+                 (options->color == COLOR_auto && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    if (options->json)
+        report_json(&text, ctx);
+    else
+        report_text(&text, ctx, color);
+    fwrite(text.data ? text.data : "", 1, text.n, stderr);
+}
+
+/* ---- what needs no input ---- */
+
+static int explain(const char *code) {
+    const char *digits = code[0] == 'E' || code[0] == 'e' ? code + 1 : code;
+    char *end = NULL;
+    long number = strtol(digits, &end, 10);
+    const char *text = end != digits && *end == '\0' && number > 0 && number < 10000
+                           ? diag_explain((DiagCode)number)
+                           : NULL;
+    if (!text) {
+        fprintf(stderr, "bpc: there is no message %s\n", code);
+        return EXIT_usage;
+    }
+    printf("E%04ld: %s\n", number, text);
+    return EXIT_ok;
+}
+
+static int show_help(Context *ctx) {
+    Text text;
+    text_init(&text, &ctx->arena);
+    options_help(&text);
+    fputs(text.data, stdout);
+    return EXIT_ok;
+}
+
+/* ---- outputs ---- */
+
+static bool has_suffix(const char *path, const char *suffix) {
+    size_t n = strlen(path), k = strlen(suffix);
+    return n > k && strcmp(path + n - k, suffix) == 0;
+}
+
+/* dir/model.o -> dir/model.h */
+static char *header_path(Arena *arena, const char *object) {
+    size_t n = strlen(object);
+    return arena_printf(arena, "%.*s.h", (int)(has_suffix(object, ".o") ? n - 2 : n), object);
+}
+
+/* Where the output goes when -o does not say: objects into this folder, texts to standard output. */
+static const char *default_output(Arena *arena, const Options *options) {
+    if (options->emit != OUTPUT_obj)
+        return "-";
+    const char *base = strrchr(options->input, '/');
+    base = base ? base + 1 : options->input;
+    if (strcmp(base, "-") == 0)
+        return "-";
+    size_t n = strlen(base) - (has_suffix(base, ".bp") ? 3 : 0);
+    return arena_printf(arena, "%.*s.o", (int)n, base);
+}
+
+static bool write_outputs(Context *ctx, const FileOut *files, int n) {
+    const char *error = NULL;
+    if (files_write(&ctx->arena, files, n, &error))
+        return true;
+    diag_error(&ctx->diags, DIAG_file_write, (Loc){0, 0}, "cannot write %s", error);
+    return false;
+}
+
+/* A header beside what is no file would be beside nothing. */
+static bool wants_header(const Options *options, const char *output) {
+    return options->emit == OUTPUT_obj && strcmp(output, "-") != 0 && strncmp(output, "/dev/", 5) != 0;
+}
+
+/* ---- compiling ---- */
+
+static Source *read_source(Context *ctx, const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    const char *error = NULL;
+    if (!file_read(&ctx->arena, path, &text, &size, &error)) {
+        diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", path, error);
+        return NULL;
+    }
+    const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
+    Source *source = source_add(&ctx->sources, name, text, size);
+    if (!source)
+        diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0}, "%s is too large", path);
+    return source;
+}
+
+static bool emit_front(Context *ctx, const Options *options, Source *source,
+                       const CompileOptions *how, Text *out) {
+    if (options->emit == OUTPUT_tokens) {
+        print_tokens(out, ctx, source);
+        return ctx->diags.errors == 0;
+    }
+    AstModule *ast = compile_ast(ctx, source, how);
+    if (!ast)
+        return false;
+    if (options->emit == OUTPUT_ast) {
+        print_ast(out, ctx, ast);
+        return true;
+    }
+    IrModule *ir = compile_ir(ctx, ast, how);
+    if (!ir)
+        return false;
+    if (options->emit == OUTPUT_ir)
+        ir_print(out, ir);
+    else
+        text_puts(out, compile_header(ctx, ir));
+    return true;
+}
+
+static bool emit_code(Context *ctx, const Options *options, Source *source,
+                      const CompileOptions *how, CodeBuffer *code, const char **header) {
+    AstModule *ast = compile_ast(ctx, source, how);
+    IrModule *ir = ast ? compile_ir(ctx, ast, how) : NULL;
+    if (!ir)
+        return false;
+    *header = compile_header(ctx, ir);
+    EmitKind kind = options->emit == OUTPUT_llvm  ? EMIT_llvm
+                    : options->emit == OUTPUT_asm ? EMIT_asm
+                                                  : EMIT_object;
+    return compile_code(ctx, ir, how, kind, code);
+}
+
+static bool compile(Context *ctx, const Options *options, const char *output) {
+    CompileOptions how = {
+        .module_name = header_c_name(&ctx->atoms, strcmp(output, "-") == 0 ? options->input : output),
+        .exports = options->exports.data,
+        .n_exports = options->exports.n,
+        .opt_level = options->opt_level,
+        .cpu = options->cpu,
+        .debug = options->debug_info,
+        .freestanding = options->freestanding,
+    };
+    ctx->real_is_f32 = options->real_is_f32;
+    Source *source = read_source(ctx, options->input);
+    if (!source)
+        return false;
+
+    if (options->emit != OUTPUT_llvm && options->emit != OUTPUT_asm && options->emit != OUTPUT_obj) {
+        Text text;
+        text_init(&text, &ctx->arena);
+        return emit_front(ctx, options, source, &how, &text) &&
+               write_outputs(ctx, &(FileOut){output, text.data, text.n}, 1);
+    }
+
+    CodeBuffer code = {0};
+    const char *header = NULL;
+    bool ok = emit_code(ctx, options, source, &how, &code, &header);
+    if (ok) {
+        FileOut files[] = {{output, code.data, code.size},
+                           {header_path(&ctx->arena, output), header, strlen(header)}};
+        ok = write_outputs(ctx, files, wants_header(options, output) ? 2 : 1);
+    }
+    codebuffer_free(&code);
+    return ok;
+}
+
+static int run(Context *ctx, int argc, char **argv) {
+    Options options;
+    const char *error = NULL;
+    if (!options_parse(&options, &ctx->arena, argc, argv, &error))
+        return usage_error(error);
+    if (options.help)
+        return show_help(ctx);
+    if (options.version) {
+        printf("bpc %s (LLVM %s)\n", bpc_version(), bpc_llvm_version());
+        return EXIT_ok;
+    }
+    if (options.link_flags) {
+        puts("-lm");
+        return EXIT_ok;
+    }
+    if (options.explain)
+        return explain(options.explain);
+    if (!options.input)
+        return usage_error("no input");
+
+    const char *output = options.output ? options.output : default_output(&ctx->arena, &options);
+    if (file_is_same(options.input, output) ||
+        (wants_header(&options, output) && file_is_same(options.input, header_path(&ctx->arena, output))))
+        return usage_error("the output would overwrite the input");
+    if (wants_header(&options, output) && has_suffix(output, ".h"))
+        return usage_error("an object cannot be called .h: the header goes there; use --emit=header");
+
+    bool ok = compile(ctx, &options, output);
+    report(ctx, &options);
+    return ok ? EXIT_ok : EXIT_program;
+}
+
+int main(int argc, char **argv) {
+    Context ctx;
+    jmp_buf out_of_memory;
+    context_init(&ctx, NULL);
+    ctx.alloc.oom = &out_of_memory;
+    if (setjmp(out_of_memory) != 0) {
+        fputs("bpc: out of memory\n", stderr);
+        return EXIT_program;
+    }
+    int status = run(&ctx, argc, argv);
+    context_free(&ctx);
+    if (fflush(stdout) != 0 && status == EXIT_ok)
+        status = EXIT_program;
+    return status;
+}

@@ -1,0 +1,28 @@
+/* The stages from a text to an object, in order: what the library and the program both call. Each stage needs the
+ * one before it and returns NULL or false when it queued diagnostics. Memory is the context's. */
+#ifndef BPC_DRIVER_COMPILE_H
+#define BPC_DRIVER_COMPILE_H
+
+#include "codegen/codegen.h"
+#include "ir/ir.h"
+#include "parser/ast.h"
+
+typedef struct CompileOptions {
+    const char *module_name; /* a C identifier: prefix of the error function, header guard */
+    const char *const *exports; /* as after `export`, besides those of the text */
+    int n_exports;
+    int opt_level;
+    const char *cpu; /* NULL: this machine's */
+    bool debug, freestanding;
+} CompileOptions;
+
+/* Parsed and checked. */
+AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *options);
+/* Lowered, derivative operators still in place. */
+IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options);
+/* The header's text, NUL-terminated; of the module as lowered. */
+const char *compile_header(Context *ctx, const IrModule *ir);
+/* Runs the passes in place, then generates code. */
+bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out);
+
+#endif

@@ -1,0 +1,293 @@
+/* The public library: contexts, modules, diagnostics. The interface and its promises stand in driver/bpc.h.
+ *
+ * A BpcModule owns a whole Context (its texts, trees and code live until it is freed); a BpcContext owns only the
+ * allocator and copies of the last compilation's diagnostics. Every entry that may allocate runs inside
+ * guarded(), which is where running out of memory unwinds to. No global state. */
+#include "driver/bpc.h"
+
+#include "codegen/header.h"
+#include "driver/compile.h"
+
+#include <llvm/Config/llvm-config.h>
+#include <string.h>
+
+struct BpcContext {
+    Alloc alloc;
+    Arena arena; /* of the diagnostics */
+    VEC(BpcDiagnostic) diags;
+    Text text;
+};
+
+struct BpcModule {
+    BpcContext *owner;
+    Context ctx;
+    CodeBuffer object;
+    const char *header;
+    const char *error_function; /* "model_error" */
+    VEC(const char *) exports;
+    Jit *jit;               /* NULL until the first function is asked for */
+    const char *link_error; /* NULL: none */
+};
+
+/* Runs body(arg); false when it said so or when memory ran out. */
+static bool guarded(Alloc *first, Alloc *second, bool (*body)(void *), void *arg) {
+    jmp_buf out_of_memory;
+    first->oom = &out_of_memory;
+    second->oom = &out_of_memory;
+    volatile bool ok = false;
+    if (setjmp(out_of_memory) == 0)
+        ok = body(arg);
+    first->oom = NULL;
+    second->oom = NULL;
+    return ok;
+}
+
+/* ---- versions and options ---- */
+
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+const char *bpc_version(void) {
+    return VERSION_TEXT(BPC_VERSION_MAJOR, BPC_VERSION_MINOR, BPC_VERSION_PATCH);
+}
+
+const char *bpc_llvm_version(void) {
+    return LLVM_VERSION_STRING;
+}
+
+BpcOptions bpc_options_default(void) {
+    return (BpcOptions){.opt_level = 3};
+}
+
+/* ---- contexts ---- */
+
+BpcContext *bpc_context_new(const BpcAllocator *allocator) {
+    Alloc alloc;
+    alloc_default(&alloc);
+    if (allocator)
+        alloc = (Alloc){allocator->alloc, allocator->release, allocator->user, NULL};
+    BpcContext *ctx = alloc.alloc(alloc.user, sizeof *ctx);
+    if (!ctx)
+        return NULL;
+    memset(ctx, 0, sizeof *ctx);
+    ctx->alloc = alloc;
+    arena_init(&ctx->arena, &ctx->alloc);
+    text_init(&ctx->text, &ctx->arena);
+    return ctx;
+}
+
+void bpc_context_free(BpcContext *ctx) {
+    if (!ctx)
+        return;
+    arena_free(&ctx->arena);
+    Alloc alloc = ctx->alloc;
+    alloc.release(alloc.user, ctx);
+}
+
+/* ---- diagnostics ---- */
+
+static void forget_diagnostics(BpcContext *ctx) {
+    arena_free(&ctx->arena);
+    memset(&ctx->diags, 0, sizeof ctx->diags);
+    text_init(&ctx->text, &ctx->arena);
+}
+
+static const char *copy(Arena *arena, const char *text) {
+    return text ? arena_strdup(arena, text, strlen(text)) : NULL;
+}
+
+static void keep_diagnostic(BpcContext *owner, const Context *ctx, const Diag *diag) {
+    Arena *arena = &owner->arena;
+    Loc loc = diag->labels[0].loc;
+    BpcDiagnostic kept = {
+        .severity = (BpcSeverity)diag->severity,
+        .code = (int)diag->code,
+        .message = copy(arena, diag->message),
+        .hint = copy(arena, diag->hint),
+    };
+    if (source_of(&ctx->sources, loc)) {
+        Position at = source_position(&ctx->sources, loc.begin);
+        kept.file = copy(arena, at.file);
+        kept.line = at.line;
+        kept.column = at.column;
+        kept.length = loc.end - loc.begin;
+    }
+    Text text;
+    text_init(&text, arena);
+    diag_render(&text, &ctx->sources, diag, false);
+    kept.rendered = text.data;
+    text_puts(&owner->text, text.data);
+    vec_push(arena, &owner->diags, kept);
+}
+
+/* Memory is out: what is said about it needs none. */
+static void keep_out_of_memory(BpcContext *owner) {
+    static const BpcDiagnostic message = {
+        .severity = BPC_ERROR,
+        .code = DIAG_out_of_memory,
+        .message = "out of memory",
+        .rendered = "error[E0803]: out of memory\n",
+    };
+    forget_diagnostics(owner);
+    owner->diags.data = (void *)(uintptr_t)&message; /* never written through: cap is 0 */
+    owner->diags.n = 1;
+    owner->text.data = (char *)(uintptr_t)message.rendered;
+}
+
+size_t bpc_diagnostic_count(const BpcContext *ctx) {
+    return (size_t)ctx->diags.n;
+}
+
+const BpcDiagnostic *bpc_diagnostic(const BpcContext *ctx, size_t i) {
+    return i < (size_t)ctx->diags.n ? &ctx->diags.data[i] : NULL;
+}
+
+const char *bpc_diagnostics_text(const BpcContext *ctx) {
+    return ctx->text.data ? ctx->text.data : "";
+}
+
+const char *bpc_explain(int code) {
+    return code > 0 ? diag_explain((DiagCode)code) : NULL;
+}
+
+/* ---- compiling ---- */
+
+typedef struct Job {
+    BpcModule *module;
+    const char *name, *text;
+    size_t len;
+    const BpcOptions *options;
+} Job;
+
+/* What the module keeps for its host, copied out of the IR. */
+static void keep_exports(BpcModule *module, const IrModule *ir) {
+    for (int i = 0; i < ir->exports.n; i++)
+        vec_push(&module->ctx.arena, &module->exports, ir->exports.data[i]->name);
+}
+
+static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *options) {
+    Context *ctx = &module->ctx;
+    Source *source = source_add(&ctx->sources, job->name, job->text, job->len);
+    if (!source) {
+        diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0}, "%s is too large", job->name);
+        return false;
+    }
+    CompileOptions how = {
+        .module_name = header_c_name(&ctx->atoms, job->name),
+        .exports = options->exports,
+        .n_exports = (int)options->export_count,
+        .opt_level = options->opt_level < 0 ? 0 : options->opt_level > 3 ? 3 : options->opt_level,
+        .cpu = options->cpu,
+        .debug = options->debug_info,
+        .freestanding = options->freestanding,
+    };
+    ctx->real_is_f32 = options->real_is_f32;
+    AstModule *ast = compile_ast(ctx, source, &how);
+    IrModule *ir = ast ? compile_ir(ctx, ast, &how) : NULL;
+    if (!ir)
+        return false;
+    module->header = compile_header(ctx, ir);
+    module->error_function = arena_printf(&ctx->arena, "%s_error", how.module_name);
+    keep_exports(module, ir);
+    return compile_code(ctx, ir, &how, EMIT_object, &module->object);
+}
+
+static bool run_job(void *arg) {
+    Job *job = arg;
+    BpcModule *module = job->module;
+    context_init(&module->ctx, &module->owner->alloc);
+    BpcOptions options = job->options ? *job->options : bpc_options_default();
+    bool ok = compile_module(module, job, &options);
+    for (int i = 0; i < module->ctx.diags.items.n; i++)
+        keep_diagnostic(module->owner, &module->ctx, module->ctx.diags.items.data[i]);
+    return ok;
+}
+
+BpcModule *bpc_compile(BpcContext *ctx, const char *name, const char *text, size_t len,
+                       const BpcOptions *options) {
+    forget_diagnostics(ctx);
+    BpcModule *module = ctx->alloc.alloc(ctx->alloc.user, sizeof *module);
+    if (!module) {
+        keep_out_of_memory(ctx);
+        return NULL;
+    }
+    memset(module, 0, sizeof *module);
+    module->owner = ctx;
+    Job job = {module, name, text, len, options};
+    if (guarded(&ctx->alloc, &module->ctx.alloc, run_job, &job))
+        return module;
+    if (ctx->diags.n == 0)
+        keep_out_of_memory(ctx);
+    bpc_module_free(module);
+    return NULL;
+}
+
+void bpc_module_free(BpcModule *module) {
+    if (!module)
+        return;
+    jit_free(module->jit);
+    codebuffer_free(&module->object);
+    if (module->ctx.arena.alloc) /* not when memory ran out before there was a context */
+        context_free(&module->ctx);
+    Alloc alloc = module->owner->alloc;
+    alloc.release(alloc.user, module);
+}
+
+/* ---- using a module ---- */
+
+static bool link_module(void *arg) {
+    BpcModule *module = arg;
+    Context *ctx = &module->ctx;
+    int before = ctx->diags.items.n;
+    module->jit = jit_new(ctx);
+    if (module->jit && jit_add_object(ctx, module->jit, &module->object))
+        return true;
+    module->link_error = ctx->diags.items.n > before ? ctx->diags.items.data[before]->message : "linking failed";
+    return false;
+}
+
+/* Links on first use. */
+static bool is_linked(BpcModule *module) {
+    if (module->jit || module->link_error)
+        return !module->link_error;
+    if (guarded(&module->owner->alloc, &module->ctx.alloc, link_module, module))
+        return true;
+    if (!module->link_error)
+        module->link_error = "out of memory";
+    return false;
+}
+
+void *bpc_module_function(BpcModule *module, const char *name) {
+    return is_linked(module) ? jit_lookup(module->jit, name) : NULL;
+}
+
+const char *bpc_module_link_error(const BpcModule *module) {
+    return module->link_error;
+}
+
+const char *bpc_module_header(const BpcModule *module) {
+    return module->header;
+}
+
+const void *bpc_module_object(const BpcModule *module, size_t *size) {
+    *size = module->object.size;
+    return module->object.data;
+}
+
+const char *bpc_module_error(BpcModule *module, int status) {
+    typedef const char *ErrorFunction(int);
+    void *address = bpc_module_function(module, module->error_function);
+    if (!address)
+        return NULL;
+    ErrorFunction *function;
+    memcpy(&function, &address, sizeof function); /* ISO C has no cast from an object pointer */
+    return function(status);
+}
+
+size_t bpc_module_export_count(const BpcModule *module) {
+    return (size_t)module->exports.n;
+}
+
+const char *bpc_module_export_name(const BpcModule *module, size_t i) {
+    return i < (size_t)module->exports.n ? module->exports.data[i] : NULL;
+}

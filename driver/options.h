@@ -1,0 +1,36 @@
+/* The command line of bpc as data. Used by bpc_main.c only; the rows stand in driver/options.def. */
+#ifndef BPC_DRIVER_OPTIONS_H
+#define BPC_DRIVER_OPTIONS_H
+
+#include "support/arena.h"
+#include <stdbool.h>
+
+typedef enum OutputKind {
+#define EMIT(kind, help) OUTPUT_##kind,
+#include "driver/options.def"
+#undef EMIT
+} OutputKind;
+
+typedef enum ColorWhen { COLOR_auto, COLOR_always, COLOR_never } ColorWhen;
+
+typedef struct Options {
+    const char *input;  /* "-": standard input */
+    const char *output; /* NULL: none given; "-": standard output */
+    OutputKind emit;
+    VEC(const char *) exports;
+    bool real_is_f32;
+    int opt_level;
+    const char *cpu; /* NULL: this machine's */
+    bool debug_info, freestanding;
+    bool json;
+    ColorWhen color;
+    bool link_flags, help, version;
+    const char *explain; /* a code, or NULL */
+} Options;
+
+/* Reads the command line. False when it is wrong; then *error says how, in the arena. Arguments are not copied. */
+bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error);
+/* The text of --help. */
+void options_help(Text *out);
+
+#endif
