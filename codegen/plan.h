@@ -1,0 +1,64 @@
+/* Where every array of a function lives: results, workspace, or inside another array.
+ *
+ * Values of the IR never change; memory does. The plan gives each array that must exist in memory a buffer, such
+ * that writing is safe at every point: two values share a buffer only when the earlier one is dead (an in-place
+ * chain), when one is a part of the other (a row of a stacked result), or when a loop hands one to the next
+ * iteration. Views (slices, transposes, ...) have no buffer; whoever needs them in memory copies them.
+ * Buffers of workspace get slots by lifetime; slots of sizes that compare are used again.
+ *
+ * Pure analysis: knows nothing of LLVM. Called by code generation, once a function. */
+#ifndef BPC_CODEGEN_PLAN_H
+#define BPC_CODEGEN_PLAN_H
+
+#include "ir/ir.h"
+
+typedef enum BufferKind {
+    BUF_slot, /* in the workspace, or on the stack */
+    BUF_out,  /* a result of the function */
+    BUF_part, /* inside another buffer */
+} BufferKind;
+
+typedef struct Buffer {
+    BufferKind kind;
+    const Type *type;
+    int lanes;             /* above 1: every element is `lanes` values, one for each lane of the loop around */
+    int out;               /* BUF_out: which result */
+    struct Buffer *parent; /* BUF_part: the buffer it is inside of ... */
+    const Inst *loop;      /* ... at the row of this loop's index, or, when NULL, ... */
+    const Size *offset;    /* ... at this many elements */
+    int begin, end;        /* positions between which it holds something */
+    int slot;              /* BUF_slot: index in Plan.slots */
+} Buffer;
+
+typedef struct Slot {
+    const Size *bytes;
+    bool on_stack; /* small and of known size: needs no workspace */
+    int busy_until;
+} Slot;
+
+typedef struct Plan {
+    IrModule *m;
+    Arena *arena;
+    const Func *func;
+    struct ValueInfo *values; /* by id, first_id the lowest */
+    uint32_t first_id, n_values;
+    PtrMap spans;  /* Inst*, Region* -> Span* */
+    PtrMap temps;  /* Value* (yield of a carry) -> Buffer*: see plan_carry_temp */
+    PtrMap widths; /* Inst* (loop) -> lanes, by codegen/lanes.h */
+    int position;
+    VEC(Buffer *) buffers;
+    VEC(Slot) slots;
+} Plan;
+
+/* widths: the loops that run one iteration a lane and their lanes. NULL when a size overflows. */
+Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *widths);
+
+/* The buffer of a value, or NULL: scalars, inputs, views, splats and results that nothing uses. */
+Buffer *plan_home(const Plan *plan, const Value *value);
+/* True for a value that is an alias of (part of) another array, or that has one value everywhere. */
+bool plan_is_view(const Plan *plan, const Value *value);
+/* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when none is needed. */
+Buffer *plan_carry_temp(const Plan *plan, const Inst *loop, int j);
+int plan_lanes(const Plan *plan, const Inst *loop); /* 1: a loop of scalars */
+
+#endif
