@@ -1,0 +1,187 @@
+/* What the lower*.c files share.
+ *
+ * Note [Frames and functions]
+ * A Frame binds the variables and size symbols of one body of the source; an FnCtx is an IR function under
+ * construction. They differ where a body is lowered in place: a function with function parameters gets a new Frame
+ * in the caller's FnCtx, and the body of a lambda is lowered in the Frame where it was written, possibly while another
+ * FnCtx is under construction (the lambda being differentiated). A value or size that belongs to another FnCtx than the
+ * current one is imported when it is looked up: it becomes a further parameter, and the call passes it.
+ *
+ * Note [Slices]
+ * An array that is indexed by the binder of a loop is not indexed in the body but handed to the loop as a slice: the
+ * adjoint of a slice is a stacked result, that of an index a scatter. Before a loop is opened its body is searched for
+ * such places; what was found stands in the frame's slice table while the body is lowered, and every indexing looks
+ * there for the entry that covers most of its indices. */
+#ifndef BPC_PARSER_LOWER_INTERNAL_H
+#define BPC_PARSER_LOWER_INTERNAL_H
+
+#include "parser/ast.h"
+#include "parser/lower_fn.h"
+
+typedef struct FnCtx {
+    struct FnCtx *parent; /* of a closure: the function it captures from */
+    LowFn *fn;
+    IrBuilder builder;  /* of the body */
+    PtrMap values;      /* captured Value* of the parent -> Value* here */
+    PtrMap syms;        /* captured SizeSym* of the parent -> SizeSym* here */
+} FnCtx;
+
+/* An array as the source names it: a variable, fields, and indices, in the order of the axes. Fields of arrays of
+ * records and indices commute, since records of arrays are what there is. */
+enum { ACCESS_MAX = 16 };
+typedef struct Access {
+    Local *base;
+    int n_fields, n;
+    int fields[ACCESS_MAX];
+    const Index *at[ACCESS_MAX]; /* IX_at, or IX_range over the whole axis */
+} Access;
+
+typedef struct SliceEntry {
+    Local *base;
+    int n_fields, n;
+    int fields[ACCESS_MAX];
+    const Local *binder[ACCESS_MAX]; /* by position; NULL: not consumed */
+    const Size *offset[ACCESS_MAX];  /* the index is binder + offset, as the source writes it */
+    int consumed;
+    Tree *value; /* the array without the consumed axes */
+} SliceEntry;
+
+typedef struct FnVal FnVal;
+typedef struct Frame {
+    PtrMap trees; /* Local* -> Tree* */
+    PtrMap fns;   /* Local* -> FnVal* */
+    PtrMap syms;  /* SizeSym* of the checker -> const Size* of the IR */
+    VEC(SliceEntry) slices;
+} Frame;
+
+/* A function as an argument. */
+struct FnVal {
+    Expr *expr;   /* an E_lambda, an E_derivative, or an E_name of a function or builtin */
+    Frame *frame; /* where it was written */
+};
+
+typedef struct Derived {
+    DerivOp op;
+    const LowFn *base;
+    int n_wrt;
+    const int *wrt;
+    LowFn *fn;
+} Derived;
+
+typedef struct Lower {
+    Context *ctx;
+    Arena *arena;
+    IrModule *m;
+    AstModule *ast;
+    FnCtx *fn;
+    Frame *frame;
+    IrBuilder *b;
+    PtrMap fns;       /* FnDecl* -> LowFn* */
+    PtrMap sym_owner; /* SizeSym* of the IR -> FnCtx* */
+    PtrMap nonneg;    /* SizeSym* of the IR that cannot be negative */
+    VEC(Derived) derived; /* operators already applied */
+    PtrMap names;         /* Atoms of functions under construction */
+} Lower;
+
+/* ---- lower.c: functions, variables, sizes ---- */
+LowFn *lower_fn(Lower *L, FnDecl *decl);
+LowFn *lower_fn_expr(Lower *L, Expr *e); /* E_name, E_derivative or E_lambda as something to be called or exported */
+FnVal *lower_fn_value(Lower *L, Expr *e);
+Tree *lower_apply(Lower *L, const FnVal *fn, int n, Tree *const *args);
+Tree *lower_call(Lower *L, const LowFn *fn, const Size *const *sizes, int n, Tree *const *args);
+Tree *lower_call_expr(Lower *L, Expr *e); /* CALL_function, CALL_local, CALL_derivative, CALL_lambda */
+
+/* ---- lower_env.c: frames, imports, types ---- */
+Frame *frame_new(Lower *L);
+FnCtx *fnctx_open(Lower *L, const char *name, Loc loc, FnCtx *parent);
+void fnctx_close(Lower *L, FnCtx *fn, Tree *result); /* yields the result's values and adds the function to the module */
+Tree *env_lookup(Lower *L, Local *local);
+FnVal *env_fn(Lower *L, Local *local);
+void env_bind(Lower *L, Local *local, Tree *tree); /* also defines its size symbol where it is used */
+void env_bind_sym(Lower *L, SizeSym *sym, Value *value, bool nonneg);
+const Size *env_size(Lower *L, const Size *size); /* of the checker -> of the current IR function */
+const Size *env_import_size(Lower *L, const Size *size);
+Tree *env_import(Lower *L, Tree *tree);
+Tree *env_shape(Lower *L, const Ty *ty);
+const Type *env_type(Lower *L, const Ty *ty); /* of a scalar or an array of scalars */
+bool env_nonneg(Lower *L, const Size *size);  /* an IR size that cannot be negative */
+Scalar env_scalar(ScalarKind kind);
+
+/* ---- lower_expr.c ---- */
+Tree *lower_expr(Lower *L, Expr *e);
+Value *lower_value(Lower *L, Expr *e); /* of a scalar or an array of scalars */
+void lower_pattern(Lower *L, const Pattern *pattern, Tree *tree);
+Tree *lower_checked(Lower *L, Expr *e, Tree *tree); /* defines e->binds */
+void lower_size_checks(Lower *L, const Expr *e);
+void lower_unsupported(Lower *L, Loc loc, const char *what);
+Tree *low_zeros(Lower *L, const Tree *shape);
+/* The value with the given type: broadcast along new leading axes, converted, or given sizes known to be equal. */
+Value *low_conform(Lower *L, Value *v, const Type *type);
+Tree *low_conform_tree(Lower *L, const Tree *tree, const Tree *shape);
+Tree *low_elementwise(Lower *L, Op op, int n, Tree *const *args, const Tree *shape);
+Value *low_not(Lower *L, Value *v);
+void low_name(Tree *tree, Atom name);
+
+/* ---- lower_loop.c ---- */
+Tree *lower_comp(Lower *L, Expr *e);
+Tree *lower_reduce(Lower *L, Expr *e);
+Tree *lower_scatter(Lower *L, Expr *e);
+Tree *lower_loop(Lower *L, Expr *e);
+Tree *low_reduce_all(Lower *L, ReduceKind kind, Value *x, const Type *result);
+
+/* An open loop over a binder: L->b is its body between the two calls. */
+typedef struct OpenLoop {
+    LoopSpec spec;
+    IrBuilder body;
+    IrBuilder *outer;
+    int slice_mark;
+    ValueList slices;
+    const Size *extent; /* of the IR; never negative */
+} OpenLoop;
+/* The extent of a binder: bounds are evaluated, and clamped or checked against being negative. */
+typedef struct Range {
+    const Binder *binder;
+    const Size *extent;
+    Value *lo; /* NULL: 0 */
+} Range;
+Range low_range(Lower *L, Binder *binder, bool rectangular);
+void low_open(Lower *L, OpenLoop *loop, const Range *range, int n_bodies, Expr *const *bodies, const ValueList *carries,
+              const ValueList *accs);
+Value *low_loop_carry(const OpenLoop *loop, int i); /* parameter of the body */
+Value *low_loop_acc(const OpenLoop *loop, int i);
+Inst *low_close(Lower *L, OpenLoop *loop);
+
+/* ---- lower_index.c ---- */
+bool access_of(Expr *e, Access *out); /* false: not a variable with fields and plain indices */
+Tree *lower_access(Lower *L, Expr *e); /* E_index, E_field */
+Tree *lower_with(Lower *L, Expr *e);
+void low_check_index(Lower *L, Value *i, const Size *extent, int axis, Loc loc);
+/* Fills `slices` with the operands of the loop over the range that `bodies` index, and the frame's table with entries
+ * whose leaves are placeholders until low_bind_slices. */
+typedef struct SlicePlan {
+    VEC(SliceEntry) entries;   /* value: the whole array, the loop's axis first */
+} SlicePlan;
+void low_plan_slices(Lower *L, const Range *range, int n_bodies, Expr *const *bodies, SlicePlan *plan);
+/* A product of two indexed arrays summed over `binders`: one contraction, or NULL. */
+Value *low_try_contract(Lower *L, Expr *body, int n, Binder *const *binders, const Range *ranges);
+bool low_is_product_of(Expr *body, int n, Binder *const *binders);
+
+/* ---- lower_scan.c ---- */
+/* Calls visit for e and every expression below it, parents first; visit returns false to skip what is below. `declare`,
+ * where not NULL, is called for each variable that is introduced below e, before its scope is walked. */
+typedef struct Walk {
+    bool (*visit)(void *user, Expr *e);
+    void (*declare)(void *user, Local *local);
+    void *user;
+} Walk;
+void ast_walk(const Walk *walk, Expr *e);
+bool ast_mentions(Expr *e, const Local *local);
+
+/* ---- lower_builtin.c ---- */
+Tree *lower_builtin(Lower *L, Expr *e);
+Value *lower_matmul(Lower *L, Expr *e);
+
+/* ---- lower_export.c ---- */
+void lower_export(Lower *L, ExportDecl *decl);
+
+#endif
