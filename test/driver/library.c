@@ -1,0 +1,140 @@
+/* The public API: compiling, calling, statuses, diagnostics, several modules at once. */
+#include "driver/bpc.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+#define EXPECT(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            printf("%s:%d: expected %s\n", __FILE__, __LINE__, #condition);                        \
+            failures++;                                                                            \
+        }                                                                                          \
+    } while (0)
+
+static BpcModule *compile(BpcContext *ctx, const char *name, const char *text,
+                          const BpcOptions *options) {
+    BpcModule *module = bpc_compile(ctx, name, text, strlen(text), options);
+    if (!module)
+        printf("%s", bpc_diagnostics_text(ctx));
+    return module;
+}
+
+typedef int ScalarFn(double x, double *out, void *work);
+
+static double call(BpcModule *module, const char *name, double x) {
+    void *address = bpc_module_function(module, name);
+    EXPECT(address != NULL);
+    if (!address)
+        return NAN;
+    ScalarFn *function;
+    memcpy(&function, &address, sizeof function);
+    double out = NAN;
+    EXPECT(function(x, &out, NULL) == 0);
+    return out;
+}
+
+static void test_two_modules(void) {
+    BpcContext *ctx = bpc_context_new(NULL);
+    BpcModule *a = compile(ctx, "a.bp", "export fn f(x: f64) -> f64 = x*x*x;", NULL);
+    BpcOptions options = bpc_options_default();
+    const char *exports[] = {"grad(grad(f)) as f2"};
+    options.exports = exports;
+    options.export_count = 1;
+    options.opt_level = 0;
+    BpcModule *b = compile(ctx, "b.bp", "export fn f(x: f64) -> f64 = x**4;", &options);
+    EXPECT(a && b);
+    if (a && b) {
+        EXPECT(call(a, "f", 2.0) == 8.0);
+        EXPECT(fabs(call(b, "f", 2.0) - 16.0) < 1e-12);
+        EXPECT(fabs(call(b, "f2", 2.0) - 48.0) < 1e-12);
+        EXPECT(bpc_module_function(a, "f2") == NULL);
+        EXPECT(bpc_module_link_error(a) == NULL);
+        EXPECT(bpc_module_export_count(b) == 2);
+        EXPECT(strcmp(bpc_module_export_name(b, 1), "f2") == 0);
+        EXPECT(bpc_module_export_name(b, 2) == NULL);
+        EXPECT(strstr(bpc_module_header(b), "int f2(double x, double *grad_x, void *work);"));
+        size_t size = 0;
+        const char *object = bpc_module_object(a, &size);
+        EXPECT(size > 4 && memcmp(object, "\177ELF", 4) == 0);
+    }
+    bpc_module_free(a);
+    bpc_module_free(b);
+    bpc_context_free(ctx);
+}
+
+static void test_status(void) {
+    typedef int PickFn(int64_t n, const double *x, int64_t i, double *out, void *work);
+    BpcContext *ctx = bpc_context_new(NULL);
+    BpcModule *module =
+        compile(ctx, "dir/pick.bp", "export fn pick[n](x: [n]f64, i: i64) -> f64 =\n  x[i];", NULL);
+    EXPECT(module != NULL);
+    if (module) {
+        void *address = bpc_module_function(module, "pick");
+        PickFn *pick;
+        memcpy(&pick, &address, sizeof pick);
+        double x[3] = {1, 2, 3}, out = 0;
+        EXPECT(pick(3, x, 2, &out, NULL) == 0 && out == 3);
+        int status = pick(3, x, 3, &out, NULL);
+        EXPECT(status > 0);
+        const char *message = bpc_module_error(module, status);
+        EXPECT(message && strstr(message, "dir/pick.bp:2:") && strstr(message, "index"));
+        EXPECT(pick(3, x, -1, &out, NULL) > 0);
+        EXPECT(bpc_module_error(module, 0) == NULL);
+        EXPECT(bpc_module_error(module, 999) == NULL);
+    }
+    bpc_module_free(module);
+    bpc_context_free(ctx);
+}
+
+static void test_diagnostics(void) {
+    BpcContext *ctx = bpc_context_new(NULL);
+    const char *text = "export fn f(x: f64) -> f64 =\n  xx + y;\n";
+    EXPECT(bpc_compile(ctx, "bad.bp", text, strlen(text), NULL) == NULL);
+    EXPECT(bpc_diagnostic_count(ctx) == 2);
+    const BpcDiagnostic *first = bpc_diagnostic(ctx, 0);
+    EXPECT(first && first->severity == BPC_ERROR && first->code == 201);
+    EXPECT(first && strcmp(first->file, "bad.bp") == 0 && first->line == 2 && first->column == 3);
+    EXPECT(first && first->length == 2 && strstr(first->rendered, "^^"));
+    EXPECT(bpc_diagnostic(ctx, 2) == NULL);
+    EXPECT(strstr(bpc_diagnostics_text(ctx), "bad.bp:2:8"));
+    EXPECT(bpc_explain(201) != NULL && bpc_explain(9999) == NULL && bpc_explain(-1) == NULL);
+
+    BpcModule *good = compile(ctx, "good.bp", "export fn f(x: f64) -> f64 = x;", NULL);
+    EXPECT(good && bpc_diagnostic_count(ctx) == 0 && *bpc_diagnostics_text(ctx) == '\0');
+    bpc_module_free(good);
+    bpc_module_free(NULL);
+    bpc_context_free(ctx);
+    bpc_context_free(NULL);
+}
+
+static void test_f32(void) {
+    typedef int FloatFn(float x, float *out, void *work);
+    BpcContext *ctx = bpc_context_new(NULL);
+    BpcOptions options = bpc_options_default();
+    options.real_is_f32 = true;
+    BpcModule *module = compile(ctx, "r.bp", "export fn f(x: real) -> real = 0.1*x;", &options);
+    EXPECT(module != NULL);
+    if (module) {
+        void *address = bpc_module_function(module, "f");
+        FloatFn *f;
+        memcpy(&f, &address, sizeof f);
+        float out = 0;
+        EXPECT(f(3.0f, &out, NULL) == 0 && out == 0.1f * 3.0f);
+    }
+    bpc_module_free(module);
+    bpc_context_free(ctx);
+}
+
+int main(void) {
+    test_two_modules();
+    test_status();
+    test_diagnostics();
+    test_f32();
+    return failures != 0;
+}
