@@ -1,5 +1,6 @@
-/* The table of elementary functions, and the choice between code in place, a call of a private function of
- * the module and calls of libm. The code itself is emitted in codegen/vecmath_kernels.c and its siblings. */
+/* The table of elementary functions, and the choice between code in place, a call of a private
+ * function of the module and calls of libm. The code itself is emitted in codegen/vecmath_kernels.c
+ * and its siblings. */
 #include "codegen/vecmath_kernels.h"
 
 #include <stdio.h>
@@ -9,6 +10,7 @@ typedef enum Place {
     PLACE_INLINE, /* in place, unless the caller wants calls */
     PLACE_CALL,   /* a private function, unless the caller wants none */
     PLACE_BRANCH, /* a private function always: its code has several blocks */
+    PLACE_SCALAR, /* a private function of doubles, called for every lane */
 } Place;
 
 typedef struct MathRow {
@@ -37,7 +39,7 @@ int vecmath_arity(MathFn fn) {
 
 bool vecmath_is_vectorised(MathFn fn, bool f32) {
     (void)f32;
-    return rows[fn].emitter != NULL;
+    return rows[fn].emitter && rows[fn].place != PLACE_SCALAR;
 }
 
 double vecmath_max_ulp(MathFn fn, bool f32) {
@@ -47,8 +49,8 @@ double vecmath_max_ulp(MathFn fn, bool f32) {
 static void set_string(VecMath *vm, Val fn, const char *key, const char *value) {
     if (!value)
         return;
-    LLVMAttributeRef attribute =
-        LLVMCreateStringAttribute(vm->ctx, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(vm->ctx, key, (unsigned)strlen(key),
+                                                           value, (unsigned)strlen(value));
     LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
@@ -75,21 +77,40 @@ static void define_private(const Lanes *l, const MathRow *row, Val fn) {
     LLVMDisposeBuilder(body_vm.builder);
 }
 
-/* A call of the module's own copy of the function for this type, made at the first call. */
-static Val call_private(const Lanes *l, const MathRow *row, Val *args) {
+/* The module's own copy of the function for this type, made when it is first asked for. */
+static Val private_function(const Lanes *l, const MathRow *row, LLVMTypeRef *type) {
     char symbol[64];
     if (l->width)
-        snprintf(symbol, sizeof symbol, "bpc.%s.v%u%s", row->name, l->width, l->f32 ? "f32" : "f64");
+        snprintf(symbol, sizeof symbol, "bpc.%s.v%u%s", row->name, l->width,
+                 l->f32 ? "f32" : "f64");
     else
         snprintf(symbol, sizeof symbol, "bpc.%s.%s", row->name, l->f32 ? "f32" : "f64");
     LLVMTypeRef params[2] = {l->type, l->type};
-    LLVMTypeRef type = LLVMFunctionType(l->type, params, (unsigned)row->arity, 0);
+    *type = LLVMFunctionType(l->type, params, (unsigned)row->arity, 0);
     Val fn = LLVMGetNamedFunction(l->vm->module, symbol);
     if (!fn) {
-        fn = declare_private(l, symbol, type);
+        fn = declare_private(l, symbol, *type);
         define_private(l, row, fn);
     }
+    return fn;
+}
+
+static Val call_private(const Lanes *l, const MathRow *row, Val *args) {
+    LLVMTypeRef type;
+    Val fn = private_function(l, row, &type);
     return LLVMBuildCall2(l->vm->builder, type, fn, args, (unsigned)row->arity, "");
+}
+
+static Val call_scalar(const Lanes *l, const MathRow *row, Val *args) {
+    Lanes wide, scalar;
+    lanes_init_wide(&wide, l);
+    lanes_init(&scalar, l->vm, LLVMDoubleTypeInContext(l->vm->ctx));
+    LLVMTypeRef type;
+    Val fn = private_function(&scalar, row, &type), doubles[2] = {NULL, NULL};
+    for (int i = 0; i < row->arity; i++)
+        doubles[i] = l->f32 ? v_widen(&wide, args[i]) : args[i];
+    Val y = v_call_lanes(&wide, fn, type, row->arity, doubles);
+    return l->f32 ? v_narrow(l, y) : y;
 }
 
 static bool wants_call(const Lanes *l, const MathRow *row) {
@@ -107,5 +128,7 @@ Val vecmath_emit(VecMath *vm, MathFn fn, Val *args) {
     bool in_libm = row->libm64[0] != '\0';
     if (!row->emitter || (in_libm && (!l.width || vm->exact_libm)))
         return v_libm(&l, row->libm64, row->libm32, row->arity, args);
+    if (row->place == PLACE_SCALAR)
+        return call_scalar(&l, row, args);
     return wants_call(&l, row) ? call_private(&l, row, args) : row->emitter(&l, args);
 }

@@ -1,13 +1,14 @@
 /* Elementary functions on scalars and vectors, as LLVM IR.
  *
- * Code generation asks for exp of a <16 x float> and gets polynomial code for it, inline or as a call of a
- * private function of the module; functions without such code become calls of libm, a lane at a time. The
- * table of functions, with the largest error each is tested to, is codegen/vecmath.def.
+ * Code generation asks for exp of a <16 x float> and gets polynomial code for it, inline or as a
+ * call of a private function of the module; functions without such code become calls of libm, a
+ * lane at a time. The table of functions, with the largest error each is tested to, is
+ * codegen/vecmath.def.
  *
- * Invariants: the emitted code keeps no state, reads no memory, sets no rounding mode and relies on no
- * fast-math flag: NaN, infinities, zeros and subnormals come out as C's Annex F asks (signs of NaN and
- * exception flags apart). The builder's block never changes. Lanes do not influence each other.
- * Called by the rest of codegen/ only. It must not decide what is vectorised. */
+ * Invariants: the emitted code keeps no state, reads no memory, sets no rounding mode and relies on
+ * no fast-math flag: NaN, infinities, zeros and subnormals come out as C's Annex F asks (signs of
+ * NaN and exception flags apart). The builder's block never changes. Lanes do not influence each
+ * other. Called by the rest of codegen/ only. It must not decide what is vectorised. */
 #ifndef BPC_CODEGEN_VECMATH_H
 #define BPC_CODEGEN_VECMATH_H
 
@@ -39,7 +40,8 @@ typedef struct VecMath {
     MathCalls calls;
 } VecMath;
 
-/* fn of float, double or a vector of either, all arguments of one type; the result has that type. */
+/* fn of float, double or a vector of either, all arguments of one type; the result has that type.
+ */
 LLVMValueRef vecmath_emit(VecMath *vm, MathFn fn, LLVMValueRef *args);
 
 const char *vecmath_name(MathFn fn);

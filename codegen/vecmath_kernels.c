@@ -1,8 +1,8 @@
 /* Vector code of the exponential and logarithmic functions.
  *
- * Everything is computed in all lanes and selected at the end; there are no branches. Constants that are
- * multiplied by an integer and subtracted end in enough zero bits for the product to be exact, so that the
- * same code is right with and without fused multiply-add. */
+ * Everything is computed in all lanes and selected at the end; there are no branches. Constants
+ * that are multiplied by an integer and subtracted end in enough zero bits for the product to be
+ * exact, so that the same code is right with and without fused multiply-add. */
 #include "codegen/vecmath_kernels.h"
 #include "codegen/vecmath_coeffs.h"
 
@@ -14,10 +14,11 @@ static const double LN2_HI_F32 = 0x1.62e4p-1, LN2_LO_F32 = 0x1.7f7d1cf79abcap-20
 static const double LN2_HI_F64 = 0x1.62e42feep-1, LN2_LO_F64 = 0x1.a39ef35793c76p-33;
 
 /* Note [Powers of two]
- * Adding l->magic to t rounds t to an integer n that stands in the low bits of the sum. The exponent is kept
- * as u = n + 2*bias, positive for every n that occurs, so that u can be halved by a logical shift.
- * 2^n is u - bias in the exponent field while n is an exponent of a normal number; beyond, the two factors
- * 2^(u/2 - bias) and 2^(n - ...) reach down to zero and up to infinity and round once. */
+ * Adding l->magic to t rounds t to an integer n that stands in the low bits of the sum. The
+ * exponent is kept as u = n + 2*bias, positive for every n that occurs, so that u can be halved by
+ * a logical shift. 2^n is u - bias in the exponent field while n is an exponent of a normal number;
+ * beyond, the two factors 2^(u/2 - bias) and 2^(n - ...) reach down to zero and up to infinity and
+ * round once. */
 static Val round_to_power(const Lanes *l, Val shifted) {
     int64_t magic_bits = l->f32 ? 0x4B400000 : 0x4338000000000000;
     return v_isub(l, v_bits(l, shifted), v_int(l, magic_bits - 2 * l->bias));
@@ -58,7 +59,8 @@ static Val exp_bounded(const Lanes *l, Val x) {
     return scale(l, v_add(l, expm1_reduced(l, r), v_const(l, 1.0)), u);
 }
 
-/* The bounds lie beyond where the result is 0 and infinity, and within what Note [Powers of two] covers. */
+/* The bounds lie beyond where the result is 0 and infinity, and within what Note [Powers of two]
+ * covers. */
 Val emit_exp(const Lanes *l, Val *args) {
     return exp_bounded(l, v_clamp(l, args[0], l->f32 ? -104.5 : -746.0, l->f32 ? 89.0 : 710.0));
 }
@@ -132,8 +134,8 @@ static LogParts log_split(const Lanes *l, Val x, Val scaled, int scaling) {
     return parts;
 }
 
-/* f32: log(1 + f) = f - f^2/2 + f^3 P(f). f64: with s = f/(2 + f), 2 atanh(s) rearranged so that f stays
- * exact: f - (f^2/2 - s (f^2/2 + R)), R = s^2 P(s^2). */
+/* f32: log(1 + f) = f - f^2/2 + f^3 P(f). f64: with s = f/(2 + f), 2 atanh(s) rearranged so that f
+ * stays exact: f - (f^2/2 - s (f^2/2 + R)), R = s^2 P(s^2). */
 static void log_tail(const Lanes *l, LogParts *parts) {
     Val f = parts->f, square = v_mul(l, f, f);
     if (l->f32) {
@@ -163,7 +165,8 @@ static Val log_sum(const Lanes *l, const LogParts *parts) {
     return v_fma(l, parts->k, v_pick(l, LN2_HI_F32, LN2_HI_F64), v_add(l, parts->f, low));
 }
 
-/* y = log(x) where that is finite: -inf where x is `pole`, NaN below it, x itself at +inf and NaN. */
+/* y = log(x) where that is finite: -inf where x is `pole`, NaN below it, x itself at +inf and NaN.
+ */
 static Val log_special(const Lanes *l, Val y, Val x, double pole) {
     Val at = v_const(l, pole);
     y = v_select(l, v_lt(l, x, v_const(l, INFINITY)), y, x);
@@ -200,8 +203,8 @@ Val emit_log10(const Lanes *l, Val *args) {
     return log_special(l, log_base(l, &parts, LOG10E, high, low), args[0], 0.0);
 }
 
-/* log(sum + rest), sum + rest exact: the rest joins 1 + f, where it is not lost. Where the sum is beyond
- * 2^60 the rest is nothing, and 2^-k may not be a normal number. */
+/* log(sum + rest), sum + rest exact: the rest joins 1 + f, where it is not lost. Where the sum is
+ * beyond 2^60 the rest is nothing, and 2^-k may not be a normal number. */
 static Val log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large) {
     LogParts parts = log_split(l, sum, NULL, 0);
     if (may_be_large) {

@@ -17,4 +17,10 @@ Val emit_tanh(const Lanes *l, Val *args);
 Val emit_sigmoid(const Lanes *l, Val *args);
 Val emit_softplus(const Lanes *l, Val *args);
 
+/* codegen/vecmath_gamma.c; scalar doubles only. zeta is Hurwitz's, of s and z. */
+Val emit_lgamma(const Lanes *l, Val *args);
+Val emit_digamma(const Lanes *l, Val *args);
+Val emit_zeta(const Lanes *l, Val *args);
+Val emit_polygamma(const Lanes *l, Val *args);
+
 #endif

@@ -1,5 +1,6 @@
-/* The operations of codegen/vecmath_lanes.h, and calls of libm. No fast-math flag is ever set: where two
- * operations are to be fused the kernels say so, and where they must not be they are not. */
+/* The operations of codegen/vecmath_lanes.h, and calls of libm. No fast-math flag is ever set:
+ * where two operations are to be fused the kernels say so, and where they must not be they are not.
+ */
 #include "codegen/vecmath_lanes.h"
 
 #include <string.h>
@@ -13,7 +14,8 @@ void lanes_init(Lanes *l, VecMath *vm, LLVMTypeRef type) {
     l->type = type;
     l->width = vector ? LLVMGetVectorSize(type) : 0;
     l->f32 = LLVMGetTypeKind(scalar) == LLVMFloatTypeKind;
-    LLVMTypeRef integer = l->f32 ? LLVMInt32TypeInContext(vm->ctx) : LLVMInt64TypeInContext(vm->ctx);
+    LLVMTypeRef integer =
+        l->f32 ? LLVMInt32TypeInContext(vm->ctx) : LLVMInt64TypeInContext(vm->ctx);
     l->int_type = vector ? LLVMVectorType(integer, l->width) : integer;
     l->fraction = l->f32 ? 23 : 52;
     l->bias = l->f32 ? 127 : 1023;
@@ -64,11 +66,21 @@ static Val intrinsic(const Lanes *l, const char *name, unsigned n, Val *args) {
     return LLVMBuildCall2(l->vm->builder, LLVMGlobalGetValueType(fn), fn, args, n, "");
 }
 
-Val v_add(const Lanes *l, Val a, Val b) { return LLVMBuildFAdd(l->vm->builder, a, b, ""); }
-Val v_sub(const Lanes *l, Val a, Val b) { return LLVMBuildFSub(l->vm->builder, a, b, ""); }
-Val v_mul(const Lanes *l, Val a, Val b) { return LLVMBuildFMul(l->vm->builder, a, b, ""); }
-Val v_div(const Lanes *l, Val a, Val b) { return LLVMBuildFDiv(l->vm->builder, a, b, ""); }
-Val v_neg(const Lanes *l, Val a) { return LLVMBuildFNeg(l->vm->builder, a, ""); }
+Val v_add(const Lanes *l, Val a, Val b) {
+    return LLVMBuildFAdd(l->vm->builder, a, b, "");
+}
+Val v_sub(const Lanes *l, Val a, Val b) {
+    return LLVMBuildFSub(l->vm->builder, a, b, "");
+}
+Val v_mul(const Lanes *l, Val a, Val b) {
+    return LLVMBuildFMul(l->vm->builder, a, b, "");
+}
+Val v_div(const Lanes *l, Val a, Val b) {
+    return LLVMBuildFDiv(l->vm->builder, a, b, "");
+}
+Val v_neg(const Lanes *l, Val a) {
+    return LLVMBuildFNeg(l->vm->builder, a, "");
+}
 
 Val v_fma(const Lanes *l, Val a, Val b, Val c) {
     if (!l->vm->has_fma)
@@ -76,22 +88,48 @@ Val v_fma(const Lanes *l, Val a, Val b, Val c) {
     return intrinsic(l, "llvm.fma", 3, (Val[]){a, b, c});
 }
 
-Val v_abs(const Lanes *l, Val a) { return intrinsic(l, "llvm.fabs", 1, &a); }
-Val v_sqrt(const Lanes *l, Val a) { return intrinsic(l, "llvm.sqrt", 1, &a); }
+Val v_abs(const Lanes *l, Val a) {
+    return intrinsic(l, "llvm.fabs", 1, &a);
+}
+Val v_sqrt(const Lanes *l, Val a) {
+    return intrinsic(l, "llvm.sqrt", 1, &a);
+}
+
+Val v_rint(const Lanes *l, Val a) {
+    return intrinsic(l, "llvm.rint", 1, &a);
+}
 
 Val v_copysign(const Lanes *l, Val magnitude, Val sign) {
     return intrinsic(l, "llvm.copysign", 2, (Val[]){magnitude, sign});
 }
 
-Val v_iadd(const Lanes *l, Val a, Val b) { return LLVMBuildAdd(l->vm->builder, a, b, ""); }
-Val v_isub(const Lanes *l, Val a, Val b) { return LLVMBuildSub(l->vm->builder, a, b, ""); }
-Val v_and(const Lanes *l, Val a, Val b) { return LLVMBuildAnd(l->vm->builder, a, b, ""); }
-Val v_or(const Lanes *l, Val a, Val b) { return LLVMBuildOr(l->vm->builder, a, b, ""); }
-Val v_xor(const Lanes *l, Val a, Val b) { return LLVMBuildXor(l->vm->builder, a, b, ""); }
-Val v_shl(const Lanes *l, Val a, int by) { return LLVMBuildShl(l->vm->builder, a, v_int(l, by), ""); }
-Val v_shr(const Lanes *l, Val a, int by) { return LLVMBuildLShr(l->vm->builder, a, v_int(l, by), ""); }
-Val v_bits(const Lanes *l, Val x) { return LLVMBuildBitCast(l->vm->builder, x, l->int_type, ""); }
-Val v_float(const Lanes *l, Val bits) { return LLVMBuildBitCast(l->vm->builder, bits, l->type, ""); }
+Val v_iadd(const Lanes *l, Val a, Val b) {
+    return LLVMBuildAdd(l->vm->builder, a, b, "");
+}
+Val v_isub(const Lanes *l, Val a, Val b) {
+    return LLVMBuildSub(l->vm->builder, a, b, "");
+}
+Val v_and(const Lanes *l, Val a, Val b) {
+    return LLVMBuildAnd(l->vm->builder, a, b, "");
+}
+Val v_or(const Lanes *l, Val a, Val b) {
+    return LLVMBuildOr(l->vm->builder, a, b, "");
+}
+Val v_xor(const Lanes *l, Val a, Val b) {
+    return LLVMBuildXor(l->vm->builder, a, b, "");
+}
+Val v_shl(const Lanes *l, Val a, int by) {
+    return LLVMBuildShl(l->vm->builder, a, v_int(l, by), "");
+}
+Val v_shr(const Lanes *l, Val a, int by) {
+    return LLVMBuildLShr(l->vm->builder, a, v_int(l, by), "");
+}
+Val v_bits(const Lanes *l, Val x) {
+    return LLVMBuildBitCast(l->vm->builder, x, l->int_type, "");
+}
+Val v_float(const Lanes *l, Val bits) {
+    return LLVMBuildBitCast(l->vm->builder, bits, l->type, "");
+}
 
 Val v_lt(const Lanes *l, Val a, Val b) {
     return LLVMBuildFCmp(l->vm->builder, LLVMRealOLT, a, b, "");
@@ -117,8 +155,8 @@ Val v_select(const Lanes *l, Val cond, Val then, Val otherwise) {
     return LLVMBuildSelect(l->vm->builder, cond, then, otherwise, "");
 }
 
-/* The constant is the first operand of the comparison's "then": x86's min and max return their second
- * operand when either is NaN, so this is one instruction and keeps NaN. */
+/* The constant is the first operand of the comparison's "then": x86's min and max return their
+ * second operand when either is NaN, so this is one instruction and keeps NaN. */
 Val v_atmost(const Lanes *l, Val x, double hi) {
     Val bound = v_const(l, hi);
     return v_select(l, v_gt(l, x, bound), bound, x);
@@ -156,11 +194,7 @@ static Val libm_function(const Lanes *l, const char *name, LLVMTypeRef type) {
     return fn;
 }
 
-Val v_libm(const Lanes *l, const char *f64, const char *f32, int arity, Val *args) {
-    LLVMTypeRef scalar = l->width ? LLVMGetElementType(l->type) : l->type;
-    LLVMTypeRef params[2] = {scalar, scalar};
-    LLVMTypeRef type = LLVMFunctionType(scalar, params, (unsigned)arity, 0);
-    Val fn = libm_function(l, l->f32 ? f32 : f64, type);
+Val v_call_lanes(const Lanes *l, Val fn, LLVMTypeRef type, int arity, Val *args) {
     LLVMBuilderRef b = l->vm->builder;
     if (!l->width)
         return LLVMBuildCall2(b, type, fn, args, (unsigned)arity, "");
@@ -174,4 +208,11 @@ Val v_libm(const Lanes *l, const char *f64, const char *f32, int arity, Val *arg
         result = LLVMBuildInsertElement(b, result, y, lane, "");
     }
     return result;
+}
+
+Val v_libm(const Lanes *l, const char *f64, const char *f32, int arity, Val *args) {
+    LLVMTypeRef scalar = l->width ? LLVMGetElementType(l->type) : l->type;
+    LLVMTypeRef params[2] = {scalar, scalar};
+    LLVMTypeRef type = LLVMFunctionType(scalar, params, (unsigned)arity, 0);
+    return v_call_lanes(l, libm_function(l, l->f32 ? f32 : f64, type), type, arity, args);
 }

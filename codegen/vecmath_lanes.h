@@ -1,7 +1,8 @@
-/* Short names for the IR that vector math is written in: one call an operation, scalars and vectors alike.
+/* Short names for the IR that vector math is written in: one call an operation, scalars and vectors
+ * alike.
  *
- * A Lanes says of what type the values are; every Val of one kernel has it, or the integer type of the same
- * shape (v_bits), or i1 of the same shape (comparisons). Private to codegen/vecmath*.c. */
+ * A Lanes says of what type the values are; every Val of one kernel has it, or the integer type of
+ * the same shape (v_bits), or i1 of the same shape (comparisons). Private to codegen/vecmath*.c. */
 #ifndef BPC_CODEGEN_VECMATH_LANES_H
 #define BPC_CODEGEN_VECMATH_LANES_H
 
@@ -16,9 +17,10 @@ typedef struct Lanes {
     LLVMTypeRef type, int_type;
     unsigned width; /* 0: scalar */
     bool f32;
-    int fraction;  /* bits of the fraction field: 23 or 52 */
-    int64_t bias;  /* of the exponent field: 127 or 1023 */
-    double magic;  /* 1.5 * 2^fraction: adding it rounds to an integer, which the low bits then hold */
+    int fraction; /* bits of the fraction field: 23 or 52 */
+    int64_t bias; /* of the exponent field: 127 or 1023 */
+    double
+        magic; /* 1.5 * 2^fraction: adding it rounds to an integer, which the low bits then hold */
 } Lanes;
 
 void lanes_init(Lanes *l, VecMath *vm, LLVMTypeRef type);
@@ -42,6 +44,7 @@ Val v_neg(const Lanes *l, Val a);
 Val v_fma(const Lanes *l, Val a, Val b, Val c); /* a*b + c, rounded once only if the target can */
 Val v_abs(const Lanes *l, Val a);
 Val v_sqrt(const Lanes *l, Val a);
+Val v_rint(const Lanes *l, Val a);
 Val v_copysign(const Lanes *l, Val magnitude, Val sign);
 
 Val v_iadd(const Lanes *l, Val a, Val b);
@@ -67,7 +70,9 @@ Val v_atmost(const Lanes *l, Val x, double hi);
 /* c[0] + c[1] x + ... + c[n-1] x^(n-1), by Horner's rule. */
 Val v_poly(const Lanes *l, Val x, const double *c, int n);
 
-/* What libm calls the function: per lane for vectors. */
+/* A scalar function called for every lane. */
+Val v_call_lanes(const Lanes *l, Val fn, LLVMTypeRef type, int arity, Val *args);
+/* What libm calls the function, called for every lane. */
 Val v_libm(const Lanes *l, const char *f64, const char *f32, int arity, Val *args);
 
 #define V_POLY(l, x, table32, table64)                                                             \
