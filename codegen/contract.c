@@ -183,11 +183,12 @@ typedef struct TilePlan {
     int64_t panels, rest_cols;
 } TilePlan;
 
-static TilePlan plan_tiles(const Gen *g, int64_t m, int64_t n, int64_t k, bool pointers)
+static TilePlan plan_tiles(const Gen *g, int64_t m, int64_t n, int64_t k, bool pointers, bool packed)
 {
     TilePlan best = {0};
     double least = -1;
-    for (int vecs = 1; vecs <= (g->target->vector_registers >= 32 ? 8 : 4); vecs++) {
+    int most = g->target->vector_registers >= 32 ? 8 : 4;
+    for (int vecs = 1; vecs <= most && (!packed || k <= panel_rows(g, vecs)); vecs++) {
         TilePlan plan = {vecs, n / (vecs * g->lanes), n % (vecs * g->lanes)};
         if (!plan.panels && (vecs - 1) * g->lanes >= n && vecs > 1)
             break;
@@ -252,7 +253,8 @@ static void emit_tiles(Gen *g, const Problem *p)
     gen_known(p->m, &m);
     gen_known(p->n, &n);
     gen_known(p->k, &k);
-    TilePlan plan = plan_tiles(g, m, n, k, !gen_known(p->a.row_stride, &stride));
+    bool pointers = !gen_known(p->a.row_stride, &stride), packed = !gen_is(p->b.col_stride, 1);
+    TilePlan plan = plan_tiles(g, m, n, k, pointers, packed);
     int64_t width = (int64_t)plan.vecs * g->lanes, whole = plan.panels * width;
     LLVMValueRef zero = gen_int(g, 0);
     if (plan.panels) {
