@@ -36,6 +36,10 @@ CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen -isystem $(LLVM_INCLUDE)
 BASEFLAGS = -std=c17 $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden -MMD -MP
 LDLIBS    = $(LLVM_LIBS) -lm -lpthread
 
+# One line a file; `make V=1` shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1))
+
 layers_dirs := support lexer parser ir passes codegen runtime driver
 scanners := $(wildcard lexer/*.l)
 grammars := $(wildcard parser/*.y)
@@ -83,35 +87,43 @@ $(setup): scripts/setup
 
 $(BUILD)/gen/%.lex.c $(BUILD)/gen/%.lex.h &: %.l | $(setup)
 	@mkdir -p $(@D)
-	flex -o $(BUILD)/gen/$*.lex.c --header-file=$(BUILD)/gen/$*.lex.h $<
+	$(call say,FLEX $@)
+	$(Q)flex -o $(BUILD)/gen/$*.lex.c --header-file=$(BUILD)/gen/$*.lex.h $<
 
 $(BUILD)/gen/%.tab.c $(BUILD)/gen/%.tab.h &: %.y | $(setup)
 	@mkdir -p $(@D)
-	bison -Wall -o $(BUILD)/gen/$*.tab.c --header=$(BUILD)/gen/$*.tab.h $<
+	$(call say,BISON $@)
+	$(Q)bison -Wall -o $(BUILD)/gen/$*.tab.c --header=$(BUILD)/gen/$*.tab.h $<
 
 $(BUILD)/gen/std/files.inc: scripts/embed $(std_files)
 	@mkdir -p $(@D)
-	scripts/embed $(std_files) > $@
+	$(call say,EMBED $@)
+	$(Q)scripts/embed $(std_files) > $@
 
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c | $(gen_h) $(setup)
 	@mkdir -p $(@D)
-	$(CC) $(BASEFLAGS) $(LOOSE) $(CPPFLAGS) -c $< -o $@
+	$(call say,CC $@)
+	$(Q)$(CC) $(BASEFLAGS) $(LOOSE) $(CPPFLAGS) -c $< -o $@
 
 $(BUILD)/obj/%.o: %.c | $(gen_h) $(setup)
 	@mkdir -p $(@D)
-	$(CC) $(BASEFLAGS) $(WARNINGS) $(CPPFLAGS) -c $< -o $@
+	$(call say,CC $@)
+	$(Q)$(CC) $(BASEFLAGS) $(WARNINGS) $(CPPFLAGS) -c $< -o $@
 
 $(BUILD)/libbpc.a: $(lib_objs)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR $@)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/libbpc.so: $(lib_objs)
-	$(CC) -shared $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD $@)
+	$(Q)$(CC) -shared $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 program_main = $(BUILD)/obj/driver/$(subst -,_,$(1))_main.o
 .SECONDEXPANSION:
 $(programs): $(BUILD)/%: $$(call program_main,$$*) $(BUILD)/libbpc.a
-	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD $@)
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 -include $(lib_objs:.o=.d) $(main_objs:.o=.d)
 
@@ -135,7 +147,7 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 	    test/fuzz/compile_fuzz.c $(BUILD)/fuzz/libbpc.a $(LDLIBS) -o $(BUILD)/fuzz/compile_fuzz
 	@mkdir -p $(BUILD)/fuzz/corpus
 	$(BUILD)/fuzz/compile_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
-	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus test/fuzz/seeds
+	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus examples/models
 
 bench: all ## measure: ratios to hand-written C, to the machine's peak, compile times
 	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang

@@ -1,16 +1,15 @@
-"""only_libm.py OBJECT: fails when the object needs a symbol that is not a function of libm (memcpy, memmove and
-memset, which every C compiler may call, are let through)."""
-import ctypes
-import ctypes.util
+"""only_libm.py OBJECT: fails when the object needs a symbol that is not a function of libm."""
 import subprocess
 import sys
 
-libm = ctypes.CDLL(ctypes.util.find_library("m") or "libm.so.6")
-text = subprocess.run(["nm", "-u", sys.argv[1]], capture_output=True, text=True, check=True).stdout
-needed = [line.split()[-1] for line in text.splitlines()]
-freestanding = {"memcpy", "memmove", "memset"}
-other = [name for name in needed if name not in freestanding and not hasattr(libm, name)]
-print("needs:", " ".join(needed))
+
+def symbols(*command):
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {line.split()[-1].split("@")[0] for line in text.splitlines() if line.strip()}
+
+
+libm = subprocess.run(["gcc", "-print-file-name=libm.so.6"], capture_output=True, text=True, check=True)
+other = symbols("nm", "-u", sys.argv[1]) - symbols("nm", "-D", "--defined-only", libm.stdout.strip())
 if other:
-    print("not in libm:", " ".join(other))
+    print("not in libm:", " ".join(sorted(other)))
     sys.exit(1)
