@@ -105,6 +105,7 @@ typedef struct Value {
     int index;      /* which result or parameter */
     uint32_t id;    /* unique in the module */
     Atom name;      /* from the source, or NULL */
+    bool is_acc;    /* on the chain of an acc: used once, so folds and hash-consing leave it alone */
 } Value;
 
 struct Region {
@@ -262,6 +263,9 @@ Inst *ir_loop_end(IrBuilder *b, const LoopSpec *spec, IrBuilder *body); /* the r
 static inline Value *ir_body_index(const IrBuilder *body) { return body->region->params.data[0]; }
 /* ifs: build both regions with ir_builder_nested, yield, then ir_if. Types of the yields must agree. */
 Inst *ir_if(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_);
+/* The same, folded: a constant condition leaves the taken branch's instructions, and a result that is one outer value in
+ * both branches is that value. out[] receives the values that stand for the yields. */
+void ir_if_values(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_, Value **out);
 Inst *ir_call(IrBuilder *b, Func *f, const Size *const *sizes, int n, Value *const *args);
 Inst *ir_vjp(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, int n, Value *const *args);
 Inst *ir_jvp(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, int n, Value *const *args);
@@ -271,6 +275,7 @@ typedef struct IrMap {
     IrModule *m;
     PtrMap values; /* Value* -> Value* */
     PtrMap syms;   /* SizeSym* -> const Size* */
+    bool drop_checks; /* leave checks out: what is copied was checked before */
 } IrMap;
 void irmap_init(IrMap *map, IrModule *m, Arena *arena);
 Value *irmap_get(const IrMap *map, Value *v);       /* v itself when not mapped (a free value) */
