@@ -353,6 +353,9 @@ Expr *build_value_block(Builder *b, Expr *block) {
     if (block->kind != E_block || block->as.block.result) {
         return block;
     }
+    if (b->dropped.begin > block->loc.begin && b->dropped.end < block->loc.end) {
+        return build_error(b, block->loc);
+    }
     Loc end = {block->loc.end - 1, block->loc.end};
     Diag *diag = diag_error(&b->ctx->diags, DIAG_no_result, end, "the block has no value");
     diag_hint(&b->ctx->diags, diag, "end it with an expression that no `;` follows");

@@ -155,6 +155,7 @@ decl
     | TEST STRING block { build_test(b, @$, (Name){$2, @2}, $3); }
     | error ';' { yyerrok; }
     | error '}' { yyerrok; }
+    | ';' { syntax_stray_semicolon(b, @1); }
     ;
 
 fn

@@ -17,12 +17,21 @@ void syntax_too_deep(Builder *b, Loc loc) {
 }
 
 void syntax_statement(Builder *b, const Expr *expr, Loc semicolon) {
+    b->dropped = semicolon;
     if (expr->kind == E_error) {
         return;
     }
     Diag *diag = diag_error(&b->ctx->diags, DIAG_no_result, expr->loc, "the value is not used");
     diag_label(&b->ctx->diags, diag, semicolon, "this `;` drops it");
     diag_hint(&b->ctx->diags, diag, "name it with `let`, or, if it is the value of the block, remove the `;`");
+}
+
+/* After `}`: harmless, but no part of the language. Silent behind another error, whose recovery ends at a `}`. */
+void syntax_stray_semicolon(Builder *b, Loc loc) {
+    if (b->ctx->diags.errors == 0) {
+        Diag *diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected `;`, expected a declaration");
+        diag_hint(&b->ctx->diags, diag, "no `;` follows the `}` of a function");
+    }
 }
 
 void syntax_component(Builder *b, Loc loc) {

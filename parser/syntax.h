@@ -8,6 +8,7 @@
 void syntax_report(Builder *b, const char *got, Loc loc, const char *const *expected, int n);
 void syntax_too_deep(Builder *b, Loc loc);
 void syntax_statement(Builder *b, const Expr *expr, Loc semicolon);  /* e; in a block */
+void syntax_stray_semicolon(Builder *b, Loc loc);
 void syntax_component(Builder *b, Loc loc);                          /* t.1.0 */
 void syntax_scatter(Builder *b, CallArgs *args, Expr *at, Expr *value, BinderList *binders);
 Carry *syntax_carry(Builder *b, Name name, Expr *init);

@@ -21,13 +21,15 @@ typedef enum ScalarKind {
 
 typedef enum TyKind { TY_error, TY_scalar, TY_array, TY_tuple, TY_record, TY_fn } TyKind;
 
-enum { TY_MAX_RANK = 8 };
+/* Types deeper than this, or with more leaves, are refused by the checker: tuples of tuples grow by doubling. */
+enum { TY_MAX_RANK = 8, TY_MAX_DEPTH = 200, TY_MAX_LEAVES = 4096 };
 
 typedef struct Ty Ty;
 struct TypeDecl;
 
 struct Ty {
     TyKind kind;
+    int depth, leaves; /* saturated a little above the limits */
     ScalarKind scalar; /* TY_scalar */
     /* TY_array */
     const Ty *elem;
