@@ -149,14 +149,18 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 	$(BUILD)/fuzz/compile_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
 	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus examples/models
 
+bench_c := bench/main.c bench/measure.c bench/digits_hand.c
 bench: all ## measure: ratios to hand-written C, to the machine's peak, compile times
 	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
 	@mkdir -p $(BUILD)/bench
 	$(BUILD)/bpc examples/digits/digits.bp -o $(BUILD)/bench/digits.o
 	$(BUILD)/bpc examples/models/lotka.bp -o $(BUILD)/bench/lotka.o
-	$(BENCH_CC) -std=c17 -O3 -march=native -D_GNU_SOURCE -Wall -Wextra -I$(BUILD)/bench bench/*.c \
+	$(BENCH_CC) -std=c17 -O3 -march=native -D_GNU_SOURCE -Wall -Wextra -I$(BUILD)/bench $(bench_c) \
 	    $(BUILD)/bench/digits.o $(BUILD)/bench/lotka.o -lm -o $(BUILD)/bench/bench
+	$(CC) -std=c17 -O2 -D_GNU_SOURCE -I. -isystem $(LLVM_INCLUDE) bench/contract_bench.c \
+	    $(BUILD)/libbpc.a $(LDLIBS) -o $(BUILD)/bench/contract_bench
 	@$(BUILD)/bench/bench $(BUILD)/bpc $(BUILD)/bench
+	@$(BUILD)/bench/contract_bench
 
 # ---- upkeep --------------------------------------------------------------------------------------
 
