@@ -230,8 +230,8 @@ typedef VEC(Carry *) CarryList;
 
 typedef enum CheckpointKind { CP_none, CP_plain, CP_every, CP_binomial } CheckpointKind;
 
-/* Where it stands to be seen at run time: lowering checks a == b (a size computed from a value is one of
- * them) after the operands of the expression and before its own operation. */
+/* What is only seen at run time: lowering checks a == b (one of them was computed from a value) right after the
+ * value of the expression was computed; from there on the value has the type `cast`. */
 typedef struct SizeCheck {
     const Size *a, *b;
     Loc loc;
@@ -251,6 +251,7 @@ struct Expr {
     SizeSym *binds;   /* not NULL: the value of this expression is opaque and was used as a size; lowering
                          defines this symbol by it (ir_dim) where the expression is evaluated */
     VEC(SizeCheck) checks;
+    const Ty *cast; /* with checks: ty with the sizes put in that its user expects; NULL: ty */
     union {
         int64_t integer; /* E_int; its ty may be a float */
         double number;   /* E_float */
@@ -355,6 +356,11 @@ struct Expr {
     } as;
 };
 
+/* The type that the user of e sees. */
+static inline const Ty *expr_type(const Expr *e) {
+    return e->cast ? e->cast : e->ty;
+}
+
 /* ---- signatures ---- */
 
 typedef struct SizeParam {
@@ -412,8 +418,9 @@ struct FnDecl {
     Signature *sig;
     CheckState sig_state, body_state;
     VEC(CallEdge) calls;
+    VEC(Atom) mentions; /* names in the body, from the parser: the order of checking follows them */
     Rule *rule; /* NULL: none */
-    int mark;   /* of the search for recursion */
+    int mark;   /* of the searches for an order and for recursion */
     void *lowered;
 };
 

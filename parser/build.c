@@ -91,6 +91,7 @@ Expr *build_bool(Builder *b, Loc loc, bool value) {
 Expr *build_name(Builder *b, Loc loc, Atom atom) {
     Expr *e = expr_new(b, E_name, loc);
     e->as.name.atom = atom;
+    vec_push(b->arena, &b->mentions, atom);
     return e;
 }
 
@@ -556,6 +557,10 @@ FnDecl *build_fn(Builder *b, Loc loc, FnHead *head, Expr *body) {
     fn->result = head->result;
     fn->where = head->where;
     fn->body = body;
+    for (int i = 0; i < b->mentions.n; i++) {
+        vec_push(b->arena, &fn->mentions, b->mentions.data[i]);
+    }
+    b->mentions.n = 0;
     return fn;
 }
 

@@ -14,6 +14,7 @@ typedef struct Builder {
     LexState *lex;
     ExportDecl *only_export; /* the result of parse_export */
     bool depth_reported;
+    VEC(Atom) mentions; /* names since the last declaration: see FnDecl */
     Loc dropped; /* the last `;` after an expression in a block: reported already */
 } Builder;
 
