@@ -138,12 +138,16 @@ typedef struct RowPlan {
     double cycles;
 } RowPlan;
 
-/* Two multiply-adds and two loads a cycle, four cycles of latency; then the stores. */
-static double tile_cycles(int rows, int vecs, int splits, double k)
+/* Two multiply-adds and two loads a cycle, four cycles of latency; B from the second-level cache, if it is too
+ * large for the first; then the stores. */
+static double tile_cycles(const Gen *g, int rows, int vecs, int splits, int64_t k)
 {
+    enum { FIRST_LEVEL = 32768 };
     double fmas = rows * vecs / 2.0, loads = (rows + vecs) / 2.0, chain = 4.0 / splits;
+    double fetch = k * vecs * g->target->vector_bytes > FIRST_LEVEL ? vecs * 2.0 : 0;
     double step = fmas > loads ? fmas : loads;
-    return k * (step > chain ? step : chain) + rows * vecs * (splits > 1 ? 2.5 : 1.5) + 8;
+    step = step > fetch ? step : fetch;
+    return (double)k * (step > chain ? step : chain) + rows * vecs * (splits > 1 ? 2.5 : 1.5) + 8;
 }
 
 /* Accumulators that leave room for a row of B and an element of A. */
@@ -168,8 +172,8 @@ static RowPlan plan_rows(const Gen *g, int64_t m, int vecs, int64_t k, bool poin
         while (rows * vecs * plan.splits < 8 && plan.splits * 2 <= k &&
                rows * vecs * plan.splits * 2 <= tile_room(g, vecs))
             plan.splits *= 2;
-        plan.cycles = (double)plan.many * tile_cycles(rows, vecs, plan.splits, (double)k) +
-                      (double)plan.fewer * tile_cycles(rows - 1, vecs, plan.splits, (double)k);
+        plan.cycles = (double)plan.many * tile_cycles(g, rows, vecs, plan.splits, k) +
+                      (double)plan.fewer * tile_cycles(g, rows - 1, vecs, plan.splits, k);
         if (plan.fewer)
             plan.cycles *= 1.02; /* for the code */
         if (best.cycles < 0 || plan.cycles <= best.cycles)

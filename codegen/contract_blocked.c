@@ -117,33 +117,43 @@ static void clear_row(Gen *g, LLVMValueRef dst, int vecs)
         gen_store(g, LLVMConstNull(g->vec), gen_at(g, dst, gen_int(g, v * g->lanes)));
 }
 
-/* A square of lanes x lanes at (row, col) of the panel. Columns from `cols` on repeat the last. */
-static void pack_square(Gen *g, LLVMValueRef panel, int vecs, LLVMValueRef *source, LLVMValueRef row,
-                        LLVMValueRef col)
+/* Without AVX each lane of a mask is a branch. */
+static bool has_masked_loads(const Gen *g)
 {
-    LLVMValueRef v[GEN_MAX_LANES], lanes = gen_int(g, g->lanes);
-    for (int i = 0; i < g->lanes; i++)
-        v[i] = gen_load_lanes(g, gen_at(g, source[i], row), lanes);
-    gen_transpose(g, v);
-    LLVMValueRef to = gen_at(g, gen_at(g, panel, gen_mul(g, row, gen_int(g, vecs * g->lanes))), col);
-    for (int i = 0; i < g->lanes; i++)
-        gen_store(g, v[i], gen_at(g, to, gen_int(g, (int64_t)i * vecs * g->lanes)));
+    return g->target->vector_bytes > 16;
 }
 
-/* Unit stride along the rows of b: squares, the last one shifted back to end with the rows. */
+/* A square of lanes x lanes, the vectors at source[i] + row, to the panel's rows from `row` on. Only so many
+ * rows are there; those that lack become zeros. */
+static void pack_square(Gen *g, LLVMValueRef panel, int vecs, LLVMValueRef *source, LLVMValueRef row,
+                        LLVMValueRef there)
+{
+    LLVMValueRef v[GEN_MAX_LANES];
+    int64_t width = (int64_t)vecs * g->lanes;
+    for (int i = 0; i < g->lanes; i++)
+        v[i] = gen_load_lanes(g, gen_at(g, source[i], row), there);
+    gen_transpose(g, v);
+    LLVMValueRef to = gen_at(g, panel, gen_mul(g, row, gen_int(g, width)));
+    for (int i = 0; i < g->lanes; i++)
+        gen_store(g, v[i], gen_at(g, to, gen_int(g, i * width)));
+}
+
+/* Unit stride along the rows of b: squares, the last one shifted back to end with the rows. Columns beyond the
+ * last repeat it. */
 static void pack_transposed(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
                             LLVMValueRef cols)
 {
-    LLVMValueRef lanes = gen_int(g, g->lanes), last = gen_sub(g, cols, gen_int(g, 1));
-    GenLoop by_col = gen_loop(g, gen_int(g, 0), cols, lanes);
-    LLVMValueRef source[GEN_MAX_LANES];
+    LLVMValueRef zero = gen_int(g, 0), lanes = gen_int(g, g->lanes), source[GEN_MAX_LANES];
+    LLVMValueRef there = has_masked_loads(g) ? gen_min(g, rows, lanes) : lanes;
+    LLVMValueRef last_row = gen_sub(g, rows, there), last_col = gen_sub(g, cols, gen_int(g, 1));
+    GenLoop by_col = gen_loop(g, zero, cols, lanes);
     for (int i = 0; i < g->lanes; i++) {
-        LLVMValueRef col = gen_min(g, gen_add(g, by_col.i, gen_int(g, i)), last);
-        source[i] = gen_element(g, &b, gen_int(g, 0), col);
+        LLVMValueRef col = gen_min(g, gen_add(g, by_col.i, gen_int(g, i)), last_col);
+        source[i] = gen_element(g, &b, zero, col);
     }
-    GenLoop by_row = gen_loop(g, gen_int(g, 0), rows, lanes);
-    LLVMValueRef row = gen_min(g, by_row.i, gen_sub(g, rows, lanes));
-    pack_square(g, panel, vecs, source, row, by_col.i);
+    LLVMValueRef to = gen_at(g, panel, by_col.i);
+    GenLoop by_row = gen_loop(g, zero, rows, lanes);
+    pack_square(g, to, vecs, source, gen_min(g, by_row.i, last_row), there);
     gen_loop_end(g, &by_row);
     gen_loop_end(g, &by_col);
 }
@@ -179,7 +189,7 @@ static void pack_body(Gen *g, int vecs, const LLVMValueRef *p)
     GenIf unit = gen_if(g, equals(g, b.col_stride, 1));
     pack_rows(g, panel, vecs, (ContractOperand){b.base, b.row_stride, one}, rows, cols, true);
     gen_else(g, &unit);
-    LLVMValueRef tall = gen_less(g, gen_int(g, g->lanes - 1), rows);
+    LLVMValueRef tall = gen_less(g, gen_int(g, has_masked_loads(g) ? 0 : g->lanes - 1), rows);
     LLVMValueRef along = equals(g, b.row_stride, 1);
     GenIf transposed = gen_if(g, LLVMBuildAnd(g->b, along, tall, ""));
     pack_transposed(g, panel, vecs, (ContractOperand){b.base, one, b.col_stride}, rows, cols);
@@ -388,7 +398,7 @@ static void choose_b(Gen *g, Product *p)
     p->b.base = LLVMBuildSelect(g->b, ready, p->b.base, panel, "");
     p->b.row_stride = LLVMBuildSelect(g->b, ready, p->b.row_stride, width, "");
     p->direct = LLVMBuildAnd(g->b, whole, equals(g, p->c.col_stride, 1), "");
-    p->buffer = gen_scratch(g, "bpc.tile", MAX_TILE_ROWS * PANEL_VECS * g->target->vector_bytes);
+    p->buffer = gen_scratch(g, "bpc.tile", MAX_TILE_ROWS * PANEL_VECS * GEN_MAX_BYTES);
 }
 
 /* Few rows and both operands along k: rows of C as dot products. */

@@ -363,6 +363,12 @@ void gen_repeat(Gen *g, GenState *state, LLVMValueRef count, GenStep *step, cons
 
 /* ---- shuffles ---- */
 
+/* elements of 16 bytes */
+static int quad_of(const Gen *g)
+{
+    return g->is_f64 ? 2 : 4;
+}
+
 /* Pieces of `size` lanes of the pair (a, b): piece p of the result is piece pick[p] of a, or, from `lanes/size`
  * on, of b. */
 static LLVMValueRef pick_pieces(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, const int *pick)
@@ -394,47 +400,56 @@ static LLVMValueRef alternate(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, 
     return pick_pieces(g, a, b, size, pick);
 }
 
-/* Transposes a square of 16-byte pieces, one from each of the vectors x[0], x[step], ... */
-static void transpose_pieces(Gen *g, LLVMValueRef *x, int step, int quad)
+/* Transposes the squares of `quad` rows inside each 16 bytes. */
+static void transpose_inside(Gen *g, LLVMValueRef *v)
+{
+    LLVMValueRef lo = unpack(g, v[0], v[1], 1, false), hi = unpack(g, v[0], v[1], 1, true);
+    if (g->is_f64) {
+        v[0] = lo;
+        v[1] = hi;
+        return;
+    }
+    LLVMValueRef lo2 = unpack(g, v[2], v[3], 1, false), hi2 = unpack(g, v[2], v[3], 1, true);
+    v[0] = unpack(g, lo, lo2, 2, false);
+    v[1] = unpack(g, lo, lo2, 2, true);
+    v[2] = unpack(g, hi, hi2, 2, false);
+    v[3] = unpack(g, hi, hi2, 2, true);
+}
+
+/* Transposes a square of 16-byte pieces, one from each of the vectors x[0], x[quad], ... */
+static void transpose_pieces(Gen *g, LLVMValueRef *x, int quad)
 {
     int pieces = g->lanes / quad;
+    LLVMValueRef *y = x + quad;
     if (pieces == 2) {
-        LLVMValueRef a = x[0], b = x[step];
+        LLVMValueRef a = x[0], b = y[0];
         x[0] = alternate(g, a, b, quad, false);
-        x[step] = alternate(g, a, b, quad, true);
+        y[0] = alternate(g, a, b, quad, true);
     } else if (pieces == 4) {
         static const int low[] = {0, 1, 4, 5}, high[] = {2, 3, 6, 7};
-        LLVMValueRef t0 = pick_pieces(g, x[0], x[step], quad, low);
-        LLVMValueRef t1 = pick_pieces(g, x[0], x[step], quad, high);
-        LLVMValueRef t2 = pick_pieces(g, x[2 * step], x[3 * step], quad, low);
-        LLVMValueRef t3 = pick_pieces(g, x[2 * step], x[3 * step], quad, high);
-        x[0] = alternate(g, t0, t2, quad, false);
-        x[step] = alternate(g, t0, t2, quad, true);
-        x[2 * step] = alternate(g, t1, t3, quad, false);
-        x[3 * step] = alternate(g, t1, t3, quad, true);
+        LLVMValueRef *z = y + quad, *w = z + quad;
+        LLVMValueRef low_xy = pick_pieces(g, *x, *y, quad, low);
+        LLVMValueRef high_xy = pick_pieces(g, *x, *y, quad, high);
+        LLVMValueRef low_zw = pick_pieces(g, *z, *w, quad, low);
+        LLVMValueRef high_zw = pick_pieces(g, *z, *w, quad, high);
+        *x = alternate(g, low_xy, low_zw, quad, false);
+        *y = alternate(g, low_xy, low_zw, quad, true);
+        *z = alternate(g, high_xy, high_zw, quad, false);
+        *w = alternate(g, high_xy, high_zw, quad, true);
     }
 }
 
+/* The fence costs nothing at run time; without it the code generator spends more on looking for better
+ * shuffles, through all four levels of them, than on the rest of a product. */
 void gen_transpose(Gen *g, LLVMValueRef *v)
 {
-    int quad = g->is_f64 ? 2 : 4;
-    for (int r = 0; r < g->lanes; r += quad) { /* squares inside 16 bytes */
-        LLVMValueRef lo = unpack(g, v[r], v[r + 1], 1, false);
-        LLVMValueRef hi = unpack(g, v[r], v[r + 1], 1, true);
-        if (quad == 2) {
-            v[r] = lo;
-            v[r + 1] = hi;
-            continue;
-        }
-        LLVMValueRef lo2 = unpack(g, v[r + 2], v[r + 3], 1, false);
-        LLVMValueRef hi2 = unpack(g, v[r + 2], v[r + 3], 1, true);
-        v[r] = unpack(g, lo, lo2, 2, false);
-        v[r + 1] = unpack(g, lo, lo2, 2, true);
-        v[r + 2] = unpack(g, hi, hi2, 2, false);
-        v[r + 3] = unpack(g, hi, hi2, 2, true);
-    }
+    int quad = quad_of(g);
+    for (int r = 0; r < g->lanes; r += quad)
+        transpose_inside(g, v + r);
+    for (int i = 0; i < g->lanes; i++)
+        v[i] = intrinsic(g, "llvm.arithmetic.fence", &g->vec, 1, &v[i], 1);
     for (int c = 0; c < quad; c++)
-        transpose_pieces(g, v + c, quad, quad);
+        transpose_pieces(g, v + c, quad);
 }
 
 /* Lane r of the result takes the lane whose row is r. */
@@ -453,7 +468,7 @@ static LLVMValueRef sort_lanes(Gen *g, LLVMValueRef v, const int *row, int n)
  * in one; halves across 16-byte borders are taken in order, those inside are interleaved, as x86 likes it. */
 LLVMValueRef gen_sums(Gen *g, LLVMValueRef *v, int n)
 {
-    int row[GEN_MAX_LANES] = {0}, quad = g->is_f64 ? 2 : 4, length = g->lanes;
+    int row[GEN_MAX_LANES] = {0}, quad = quad_of(g), length = g->lanes;
     for (int left = n; left > 1; left /= 2) {
         int half = length / 2, segments = g->lanes / length, old[GEN_MAX_LANES];
         bool inside = half < quad && !(half == 1 && quad == 4);

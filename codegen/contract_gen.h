@@ -9,7 +9,7 @@
 #include "codegen/contract.h"
 #include <stdint.h>
 
-enum { GEN_MAX_LANES = 16, GEN_MAX_STATE = 80 };
+enum { GEN_MAX_LANES = 16, GEN_MAX_BYTES = 64, GEN_MAX_STATE = 80 };
 
 typedef struct Gen {
     ContractTarget *target;
@@ -40,7 +40,8 @@ LLVMValueRef gen_element(Gen *g, const ContractOperand *x, LLVMValueRef i, LLVMV
 /* The same matrix seen from element (i, j). */
 ContractOperand gen_shift(Gen *g, ContractOperand x, LLVMValueRef i, LLVMValueRef j);
 ContractOperand gen_transposed(ContractOperand x);
-/* A fixed piece of stack in the entry block, shared by all who ask with the same name in one function. */
+/* A fixed piece of stack in the entry block, shared by all who ask with the same name in one function. A name
+ * stands for one size in the whole context. */
 LLVMValueRef gen_scratch(Gen *g, const char *name, int bytes);
 
 /* Floats, scalar or vector. */
