@@ -1,0 +1,134 @@
+/* Resolves derivatives and calls: after this pass no function holds vjp, jvp or a call of anything but an extern.
+ *
+ * Functions are resolved callees first. Calls are inlined, except those of functions with a rule: they stay until every
+ * derivative that could meet them is expanded, and are inlined last. Derivatives are expanded innermost first, because a
+ * function's own body is resolved before it is differentiated. */
+#include "passes/rebuild.h"
+
+typedef struct Derive {
+    IrModule *m;
+    PtrMap done;
+    bool keep_rules; /* calls of functions with a rule stay */
+    bool failed;
+} Derive;
+
+static void resolve(Derive *d, Func *f);
+
+static bool has_rule(const Func *f) { return f->jvp_rule || f->vjp_rule || f->is_extern; }
+
+static void report(Derive *d, const Inst *inst, const DeriveError *error)
+{
+    DiagList *diags = &d->m->ctx->diags;
+    Diag *diag = diag_error(diags, DIAG_not_differentiable, error->loc, "%s cannot be differentiated: %s",
+                            error->func->name, error->why);
+    diag_label(diags, diag, inst->loc, "differentiated here, through %s", inst->attr.callee.func->name);
+    diag_hint(diags, diag, "give it a rule: derivative %s(...) { jvp(...) = ...; }", error->func->name);
+    d->failed = true;
+}
+
+/* A function that only calls f, so that f's rule is met as in any other body. */
+static Func *calling(Derive *d, Func *f)
+{
+    IrModule *m = d->m;
+    Func *w = ir_func_new(m, f->name, f->loc);
+    IrBuilder b;
+    const Size **sizes = ARENA_ARRAY(m->arena, f->sizes.n + 1, const Size *);
+    for (int i = 0; i < f->sizes.n; i++) {
+        vec_push(m->arena, &w->sizes, f->sizes.data[i]);
+        sizes[i] = size_sym(&m->ctx->polys, f->sizes.data[i]);
+    }
+    for (int i = 0; i < f->body->params.n; i++)
+        ir_param(m, w->body, f->body->params.data[i]->type, f->body->params.data[i]->name);
+    ir_builder_init(&b, m, w->body);
+    b.loc = f->loc;
+    Inst *call = ir_call(&b, f, sizes, w->body->params.n, w->body->params.data);
+    for (int i = 0; i < call->n_out; i++)
+        ir_yield(&b, call->out[i]);
+    return w;
+}
+
+static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
+{
+    Func *f = inst->attr.callee.func;
+    resolve(d, f);
+    if (d->failed)
+        return;
+    if (has_rule(f))
+        f = calling(d, f);
+    int n = f->body->params.n, ny = f->body->yields.n, n_wrt = inst->attr.callee.n_wrt;
+    const Size **sizes = ARENA_ARRAY(d->m->arena, f->sizes.n + 1, const Size *);
+    Value **in = ARENA_ARRAY(d->m->arena, inst->n_in + 1, Value *);
+    Value **out = ARENA_ARRAY(d->m->arena, inst->n_out + 1, Value *);
+    for (int i = 0; i < f->sizes.n; i++)
+        sizes[i] = irmap_size(map, inst->attr.callee.sizes[i]);
+    for (int i = 0; i < inst->n_in; i++) {
+        in[i] = irmap_get(map, inst->in[i]);
+        if (i >= n && inst_is_zero(in[i]))
+            in[i] = NULL;
+    }
+    DeriveError error = {0};
+    bool ok = (inst->op == OP_vjp ? vjp_expand : jvp_expand)(b, f, sizes, n_wrt, inst->attr.callee.wrt, in, in + n, out,
+                                                            out + ny, &error);
+    if (!ok)
+        report(d, inst, &error);
+    for (int i = 0; ok && i < inst->n_out; i++)
+        irmap_put(map, inst->out[i], out[i]);
+}
+
+static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
+{
+    Func *f = inst->attr.callee.func;
+    resolve(d, f);
+    if (d->failed || f->is_extern || (d->keep_rules && has_rule(f))) {
+        ir_clone_inst(b, inst, map);
+        return;
+    }
+    const Size **sizes = ARENA_ARRAY(d->m->arena, f->sizes.n + 1, const Size *);
+    Value **in = ARENA_ARRAY(d->m->arena, inst->n_in + 1, Value *);
+    Value **out = ARENA_ARRAY(d->m->arena, inst->n_out + 1, Value *);
+    for (int i = 0; i < f->sizes.n; i++)
+        sizes[i] = irmap_size(map, inst->attr.callee.sizes[i]);
+    for (int i = 0; i < inst->n_in; i++)
+        in[i] = irmap_get(map, inst->in[i]);
+    ir_inline(b, f, sizes, in, out);
+    for (int i = 0; i < inst->n_out; i++)
+        irmap_put(map, inst->out[i], out[i]);
+}
+
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
+{
+    Derive *d = user;
+    if (d->failed)
+        return;
+    if (inst->op == OP_vjp || inst->op == OP_jvp)
+        emit_derivative(d, b, inst, map);
+    else if (inst->op == OP_call)
+        emit_call(d, b, inst, map);
+    else
+        rebuild_inst(b, inst, map, emit, d);
+}
+
+static void resolve(Derive *d, Func *f)
+{
+    if (ptrmap_has(&d->done, f) || d->failed)
+        return;
+    ptrmap_put(&d->done, f, NULL);
+    if (f->jvp_rule)
+        resolve(d, f->jvp_rule);
+    if (f->vjp_rule)
+        resolve(d, f->vjp_rule);
+    if (!f->is_extern && !d->failed)
+        rebuild_func(d->m, f, emit, d);
+}
+
+bool pass_derive(IrModule *m)
+{
+    Derive d = {.m = m};
+    for (int round = 0; round < 2 && !d.failed; round++) {
+        d.keep_rules = round == 0; /* the second round inlines what has a rule */
+        ptrmap_init(&d.done, m->arena);
+        for (int i = 0; i < m->funcs.n; i++)
+            resolve(&d, m->funcs.data[i]);
+    }
+    return !d.failed;
+}

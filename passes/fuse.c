@@ -1,0 +1,479 @@
+/* Fusion: parallel loops over one extent become one loop.
+ *
+ * The instructions of a block form a graph. A loop joins an earlier group of loops of the same extent when it depends on the
+ * group only iteration by iteration: through stacked results that it slices, or by continuing one of its accs. Any other path
+ * from the group to the loop forbids it. Fused bodies are one block and are fused again inside, so whole nests merge; forward
+ * and reverse loops over the same iterations become one and what was stacked between them disappears (simplify removes it).
+ *
+ * Note [Checks order]
+ * Whatever reads memory at an index that a check guards comes after every check before it; inside one fused loop an
+ * iteration's checks still precede its reads. */
+#include "passes/liveness.h"
+#include "passes/rebuild.h"
+
+enum { FUSE_WINDOW = 48 };
+
+typedef struct Node {
+    const Inst *inst;
+    ValueList uses;   /* operands and free values of regions, as they stand */
+    VEC(int) deps;    /* nodes of the block that must come before */
+    int group;        /* the node that leads its group: itself, or an earlier loop */
+    VEC(int) members; /* of a leader: nodes of the group, itself first */
+    bool checks, unsafe, flat, emitted;
+    int mark;
+} Node;
+
+typedef struct Fuse {
+    IrModule *m;
+    Arena *arena;
+    PtrMap alias; /* body parameter of a fused loop -> the source value that it is */
+    PtrMap uses;  /* use counts of source values */
+} Fuse;
+
+typedef struct Block {
+    Fuse *s;
+    Node *nodes;
+    int n, mark;
+    PtrMap at; /* Inst -> node number + 1 */
+} Block;
+
+typedef VEC(const Inst *) InstList;
+
+static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map);
+
+static Value *resolve(const Fuse *s, Value *v)
+{
+    for (Value *to; (to = ptrmap_get(&s->alias, v)) != NULL;)
+        v = to;
+    return v;
+}
+
+/* The value's place in the new function. */
+static Value *mapped(const Fuse *s, const IrMap *map, Value *v) { return irmap_get(map, resolve(s, v)); }
+
+/* ---- the graph ---- */
+
+static bool region_has_unsafe(const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        bool indexed = inst->op == OP_index || inst->op == OP_add_at || inst->op == OP_update;
+        if (inst->op == OP_slice || inst->op == OP_add_slice || (indexed && !index_is_safe(inst)))
+            return true;
+        bool divides = inst->op == OP_div || inst->op == OP_rem;
+        if (divides && !type_is_float(inst->in[0]->type))
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (region_has_unsafe(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
+static bool inst_is_unsafe(const Inst *inst)
+{
+    for (int k = 0; k < inst->n_region; k++)
+        if (region_has_unsafe(inst->regions[k]))
+            return true;
+    return inst->n_region == 0 && inst->op != OP_check && inst->op != OP_dim && !inst_is_pure(inst);
+}
+
+static bool region_is_flat(const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop || inst->op == OP_contract || (inst->n_out && inst->out[0]->type->rank > 0))
+            return false;
+        for (int k = 0; k < inst->n_region; k++)
+            if (!region_is_flat(inst->regions[k]))
+                return false;
+    }
+    return true;
+}
+
+static void depend(Block *g, Node *node, int on)
+{
+    for (int i = 0; i < node->deps.n; i++)
+        if (node->deps.data[i] == on)
+            return;
+    vec_push(g->s->arena, &node->deps, on);
+}
+
+static int node_of(const Block *g, const Inst *inst) { return (int)(uintptr_t)ptrmap_get(&g->at, inst) - 1; }
+
+static void depend_on_size(Block *g, Node *node, const Size *size, const PtrMap *dims)
+{
+    for (int t = 0; t < size->n; t++)
+        for (int k = 0; k < size->terms[t].degree; k++) {
+            Inst *dim = ptrmap_get(dims, size->terms[t].syms[k]);
+            if (dim)
+                depend(g, node, node_of(g, dim));
+        }
+}
+
+static void depend_on_sizes(Block *g, Node *node, const PtrMap *dims)
+{
+    const Inst *inst = node->inst;
+    if (dims->n == 0)
+        return;
+    for (int k = 0; k < inst->n_out; k++)
+        for (int d = 0; d < inst->out[k]->type->rank; d++)
+            depend_on_size(g, node, inst->out[k]->type->dims[d], dims);
+    if (inst->op == OP_size)
+        depend_on_size(g, node, inst->attr.size, dims);
+    if (inst->op == OP_loop)
+        depend_on_size(g, node, inst->attr.loop.extent, dims);
+    for (int k = 0; k < inst->n_region; k++) {
+        PtrMap syms;
+        ptrmap_init(&syms, g->s->arena);
+        ir_free_syms(g->s->arena, inst->regions[k], &syms);
+        for (uint32_t i = 0; i < syms.cap; i++)
+            if (syms.keys[i] && ptrmap_get(dims, syms.keys[i]))
+                depend(g, node, node_of(g, ptrmap_get(dims, syms.keys[i])));
+    }
+}
+
+static void build_node(Block *g, int i, PtrMap *dims)
+{
+    Node *node = &g->nodes[i];
+    const Inst *inst = node->inst;
+    Arena *arena = g->s->arena;
+    for (int k = 0; k < inst->n_in; k++)
+        vec_push(arena, &node->uses, inst->in[k]);
+    for (int k = 0; k < inst->n_region; k++)
+        ir_free_values(arena, inst->regions[k], &node->uses);
+    for (int k = 0; k < node->uses.n; k++) {
+        const Value *v = resolve(g->s, node->uses.data[k]);
+        if (v->inst && ptrmap_has(&g->at, v->inst))
+            depend(g, node, node_of(g, v->inst));
+    }
+    depend_on_sizes(g, node, dims);
+    node->group = i;
+    vec_push(arena, &node->members, i);
+    node->checks = inst->op == OP_check;
+    for (int k = 0; k < inst->n_region; k++)
+        node->checks = node->checks || region_has_effect(inst->regions[k]);
+    node->unsafe = inst_is_unsafe(inst);
+    node->flat = inst->op == OP_loop && region_is_flat(inst->regions[0]);
+    if (inst->op == OP_dim)
+        ptrmap_put(dims, inst->attr.sym, (void *)(uintptr_t)inst);
+}
+
+/* True when a path of dependencies leads from group `from` to group `to`. */
+static bool reaches(Block *g, int from, int to)
+{
+    Node *leader = &g->nodes[from];
+    if (from == to)
+        return true;
+    if (leader->mark == g->mark)
+        return false;
+    leader->mark = g->mark;
+    for (int i = 0; i < leader->members.n; i++) {
+        const Node *member = &g->nodes[leader->members.data[i]];
+        for (int k = 0; k < member->deps.n; k++)
+            if (reaches(g, g->nodes[member->deps.data[k]].group, to))
+                return true;
+    }
+    return false;
+}
+
+/* ---- joining ---- */
+
+static bool is_parallel(const Inst *inst) { return inst->op == OP_loop && inst->attr.loop.n_carry == 0; }
+
+static bool in_group(const Block *g, int leader, const Value *v)
+{
+    return v->inst && ptrmap_has(&g->at, v->inst) && g->nodes[node_of(g, v->inst)].group == leader;
+}
+
+/* Operand k of loop may depend on the group: it slices a stacked result, or continues an acc that nothing else reads. */
+static bool operand_joins(const Block *g, const Inst *loop, int k, const Value *v)
+{
+    int nstate = v->inst->attr.loop.n_carry + v->inst->attr.loop.n_acc;
+    if (k < loop->attr.loop.n_slice)
+        return v->index >= nstate;
+    return v->index < nstate && ptrmap_get(&g->s->uses, v) == (void *)1;
+}
+
+static bool can_join(Block *g, int leader, const Node *node, bool *connected)
+{
+    const Inst *loop = node->inst, *first = g->nodes[leader].inst;
+    *connected = false;
+    if (!is_parallel(first) || first->attr.loop.extent != loop->attr.loop.extent)
+        return false;
+    for (int k = 0; k < node->uses.n; k++) {
+        const Value *v = resolve(g->s, node->uses.data[k]);
+        if (!in_group(g, leader, v))
+            continue;
+        if (k >= loop->n_in || !operand_joins(g, loop, k, v))
+            return false;
+        *connected = true;
+    }
+    g->mark++;
+    for (int k = 0; k < node->deps.n; k++) {
+        int dep = g->nodes[node->deps.data[k]].group;
+        if (dep != leader && reaches(g, dep, leader))
+            return false;
+    }
+    return true;
+}
+
+static void join_groups(Block *g)
+{
+    for (int i = 0; i < g->n; i++) {
+        Node *node = &g->nodes[i];
+        if (!is_parallel(node->inst))
+            continue;
+        for (int j = i - 1, tried = 0; j >= 0 && tried < FUSE_WINDOW; j--) {
+            bool connected;
+            if (g->nodes[j].group != j || !is_parallel(g->nodes[j].inst))
+                continue;
+            tried++;
+            if (!can_join(g, j, node, &connected) || (!connected && node->flat != g->nodes[j].flat))
+                continue;
+            node->group = j;
+            vec_push(g->s->arena, &g->nodes[j].members, i);
+            break;
+        }
+    }
+}
+
+/* ---- emission ---- */
+
+static void list_insts(Fuse *s, const Region *region, InstList *out)
+{
+    for (int i = 0; i < region->insts.n; i++)
+        vec_push(s->arena, out, region->insts.data[i]);
+}
+
+static void emit_if(Fuse *s, IrBuilder *b, const Inst *inst, IrMap *map)
+{
+    IrBuilder branch[2];
+    Value **out = ARENA_ARRAY(s->arena, inst->n_out + 1, Value *);
+    for (int k = 0; k < 2; k++) {
+        InstList insts = {0};
+        list_insts(s, inst->regions[k], &insts);
+        ir_builder_nested(&branch[k], b);
+        emit_block(s, &branch[k], &insts, map);
+        for (int i = 0; i < inst->n_out; i++)
+            ir_yield(&branch[k], mapped(s, map, inst->regions[k]->yields.data[i]));
+    }
+    b->loc = inst->loc;
+    ir_if_values(b, mapped(s, map, inst->in[0]), &branch[0], &branch[1], out);
+    for (int i = 0; i < inst->n_out; i++)
+        irmap_put(map, inst->out[i], out[i]);
+}
+
+/* The loop that a group becomes, while it is put together. */
+typedef struct Merged {
+    VEC(Value *) slices, carries, accs; /* mapped operands */
+    VEC(Value *) slice_params, carry_params, acc_params; /* the source parameter that each first stood for */
+    InstList insts;
+} Merged;
+
+static bool made_by(const Block *g, const Node *leader, const Value *v)
+{
+    for (int i = 0; i < leader->members.n; i++)
+        if (g->nodes[leader->members.data[i]].inst == v->inst)
+            return true;
+    return false;
+}
+
+static void merge_slices(Block *g, const Node *leader, const Inst *loop, Merged *out, IrMap *map)
+{
+    Fuse *s = g->s;
+    for (int k = 0; k < loop->attr.loop.n_slice; k++) {
+        Value *param = loop->regions[0]->params.data[1 + k], *v = resolve(s, loop->in[k]);
+        if (v->inst && made_by(g, leader, v)) {
+            ptrmap_put(&s->alias, param, v->inst->regions[0]->yields.data[v->index]);
+            continue;
+        }
+        Value *x = irmap_get(map, v);
+        bool known = false;
+        for (int i = 0; i < out->slices.n && !known; i++)
+            if (out->slices.data[i] == x) {
+                ptrmap_put(&s->alias, param, out->slice_params.data[i]);
+                known = true;
+            }
+        if (known)
+            continue;
+        vec_push(s->arena, &out->slices, x);
+        vec_push(s->arena, &out->slice_params, param);
+    }
+}
+
+static void merge_state(Block *g, const Node *leader, const Inst *loop, Merged *out, IrMap *map)
+{
+    Fuse *s = g->s;
+    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
+    for (int k = 0; k < nc + na; k++) {
+        Value *param = loop->regions[0]->params.data[1 + ns + k], *v = resolve(s, loop->in[ns + k]);
+        if (v->inst && made_by(g, leader, v)) { /* continues an acc of the group */
+            ptrmap_put(&s->alias, param, v->inst->regions[0]->yields.data[v->index]);
+        } else if (k < nc) {
+            vec_push(s->arena, &out->carries, irmap_get(map, v));
+            vec_push(s->arena, &out->carry_params, param);
+        } else {
+            vec_push(s->arena, &out->accs, irmap_get(map, v));
+            vec_push(s->arena, &out->acc_params, param);
+        }
+    }
+}
+
+/* The value that the chain starting at an acc parameter ends in, over all members that continue it. */
+static Value *end_of_acc(const Block *g, const Node *leader, const Inst *loop, int k)
+{
+    Value *out = loop->out[k];
+    for (int i = 0; i < leader->members.n; i++) {
+        const Inst *next = g->nodes[leader->members.data[i]].inst;
+        int ns = next->attr.loop.n_slice;
+        for (int j = ns; j < next->n_in; j++)
+            if (resolve(g->s, next->in[j]) == out)
+                return end_of_acc(g, leader, next, j - ns);
+    }
+    return out;
+}
+
+static void map_merged_params(Block *g, const Node *leader, const Merged *merged, IrBuilder *body, IrMap *map)
+{
+    Value **p = body->region->params.data;
+    for (int i = 0; i < leader->members.n; i++)
+        irmap_put(map, g->nodes[leader->members.data[i]].inst->regions[0]->params.data[0], p[0]);
+    p++;
+    for (int i = 0; i < merged->slices.n; i++, p++) {
+        (*p)->name = merged->slice_params.data[i]->name;
+        irmap_put(map, merged->slice_params.data[i], *p);
+    }
+    for (int i = 0; i < merged->carries.n; i++, p++) {
+        (*p)->name = merged->carry_params.data[i]->name;
+        irmap_put(map, merged->carry_params.data[i], *p);
+    }
+    for (int i = 0; i < merged->accs.n; i++, p++) {
+        (*p)->name = merged->acc_params.data[i]->name;
+        irmap_put(map, merged->acc_params.data[i], *p);
+    }
+}
+
+static void emit_group(Block *g, IrBuilder *b, const Node *leader, IrMap *map)
+{
+    Fuse *s = g->s;
+    const Inst *first = leader->inst;
+    Merged merged = {0};
+    for (int i = 0; i < leader->members.n; i++) {
+        const Inst *loop = g->nodes[leader->members.data[i]].inst;
+        merge_slices(g, leader, loop, &merged, map);
+        merge_state(g, leader, loop, &merged, map);
+        list_insts(s, loop->regions[0], &merged.insts);
+    }
+    LoopSpec spec = {.extent = irmap_size(map, first->attr.loop.extent),
+                     .reverse = first->attr.loop.reverse,
+                     .n_slice = merged.slices.n,
+                     .n_carry = merged.carries.n,
+                     .n_acc = merged.accs.n,
+                     .slices = merged.slices.data,
+                     .carries = merged.carries.data,
+                     .accs = merged.accs.data,
+                     .index_name = first->regions[0]->params.data[0]->name};
+    IrBuilder body;
+    b->loc = first->loc;
+    ir_loop_begin(b, &spec, &body);
+    map_merged_params(g, leader, &merged, &body, map);
+    emit_block(s, &body, &merged.insts, map);
+    ValueList results = {0}; /* source results, in the order of the new ones */
+    for (int kind = 0; kind < 3; kind++)
+        for (int i = 0; i < leader->members.n; i++) {
+            const Inst *loop = g->nodes[leader->members.data[i]].inst;
+            int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
+            int from = kind == 0 ? 0 : kind == 1 ? nc : nc + na, to = kind == 0 ? nc : kind == 1 ? nc + na : loop->n_out;
+            for (int k = from; k < to; k++) {
+                bool continues = kind == 1 && ptrmap_has(&s->alias, loop->regions[0]->params.data[1 + ns + k]);
+                Value *result = kind == 1 ? end_of_acc(g, leader, loop, k) : loop->out[k];
+                if (continues)
+                    continue;
+                ir_yield(&body, mapped(s, map, result->inst->regions[0]->yields.data[result->index]));
+                vec_push(s->arena, &results, result);
+            }
+        }
+    b->loc = first->loc;
+    Inst *out = ir_loop_end(b, &spec, &body);
+    for (int i = 0; i < results.n; i++) {
+        out->out[i]->name = results.data[i]->name;
+        irmap_put(map, results.data[i], out->out[i]);
+    }
+}
+
+static void emit_node(Block *g, IrBuilder *b, int i, IrMap *map)
+{
+    Node *leader = &g->nodes[g->nodes[i].group];
+    if (leader->emitted)
+        return;
+    leader->emitted = true;
+    for (int k = 0; k < leader->members.n; k++) {
+        const Node *member = &g->nodes[leader->members.data[k]];
+        for (int d = 0; d < member->deps.n; d++)
+            emit_node(g, b, member->deps.data[d], map);
+    }
+    for (int k = 0; k < leader->members.n; k++) {
+        const Node *member = &g->nodes[leader->members.data[k]];
+        for (int u = 0; u < member->uses.n; u++) /* fused parameters stand for what they are */
+            if (ptrmap_has(&g->s->alias, member->uses.data[u]))
+                irmap_put(map, member->uses.data[u], mapped(g->s, map, member->uses.data[u]));
+    }
+    b->loc = leader->inst->loc;
+    if (leader->inst->op == OP_loop)
+        emit_group(g, b, leader, map);
+    else if (leader->inst->op == OP_if)
+        emit_if(g->s, b, leader->inst, map);
+    else
+        ir_clone_inst(b, leader->inst, map);
+}
+
+static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map)
+{
+    Block g = {.s = s, .n = insts->n};
+    PtrMap dims;
+    VEC(int) checks = {0};
+    ptrmap_init(&g.at, s->arena);
+    ptrmap_init(&dims, s->arena);
+    g.nodes = ARENA_ARRAY(s->arena, insts->n + 1, Node);
+    for (int i = 0; i < insts->n; i++) {
+        g.nodes[i].inst = insts->data[i];
+        ptrmap_put(&g.at, insts->data[i], (void *)(uintptr_t)(i + 1));
+        build_node(&g, i, &dims);
+        for (int k = 0; g.nodes[i].unsafe && k < checks.n; k++)
+            depend(&g, &g.nodes[i], checks.data[k]);
+        if (g.nodes[i].checks)
+            vec_push(s->arena, &checks, i);
+    }
+    join_groups(&g);
+    for (int i = 0; i < insts->n; i++)
+        emit_node(&g, b, i, map);
+}
+
+bool pass_fuse(IrModule *m)
+{
+    for (int i = 0; i < m->funcs.n; i++) {
+        Func *f = m->funcs.data[i];
+        if (f->is_extern)
+            continue;
+        Fuse s = {.m = m, .arena = m->arena};
+        ptrmap_init(&s.alias, m->arena);
+        ptrmap_init(&s.uses, m->arena);
+        count_uses(f->body, &s.uses);
+        Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
+        IrMap map;
+        IrBuilder b;
+        InstList insts = {0};
+        body->func = f;
+        irmap_init(&map, m, m->arena);
+        for (int k = 0; k < old->params.n; k++)
+            irmap_put(&map, old->params.data[k], ir_param(m, body, old->params.data[k]->type, old->params.data[k]->name));
+        ir_builder_init(&b, m, body);
+        list_insts(&s, old, &insts);
+        emit_block(&s, &b, &insts, &map);
+        for (int k = 0; k < old->yields.n; k++)
+            ir_yield(&b, mapped(&s, &map, old->yields.data[k]));
+        f->body = body;
+    }
+    return true;
+}

@@ -1,0 +1,153 @@
+/* The common part of passes that rebuild: functions and nested regions copied instruction by instruction through a
+ * callback, and the questions about instructions that several passes ask. */
+#include "passes/rebuild.h"
+
+bool index_is_safe(const Inst *inst)
+{
+    int first = inst->op == OP_index ? 1 : 2;
+    const Type *type = inst->in[0]->type;
+    for (int i = first; i < inst->n_in; i++) {
+        const Value *idx = inst->in[i];
+        const Size *extent = type->dims[i - first];
+        int64_t n;
+        if (!idx->inst) { /* the index of an enclosing loop of that extent */
+            const Inst *loop = idx->region->owner;
+            if (!loop || loop->op != OP_loop || idx->index != 0 || loop->attr.loop.extent != extent)
+                return false;
+        } else if (idx->inst->op != OP_const || !size_is_const(extent, &n) || idx->inst->attr.integer < 0 ||
+                   idx->inst->attr.integer >= n) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool region_is_pure(const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++)
+        if (!inst_is_pure(region->insts.data[i]) && region->insts.data[i]->op != OP_dim)
+            return false;
+    return true;
+}
+
+bool inst_is_pure(const Inst *inst)
+{
+    switch (inst->op) {
+    case OP_check:
+    case OP_dim:
+        return false;
+    case OP_index:
+    case OP_add_at:
+    case OP_update:
+        return index_is_safe(inst);
+    case OP_slice:
+    case OP_add_slice:
+        return false; /* bounds were checked just before */
+    case OP_div:
+    case OP_rem:
+        return type_is_float(inst->in[0]->type); /* integer division was checked just before */
+    default:
+        break;
+    }
+    for (int k = 0; k < inst->n_region; k++)
+        if (!region_is_pure(inst->regions[k]))
+            return false;
+    return true;
+}
+
+bool region_has_effect(const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_check)
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (region_has_effect(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
+void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        b->loc = region->insts.data[i]->loc;
+        emit(user, b, region->insts.data[i], map);
+    }
+}
+
+static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user)
+{
+    const Region *source = inst->regions[0];
+    Value **in = ARENA_ARRAY(b->m->arena, inst->n_in + 1, Value *);
+    for (int i = 0; i < inst->n_in; i++)
+        in[i] = irmap_get(map, inst->in[i]);
+    LoopSpec spec = {.extent = irmap_size(map, inst->attr.loop.extent),
+                     .reverse = inst->attr.loop.reverse,
+                     .n_slice = inst->attr.loop.n_slice,
+                     .n_carry = inst->attr.loop.n_carry,
+                     .n_acc = inst->attr.loop.n_acc,
+                     .index_name = source->params.data[0]->name};
+    spec.slices = in;
+    spec.carries = in + spec.n_slice;
+    spec.accs = in + spec.n_slice + spec.n_carry;
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    for (int i = 0; i < source->params.n; i++) {
+        body.region->params.data[i]->name = source->params.data[i]->name;
+        irmap_put(map, source->params.data[i], body.region->params.data[i]);
+    }
+    rebuild_insts(&body, source, map, emit, user);
+    for (int i = 0; i < source->yields.n; i++)
+        ir_yield(&body, irmap_get(map, source->yields.data[i]));
+    b->loc = inst->loc;
+    Inst *out = ir_loop_end(b, &spec, &body);
+    for (int i = 0; i < inst->n_out; i++) {
+        out->out[i]->name = inst->out[i]->name;
+        irmap_put(map, inst->out[i], out->out[i]);
+    }
+}
+
+static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user)
+{
+    IrBuilder branch[2];
+    Value **out = ARENA_ARRAY(b->m->arena, inst->n_out + 1, Value *);
+    for (int k = 0; k < 2; k++) {
+        ir_builder_nested(&branch[k], b);
+        rebuild_insts(&branch[k], inst->regions[k], map, emit, user);
+        for (int i = 0; i < inst->n_out; i++)
+            ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[i]));
+    }
+    b->loc = inst->loc;
+    ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
+    for (int i = 0; i < inst->n_out; i++)
+        irmap_put(map, inst->out[i], out[i]);
+}
+
+void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user)
+{
+    b->loc = inst->loc;
+    if (inst->op == OP_loop)
+        rebuild_loop(b, inst, map, emit, user);
+    else if (inst->op == OP_if)
+        rebuild_if(b, inst, map, emit, user);
+    else
+        ir_clone_inst(b, inst, map);
+}
+
+void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user)
+{
+    Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
+    IrMap map;
+    IrBuilder b;
+    body->func = f;
+    irmap_init(&map, m, m->arena);
+    for (int i = 0; i < old->params.n; i++)
+        irmap_put(&map, old->params.data[i],
+                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
+    ir_builder_init(&b, m, body);
+    rebuild_insts(&b, old, &map, emit, user);
+    for (int i = 0; i < old->yields.n; i++)
+        ir_yield(&b, irmap_get(&map, old->yields.data[i]));
+    f->body = body;
+}

@@ -1,0 +1,56 @@
+/* Expands the derivative columns of ir/ops.def to builder calls. Called by vjp.c and jvp.c; knows nothing of either. */
+#include "passes/rules.h"
+
+#define T (r->type)
+#define X (x[0])
+#define Y (x[1])
+#define Z (x[2])
+#define R (r)
+#define ZERO NULL
+#define C(k) ir_const(b, T, (k))
+#define ONE C(1.0)
+#define NEG(u) ir_ew1(b, OP_neg, (u))
+#define ADD(u, v) ir_ew2(b, OP_add, (u), (v))
+#define SUB(u, v) ir_ew2(b, OP_sub, (u), (v))
+#define MUL(u, v) ir_ew2(b, OP_mul, (u), (v))
+#define DIV(u, v) ir_ew2(b, OP_div, (u), (v))
+#define LT(u, v) ir_ew2(b, OP_lt, (u), (v))
+#define GT(u, v) ir_ew2(b, OP_gt, (u), (v))
+#define EQ(u, v) ir_ew2(b, OP_eq, (u), (v))
+#define NOT(u) ir_ew1(b, OP_not, (u))
+#define SIGN(u) ir_ew1(b, OP_sign, (u))
+#define TRUNC(u) ir_ew1(b, OP_trunc, (u))
+#define SQRT(u) ir_ew1(b, OP_sqrt, (u))
+#define EXP(u) ir_ew1(b, OP_exp, (u))
+#define SIN(u) ir_ew1(b, OP_sin, (u))
+#define COS(u) ir_ew1(b, OP_cos, (u))
+#define SINH(u) ir_ew1(b, OP_sinh, (u))
+#define COSH(u) ir_ew1(b, OP_cosh, (u))
+#define SIGMOID(u) ir_ew1(b, OP_sigmoid, (u))
+#define DIGAMMA(u) ir_ew1(b, OP_digamma, (u))
+#define POLYGAMMA(k, u) ir_ew2(b, OP_polygamma, (k), (u))
+#define HYPOT(u, v) ir_ew2(b, OP_hypot, (u), (v))
+#define SELECT(c, u, v) ir_ew3(b, OP_select, (c), (u), (v))
+/* 1 where c, else 0: the builder turns g*GATE(c) into select(c, g, 0), so no 0*inf arises. */
+#define GATE(c) SELECT((c), ONE, C(0.0))
+/* 1 where c, a half where tie, else 0. */
+#define PICK(c, tie) SELECT((c), ONE, SELECT((tie), C(0.5), C(0.0)))
+#define CLAMP_DX(u, lo, hi) SELECT(ir_ew2(b, OP_or, LT(u, lo), GT(u, hi)), C(0.0), ONE)
+/* d/dx x**y = y*x**(y-1), and 0 for y = 0 also at x = 0. */
+#define POW_DX(u, v)                                                                               \
+    SELECT(EQ(v, C(0.0)), C(0.0), MUL(v, ir_ew2(b, OP_pow, (u), SUB(v, ONE))))
+/* d/dy x**y = x**y*log(x), and 0 at x = 0 where x**y is 0 or 1. */
+#define POW_DY(u, result) SELECT(EQ(u, C(0.0)), C(0.0), MUL(result, ir_ew1(b, OP_log, (u))))
+
+Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r)
+{
+    switch (op) {
+#define EW(name, n, class, builtin, cost, eval, d0, d1, d2, ...)                                   \
+    case OP_##name:                                                                                \
+        return k == 0 ? (d0) : k == 1 ? (d1) : (d2);
+#include "ir/ops.def"
+#undef EW
+    default:
+        return NULL;
+    }
+}

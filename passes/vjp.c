@@ -1,0 +1,767 @@
+/* Reverse mode on the structured IR.
+ *
+ * vjp_expand emits a function's body and then its reverse sweep. The sweep walks the source region backwards with two maps:
+ * source value -> emitted primal value, and source value -> emitted adjoint (absent: zero). Loops follow the duality of
+ * docs/architecture.md: slice <-> stacked result, free value <-> acc, carry in <-> carry out. The output holds only
+ * ordinary operations, so it can be differentiated again.
+ *
+ * Note [Free values are threaded]
+ * Inside a nested region the adjoint of a value defined outside starts as an acc parameter (in a loop) or as the adjoint so
+ * far (in a branch) and comes back as a result that replaces it. So a gather in a deep nest adds into one array in place,
+ * and its adjoint costs what the gather cost.
+ *
+ * Note [What is stored]
+ * The adjoint of a loop without carries computes its body again, in the adjoint loop itself: fusion then joins it with the
+ * primal loop and nothing is stored. A loop with carries cannot be run backwards, so its primal additionally stacks the
+ * incoming carries and, in the whole nest below it, the results that are dear to compute again (transcendental functions,
+ * products, inner loops). Everything dear is offered; what no adjoint reads is removed by `simplify`. A value whose shape
+ * depends on a size bound inside the loop cannot be stacked and is computed again.
+ *
+ * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
+#include "passes/internal.h"
+#include "passes/rules.h"
+
+#include <string.h>
+
+typedef struct LoopRecord LoopRecord;
+
+/* One value that a loop stacks for its adjoint. */
+typedef struct Saved {
+    Value *source;     /* a value of the source body; or NULL: */
+    LoopRecord *inner; /* entry inner_k of the record of a loop inside the body */
+    int inner_k;
+    Value *emitted; /* the stack, in the scope where the loop was emitted */
+} Saved;
+
+struct LoopRecord {
+    const Inst *loop;
+    VEC(Saved) saved;
+};
+
+typedef VEC(Saved) SavedList;
+
+typedef struct Vjp {
+    IrModule *m;
+    Arena *arena;
+    IrMap map;       /* source value -> emitted primal value */
+    PtrMap adjoints; /* source value -> emitted adjoint */
+    PtrMap varied;   /* depends on what is differentiated */
+    PtrMap useful;   /* reaches a result that has a cotangent */
+    PtrMap records;  /* source loop -> LoopRecord, valid in the current scope */
+    DeriveError *error;
+    bool failed;
+} Vjp;
+
+static bool is_active(const Vjp *s, const Value *v)
+{
+    return ptrmap_has(&s->varied, v) && ptrmap_has(&s->useful, v);
+}
+
+static Value *primal(Vjp *s, Value *v) { return irmap_get(&s->map, v); }
+static Value *adjoint(Vjp *s, const Value *v) { return ptrmap_get(&s->adjoints, v); }
+static void set_adjoint(Vjp *s, const Value *v, Value *g) { ptrmap_put(&s->adjoints, v, g); }
+
+/* Adds g to the adjoint of v. The adjoint so far stays the first operand: it may be an acc. */
+static void accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g)
+{
+    if (!g || !is_active(s, v) || inst_is_zero(g))
+        return;
+    Value *so_far = adjoint(s, v);
+    bool first = !so_far || inst_is_zero(so_far);
+    set_adjoint(s, v, first ? g : ir_ew2(b, OP_add, so_far, g));
+}
+
+static Value *adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v)
+{
+    Value *g = adjoint(s, v);
+    return g ? g : zeros_of(b, irmap_type(&s->map, v->type));
+}
+
+/* ---- forward: emitting the primal, with what the sweep will need ---- */
+
+static bool region_is_dear(const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop || inst->op == OP_contract || inst->op == OP_reduce || inst->op == OP_call ||
+            (op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST))
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (region_is_dear(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
+static bool inst_is_dear(const Inst *inst)
+{
+    if (op_is_elementwise(inst->op))
+        return op_info[inst->op].cost >= DEAR_COST;
+    if (inst->op == OP_if)
+        return region_is_dear(inst->regions[0]) || region_is_dear(inst->regions[1]);
+    return inst->op == OP_loop || inst->op == OP_contract || inst->op == OP_reduce || inst->op == OP_call;
+}
+
+static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving);
+
+static void collect_dims(const Region *region, PtrMap *syms)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_dim)
+            ptrmap_put(syms, inst->attr.sym, NULL);
+        for (int k = 0; k < inst->n_region; k++)
+            collect_dims(inst->regions[k], syms);
+    }
+}
+
+static bool type_mentions(const Type *type, const PtrMap *syms)
+{
+    for (int d = 0; d < type->rank; d++)
+        for (int t = 0; t < type->dims[d]->n; t++)
+            for (int k = 0; k < type->dims[d]->terms[t].degree; k++)
+                if (ptrmap_has(syms, type->dims[d]->terms[t].syms[k]))
+                    return true;
+    return false;
+}
+
+static Value *saved_value(Vjp *s, const Saved *saved)
+{
+    return saved->inner ? saved->inner->saved.data[saved->inner_k].emitted : primal(s, saved->source);
+}
+
+static LoopSpec mapped_spec(Vjp *s, const Inst *loop)
+{
+    Value **in = ARENA_ARRAY(s->arena, loop->n_in + 1, Value *);
+    for (int i = 0; i < loop->n_in; i++)
+        in[i] = primal(s, loop->in[i]);
+    LoopSpec spec = {.extent = irmap_size(&s->map, loop->attr.loop.extent),
+                     .reverse = loop->attr.loop.reverse,
+                     .n_slice = loop->attr.loop.n_slice,
+                     .n_carry = loop->attr.loop.n_carry,
+                     .n_acc = loop->attr.loop.n_acc,
+                     .index_name = loop->regions[0]->params.data[0]->name};
+    spec.slices = in;
+    spec.carries = in + spec.n_slice;
+    spec.accs = in + spec.n_slice + spec.n_carry;
+    return spec;
+}
+
+/* Emits a loop that stacks what its adjoint will read; see Note [What is stored]. */
+static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedList *outer)
+{
+    const Region *source = loop->regions[0];
+    LoopRecord *record = ARENA_NEW(s->arena, LoopRecord);
+    record->loop = loop;
+    LoopSpec spec = mapped_spec(s, loop);
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    for (int i = 0; i < source->params.n; i++) {
+        body.region->params.data[i]->name = source->params.data[i]->name;
+        irmap_put(&s->map, source->params.data[i], body.region->params.data[i]);
+    }
+    SavedList offered = {0};
+    for (int i = 0; i < spec.n_carry; i++)
+        vec_push(s->arena, &offered, ((Saved){.source = source->params.data[1 + spec.n_slice + i]}));
+    for (int i = 0; i < source->insts.n; i++)
+        forward_inst(s, &body, source->insts.data[i], &offered);
+    for (int i = 0; i < source->yields.n; i++)
+        ir_yield(&body, primal(s, source->yields.data[i]));
+    PtrMap dims;
+    ptrmap_init(&dims, s->arena);
+    collect_dims(body.region, &dims);
+    for (int i = 0; i < offered.n; i++) {
+        Value *v = saved_value(s, &offered.data[i]);
+        if (type_mentions(v->type, &dims))
+            continue;
+        ir_yield(&body, v);
+        vec_push(s->arena, &record->saved, offered.data[i]);
+    }
+    b->loc = loop->loc;
+    Inst *emitted = ir_loop_end(b, &spec, &body);
+    for (int i = 0; i < loop->n_out; i++) {
+        emitted->out[i]->name = loop->out[i]->name;
+        irmap_put(&s->map, loop->out[i], emitted->out[i]);
+    }
+    for (int i = 0; i < record->saved.n; i++)
+        record->saved.data[i].emitted = emitted->out[loop->n_out + i];
+    ptrmap_put(&s->records, loop, record);
+    for (int i = 0; outer && i < record->saved.n; i++)
+        vec_push(s->arena, outer, ((Saved){.inner = record, .inner_k = i}));
+}
+
+/* Emits one instruction of the primal; where `saving` is a list, dear results are offered to it. */
+static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving)
+{
+    b->loc = inst->loc;
+    if (inst->op == OP_check && s->map.drop_checks)
+        return;
+    if (inst->op == OP_loop && (inst->attr.loop.n_carry > 0 || saving))
+        forward_saving_loop(s, b, inst, saving);
+    else
+        ir_clone_inst(b, inst, &s->map);
+    if (saving && inst_is_dear(inst))
+        for (int i = 0; i < inst->n_out; i++)
+            vec_push(s->arena, saving, ((Saved){.source = inst->out[i]}));
+}
+
+/* ---- the sweep ---- */
+
+static void sweep(Vjp *s, IrBuilder *b, const Region *region);
+
+/* Computes a body again inside its adjoint; what was saved is already mapped (`restored`). */
+static void recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored)
+{
+    bool outer = s->map.drop_checks;
+    s->map.drop_checks = true;
+    for (int i = 0; i < source->insts.n; i++) {
+        const Inst *inst = source->insts.data[i];
+        bool have = inst->op == OP_loop ? ptrmap_get(&s->records, inst) != NULL : inst->n_out > 0;
+        for (int k = 0; k < inst->n_out; k++)
+            have = have && ptrmap_has(restored, inst->out[k]);
+        if (!have)
+            forward_inst(s, b, inst, NULL);
+    }
+    s->map.drop_checks = outer;
+}
+
+/* Active float values that the region takes from outside. */
+static void free_active(Vjp *s, const Region *region, ValueList *out)
+{
+    ValueList all = {0};
+    ir_free_values(s->arena, region, &all);
+    for (int i = 0; i < all.n; i++)
+        if (is_active(s, all.data[i]))
+            vec_push(s->arena, out, all.data[i]);
+}
+
+/* The operand lists of an adjoint loop while they are collected. */
+typedef struct AdjointLoop {
+    const Inst *loop;
+    LoopRecord *record; /* NULL: nothing was saved */
+    VEC(Value *) slices, carries, accs;
+    int first_saved, first_stack; /* where these start among the slices */
+    ValueList free;
+} AdjointLoop;
+
+static bool carry_is_active(Vjp *s, const Inst *loop, int k)
+{
+    const Region *source = loop->regions[0];
+    return is_active(s, source->params.data[1 + loop->attr.loop.n_slice + k]) ||
+           is_active(s, source->yields.data[k]) || is_active(s, loop->out[k]);
+}
+
+static void adjoint_loop_operands(Vjp *s, IrBuilder *b, AdjointLoop *a)
+{
+    const Inst *loop = a->loop;
+    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
+    int first_stacked = nc + loop->attr.loop.n_acc;
+    for (int i = 0; i < ns; i++)
+        vec_push(s->arena, &a->slices, primal(s, loop->in[i]));
+    a->first_saved = a->slices.n;
+    for (int i = 0; a->record && i < a->record->saved.n; i++)
+        vec_push(s->arena, &a->slices, a->record->saved.data[i].emitted);
+    a->first_stack = a->slices.n;
+    for (int i = first_stacked; i < loop->n_out; i++)
+        if (adjoint(s, loop->out[i]))
+            vec_push(s->arena, &a->slices, adjoint(s, loop->out[i]));
+    for (int i = 0; i < nc; i++)
+        if (carry_is_active(s, loop, i))
+            vec_push(s->arena, &a->carries, adjoint_or_zeros(s, b, loop->out[i]));
+    free_active(s, loop->regions[0], &a->free);
+    for (int i = 0; i < a->free.n; i++)
+        vec_push(s->arena, &a->accs, adjoint_or_zeros(s, b, a->free.data[i]));
+}
+
+/* Maps the source body's parameters and saved values to the adjoint body's; fills `restored`. */
+static void adjoint_loop_primals(Vjp *s, AdjointLoop *a, IrBuilder *body, PtrMap *restored)
+{
+    const Region *source = a->loop->regions[0];
+    Value **params = body->region->params.data;
+    int ns = a->loop->attr.loop.n_slice, nc = a->loop->attr.loop.n_carry;
+    for (int i = 0; i <= ns; i++) {
+        params[i]->name = source->params.data[i]->name;
+        irmap_put(&s->map, source->params.data[i], params[i]);
+    }
+    for (int i = 0; i < a->loop->attr.loop.n_acc; i++) { /* nothing reads the sum so far */
+        Value *acc = source->params.data[1 + ns + nc + i];
+        irmap_put(&s->map, acc, zeros_of(body, irmap_type(&s->map, acc->type)));
+    }
+    for (int i = 0; a->record && i < a->record->saved.n; i++) {
+        const Saved *saved = &a->record->saved.data[i];
+        Value *slice = params[1 + a->first_saved + i];
+        if (saved->inner) {
+            LoopRecord *inner = ptrmap_get(restored, saved->inner->loop);
+            if (!inner) {
+                inner = ARENA_NEW(s->arena, LoopRecord);
+                inner->loop = saved->inner->loop;
+                ptrmap_put(restored, inner->loop, inner);
+            }
+            Saved entry = saved->inner->saved.data[saved->inner_k];
+            entry.emitted = slice;
+            vec_push(s->arena, &inner->saved, entry);
+        } else {
+            slice->name = saved->source->name;
+            irmap_put(&s->map, saved->source, slice);
+            ptrmap_put(restored, saved->source, NULL);
+        }
+    }
+}
+
+/* Inner loops of which every saved value came through are used as saved; the others are computed again. */
+static void restore_inner_records(Vjp *s, const AdjointLoop *a, PtrMap *restored)
+{
+    const Region *source = a->loop->regions[0];
+    for (int i = 0; i < source->insts.n; i++) {
+        const Inst *inst = source->insts.data[i];
+        if (inst->op != OP_loop)
+            continue;
+        LoopRecord *before = ptrmap_get(&s->records, inst);
+        LoopRecord *now = ptrmap_get(restored, inst);
+        bool complete = a->record && before && before->saved.n == (now ? now->saved.n : 0);
+        for (int k = 0; k < inst->n_out; k++)
+            complete = complete && ptrmap_has(restored, inst->out[k]);
+        if (complete && !now) {
+            now = ARENA_NEW(s->arena, LoopRecord);
+            now->loop = inst;
+        }
+        ptrmap_put(&s->records, inst, complete ? now : NULL);
+    }
+}
+
+static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a)
+{
+    const Inst *loop = a->loop;
+    const Region *source = loop->regions[0];
+    Value **params = body->region->params.data;
+    int nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
+    int slice = 1 + a->first_stack, carry = 1 + a->slices.n;
+    for (int i = 0; i < a->free.n; i++)
+        set_adjoint(s, a->free.data[i], params[carry + a->carries.n + i]);
+    for (int i = 0; i < nc; i++)
+        if (carry_is_active(s, loop, i))
+            accumulate(s, body, source->yields.data[i], params[carry++]);
+    for (int i = 0; i < na; i++)
+        accumulate(s, body, source->yields.data[nc + i], adjoint(s, loop->out[nc + i]));
+    for (int i = nc + na; i < loop->n_out; i++)
+        if (adjoint(s, loop->out[i]))
+            accumulate(s, body, source->yields.data[i], params[slice++]);
+}
+
+static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
+{
+    const Region *source = loop->regions[0];
+    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
+    AdjointLoop a = {.loop = loop, .record = ptrmap_get(&s->records, loop)};
+    adjoint_loop_operands(s, b, &a);
+    LoopSpec spec = {.extent = irmap_size(&s->map, loop->attr.loop.extent),
+                     .reverse = !loop->attr.loop.reverse,
+                     .n_slice = a.slices.n,
+                     .n_carry = a.carries.n,
+                     .n_acc = a.accs.n,
+                     .slices = a.slices.data,
+                     .carries = a.carries.data,
+                     .accs = a.accs.data,
+                     .index_name = source->params.data[0]->name};
+    if (nc == 0) /* iterations commute: keep the direction of the primal, so that the two can be fused */
+        spec.reverse = loop->attr.loop.reverse;
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    PtrMap restored;
+    ptrmap_init(&restored, s->arena);
+    adjoint_loop_primals(s, &a, &body, &restored);
+    restore_inner_records(s, &a, &restored);
+    recompute(s, &body, source, &restored);
+    seed_body_yields(s, &body, &a);
+    sweep(s, &body, source);
+    body.loc = loop->loc;
+    for (int i = 0; i < nc; i++)
+        if (carry_is_active(s, loop, i))
+            ir_yield(&body, adjoint_or_zeros(s, &body, source->params.data[1 + ns + i]));
+    for (int i = 0; i < a.free.n; i++)
+        ir_yield(&body, adjoint(s, a.free.data[i]));
+    for (int i = 0; i < ns; i++)
+        if (is_active(s, source->params.data[1 + i]))
+            ir_yield(&body, adjoint_or_zeros(s, &body, source->params.data[1 + i]));
+    b->loc = loop->loc;
+    Inst *out = ir_loop_end(b, &spec, &body);
+    for (int i = 0; i < a.free.n; i++)
+        set_adjoint(s, a.free.data[i], out->out[a.carries.n + i]);
+    for (int i = 0, k = 0; i < nc; i++)
+        if (carry_is_active(s, loop, i))
+            accumulate(s, b, loop->in[ns + i], out->out[k++]);
+    for (int i = 0; i < na; i++)
+        accumulate(s, b, loop->in[ns + nc + i], adjoint(s, loop->out[nc + i]));
+    for (int i = 0, k = a.carries.n + a.free.n; i < ns; i++)
+        if (is_active(s, source->params.data[1 + i]))
+            accumulate(s, b, loop->in[i], out->out[k++]);
+}
+
+/* One branch of the adjoint of an if; then_adj[] receives the adjoints of the free values at its end. */
+static void sweep_branch(Vjp *s, IrBuilder *branch, const Inst *inst, int k, const ValueList *free,
+                         Value *const *before, Value **after)
+{
+    const Region *source = inst->regions[k];
+    PtrMap none;
+    ptrmap_init(&none, s->arena);
+    for (int i = 0; i < free->n; i++)
+        set_adjoint(s, free->data[i], before[i]);
+    recompute(s, branch, source, &none);
+    for (int i = 0; i < inst->n_out; i++)
+        accumulate(s, branch, source->yields.data[i], adjoint(s, inst->out[i]));
+    sweep(s, branch, source);
+    for (int i = 0; i < free->n; i++)
+        after[i] = adjoint(s, free->data[i]);
+}
+
+static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst)
+{
+    ValueList free = {0};
+    for (int k = 0; k < 2; k++)
+        free_active(s, inst->regions[k], &free);
+    for (int k = 0; k < 2; k++) /* a branch may yield an outer value without using it otherwise */
+        for (int i = 0; i < inst->n_out; i++) {
+            Value *y = inst->regions[k]->yields.data[i];
+            if (is_active(s, y) && y->region != inst->regions[k])
+                vec_push(s->arena, &free, y);
+        }
+    int n = 0; /* without duplicates */
+    for (int i = 0; i < free.n; i++) {
+        bool seen = false;
+        for (int j = 0; j < n; j++)
+            seen = seen || free.data[j] == free.data[i];
+        if (!seen)
+            free.data[n++] = free.data[i];
+    }
+    free.n = n;
+    Value **before = ARENA_ARRAY(s->arena, n + 1, Value *);
+    Value **after[2];
+    IrBuilder branch[2];
+    for (int i = 0; i < n; i++)
+        before[i] = adjoint(s, free.data[i]);
+    for (int k = 0; k < 2; k++) {
+        after[k] = ARENA_ARRAY(s->arena, n + 1, Value *);
+        ir_builder_nested(&branch[k], b);
+        branch[k].loc = inst->loc;
+        sweep_branch(s, &branch[k], inst, k, &free, before, after[k]);
+    }
+    VEC(int) changed = {0};
+    for (int i = 0; i < n; i++) {
+        set_adjoint(s, free.data[i], after[0][i]);
+        if (after[0][i] == after[1][i])
+            continue;
+        vec_push(s->arena, &changed, i);
+        for (int k = 0; k < 2; k++)
+            ir_yield(&branch[k], after[k][i]
+                                     ? after[k][i]
+                                     : zeros_of(&branch[k], irmap_type(&s->map, free.data[i]->type)));
+    }
+    if (changed.n == 0)
+        return;
+    b->loc = inst->loc;
+    Value *cond = primal(s, inst->in[0]);
+    Value **joined = ARENA_ARRAY(s->arena, changed.n, Value *);
+    ir_if_values(b, cond, &branch[0], &branch[1], joined);
+    for (int i = 0; i < changed.n; i++)
+        set_adjoint(s, free.data[changed.data[i]], joined[i]);
+}
+
+static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
+{
+    Value *x[3] = {0};
+    for (int k = 0; k < inst->n_in; k++)
+        x[k] = primal(s, inst->in[k]);
+    for (int k = 0; k < inst->n_in; k++) {
+        if (!is_active(s, inst->in[k]))
+            continue;
+        Value *partial = rule_partial(b, inst->op, k, x, primal(s, inst->out[0]));
+        if (partial)
+            accumulate(s, b, inst->in[k], ir_ew2(b, OP_mul, g, partial));
+    }
+}
+
+static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
+{
+    Value *x = primal(s, inst->in[0]), *r = primal(s, inst->out[0]);
+    Value *wide_g = ir_broadcast(b, g, x->type);
+    switch (inst->attr.reduce.kind) {
+    case RED_sum:
+        accumulate(s, b, inst->in[0], wide_g);
+        break;
+    case RED_logsumexp: { /* softmax: exp(x - r) */
+        Value *shifted = ir_ew2(b, OP_sub, x, ir_broadcast(b, r, x->type));
+        accumulate(s, b, inst->in[0], ir_ew2(b, OP_mul, wide_g, ir_ew1(b, OP_exp, shifted)));
+        break;
+    }
+    case RED_max:
+    case RED_min: { /* ties share equally */
+        Value *hit = ir_ew2(b, OP_eq, x, ir_broadcast(b, r, x->type));
+        Value *ones = ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zeros_of(b, x->type));
+        Value *count = ir_reduce(b, RED_sum, ones, inst->attr.reduce.axes);
+        Value *share = ir_broadcast(b, ir_ew2(b, OP_div, g, count), x->type);
+        accumulate(s, b, inst->in[0], ir_ew3(b, OP_select, hit, share, zeros_of(b, x->type)));
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+/* The adjoint of one operand of an einsum is an einsum of the result's adjoint and the other operand. */
+static Value *contract_adjoint(Vjp *s, IrBuilder *b, const char *g_axes, Value *g, const char *other_axes, Value *other,
+                               const char *axes)
+{
+    return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", g_axes, other_axes, axes), g, other);
+}
+
+static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
+{
+    const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    const char *x_axes = arena_strdup(s->arena, spec, (size_t)(comma - spec));
+    const char *y_axes = arena_strdup(s->arena, comma + 1, (size_t)(arrow - comma - 1));
+    const char *out_axes = arrow + 2;
+    if (is_active(s, inst->in[0]))
+        accumulate(s, b, inst->in[0], contract_adjoint(s, b, out_axes, g, y_axes, primal(s, inst->in[1]), x_axes));
+    if (is_active(s, inst->in[1])) /* the shared operand first, so that outer products read A' g */
+        accumulate(s, b, inst->in[1],
+                   ir_contract(b, arena_printf(s->arena, "%s,%s->%s", x_axes, out_axes, y_axes), primal(s, inst->in[0]), g));
+}
+
+/* Adds into an array at an index: index, and slice. */
+static void sweep_gather(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
+{
+    Value *x = inst->in[0];
+    if (!is_active(s, x))
+        return;
+    Value *a = adjoint_or_zeros(s, b, x);
+    if (inst->op == OP_slice) {
+        set_adjoint(s, x, ir_add_slice(b, a, g, primal(s, inst->in[1])));
+        return;
+    }
+    Value *idx[IR_MAX_RANK];
+    for (int k = 1; k < inst->n_in; k++)
+        idx[k - 1] = primal(s, inst->in[k]);
+    set_adjoint(s, x, ir_add_at(b, a, g, inst->n_in - 1, idx));
+}
+
+/* add_at, update, add_slice: operands a, v and where. */
+static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
+{
+    Value *idx[IR_MAX_RANK];
+    int k = inst->n_in - 2;
+    for (int i = 0; i < k; i++)
+        idx[i] = primal(s, inst->in[2 + i]);
+    Value *v = inst->in[1];
+    if (is_active(s, v)) {
+        const Type *type = irmap_type(&s->map, v->type);
+        accumulate(s, b, v, inst->op == OP_add_slice ? ir_slice(b, g, idx[0], type->dims[0]) : ir_index(b, g, k, idx));
+    }
+    if (!is_active(s, inst->in[0]))
+        return;
+    if (inst->op == OP_update)
+        g = ir_update(b, g, zeros_of(b, irmap_type(&s->map, v->type)), k, idx);
+    accumulate(s, b, inst->in[0], g);
+}
+
+static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
+{
+    Value *x = inst->in[0];
+    switch (inst->op) {
+    case OP_convert:
+        accumulate(s, b, x, ir_convert(b, g, x->type->elem));
+        break;
+    case OP_broadcast:
+        accumulate(s, b, x, ir_reduce(b, RED_sum, g, inst->out[0]->type->rank - x->type->rank));
+        break;
+    case OP_transpose: {
+        int8_t inverse[IR_MAX_RANK] = {0};
+        for (int k = 0; k < x->type->rank; k++)
+            inverse[inst->attr.perm[k]] = (int8_t)k;
+        accumulate(s, b, x, ir_transpose(b, g, inverse));
+        break;
+    }
+    case OP_reshape:
+        accumulate(s, b, x, ir_reshape(b, g, irmap_type(&s->map, x->type)));
+        break;
+    case OP_reverse:
+        accumulate(s, b, x, ir_reverse(b, g));
+        break;
+    case OP_array:
+        for (int k = 0; k < inst->n_in; k++) {
+            Value *i = ir_int(b, S_i64, k);
+            if (is_active(s, inst->in[k]))
+                accumulate(s, b, inst->in[k], ir_index(b, g, 1, &i));
+        }
+        break;
+    default: { /* concat */
+        const Size *at = size_const(&s->m->ctx->polys, 0);
+        for (int k = 0; k < inst->n_in; k++) {
+            const Size *extent = irmap_type(&s->map, inst->in[k]->type)->dims[0];
+            if (is_active(s, inst->in[k]))
+                accumulate(s, b, inst->in[k], ir_slice(b, g, ir_size(b, at), extent));
+            at = size_add(&s->m->ctx->polys, at, extent);
+        }
+    }
+    }
+}
+
+static void fail(Vjp *s, const Inst *inst, const char *why)
+{
+    if (!s->failed)
+        *s->error = (DeriveError){.func = inst->attr.callee.func, .loc = inst->loc, .why = why};
+    s->failed = true;
+}
+
+static const Size *const *mapped_sizes(Vjp *s, const Inst *call)
+{
+    int n = call->attr.callee.func->sizes.n;
+    const Size **sizes = ARENA_ARRAY(s->arena, n + 1, const Size *);
+    for (int i = 0; i < n; i++)
+        sizes[i] = irmap_size(&s->map, call->attr.callee.sizes[i]);
+    return sizes;
+}
+
+/* Cotangents of the float results of a call, zeros where absent. */
+static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out)
+{
+    int n = 0;
+    for (int i = 0; i < call->n_out; i++)
+        if (value_is_float(call->out[i]))
+            out[n++] = adjoint_or_zeros(s, b, call->out[i]);
+    return n;
+}
+
+/* A jvp rule is linear in its tangents: its vjp with respect to them, at any tangent, is the transposed rule. */
+static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **args, Value *const *cotangents,
+                               Value **adjoints)
+{
+    Func *f = call->attr.callee.func;
+    int *wrt = ARENA_ARRAY(s->arena, call->n_in + 1, int), n = 0;
+    for (int i = 0; i < call->n_in; i++)
+        if (value_is_float(call->in[i])) {
+            args[call->n_in + n] = zeros_of(b, args[i]->type);
+            wrt[n] = call->n_in + n;
+            n++;
+        }
+    Value **unused = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
+    return vjp_expand(b, f->jvp_rule, mapped_sizes(s, call), n, wrt, args, cotangents, unused, adjoints, s->error);
+}
+
+static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call)
+{
+    Func *f = call->attr.callee.func;
+    Value **args = ARENA_ARRAY(s->arena, 2 * (call->n_in + call->n_out) + 1, Value *);
+    Value **adjoints = ARENA_ARRAY(s->arena, call->n_in + 1, Value *);
+    for (int i = 0; i < call->n_in; i++)
+        args[i] = primal(s, call->in[i]);
+    if (f->vjp_rule) {
+        for (int i = 0; i < call->n_out; i++)
+            args[call->n_in + i] = primal(s, call->out[i]);
+        call_cotangents(s, b, call, args + call->n_in + call->n_out);
+        ir_inline(b, f->vjp_rule, mapped_sizes(s, call), args, adjoints);
+    } else if (f->jvp_rule) {
+        Value **cotangents = ARENA_ARRAY(s->arena, call->n_out + 1, Value *);
+        call_cotangents(s, b, call, cotangents);
+        if (!transpose_jvp_rule(s, b, call, args, cotangents, adjoints)) {
+            s->failed = true;
+            return;
+        }
+    } else {
+        fail(s, call, "it has no rule");
+        return;
+    }
+    for (int i = 0, k = 0; i < call->n_in; i++)
+        if (value_is_float(call->in[i]))
+            accumulate(s, b, call->in[i], adjoints[k++]);
+}
+
+static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
+{
+    bool any = false;
+    for (int i = 0; i < inst->n_out; i++)
+        any |= adjoint(s, inst->out[i]) != NULL;
+    if (!any)
+        return;
+    b->loc = inst->loc;
+    Value *g = adjoint(s, inst->out[0]);
+    if (op_is_elementwise(inst->op)) {
+        sweep_elementwise(s, b, inst, g);
+        return;
+    }
+    switch (inst->op) {
+    case OP_loop:
+        sweep_loop(s, b, inst);
+        break;
+    case OP_if:
+        sweep_if(s, b, inst);
+        break;
+    case OP_call:
+        sweep_call(s, b, inst);
+        break;
+    case OP_reduce:
+        sweep_reduce(s, b, inst, g);
+        break;
+    case OP_contract:
+        sweep_contract(s, b, inst, g);
+        break;
+    case OP_index:
+    case OP_slice:
+        sweep_gather(s, b, inst, g);
+        break;
+    case OP_add_at:
+    case OP_add_slice:
+    case OP_update:
+        sweep_scatter(s, b, inst, g);
+        break;
+    case OP_convert:
+    case OP_broadcast:
+    case OP_transpose:
+    case OP_reshape:
+    case OP_reverse:
+    case OP_array:
+    case OP_concat:
+        sweep_shape(s, b, inst, g);
+        break;
+    default: /* const, size, iota, stop: nothing flows */
+        break;
+    }
+}
+
+static void sweep(Vjp *s, IrBuilder *b, const Region *region)
+{
+    for (int i = region->insts.n - 1; i >= 0 && !s->failed; i--)
+        sweep_inst(s, b, region->insts.data[i]);
+}
+
+bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
+                Value *const *cotangents, Value **results, Value **adjoints, DeriveError *error)
+{
+    Vjp s = {.m = b->m, .arena = b->m->arena, .error = error};
+    irmap_init(&s.map, b->m, s.arena);
+    ptrmap_init(&s.adjoints, s.arena);
+    ptrmap_init(&s.varied, s.arena);
+    ptrmap_init(&s.useful, s.arena);
+    ptrmap_init(&s.records, s.arena);
+    const Region *body = f->body;
+    for (int i = 0; i < f->sizes.n; i++)
+        ptrmap_put(&s.map.syms, f->sizes.data[i], (void *)(uintptr_t)sizes[i]);
+    for (int i = 0; i < body->params.n; i++)
+        irmap_put(&s.map, body->params.data[i], args[i]);
+    bool *wanted = ARENA_ARRAY(s.arena, body->yields.n + 1, bool);
+    for (int i = 0, k = 0; i < body->yields.n; i++)
+        if (value_is_float(body->yields.data[i]))
+            wanted[i] = cotangents[k++] != NULL;
+    activity_find(body, n_wrt, wrt, &s.varied);
+    useful_find(body, wanted, &s.useful);
+    for (int i = 0; i < body->insts.n; i++)
+        forward_inst(&s, b, body->insts.data[i], NULL);
+    for (int i = 0; i < body->yields.n; i++)
+        results[i] = primal(&s, body->yields.data[i]);
+    for (int i = 0, k = 0; i < body->yields.n; i++)
+        if (value_is_float(body->yields.data[i]))
+            accumulate(&s, b, body->yields.data[i], cotangents[k++]);
+    sweep(&s, b, body);
+    for (int i = 0; i < n_wrt; i++)
+        adjoints[i] = adjoint_or_zeros(&s, b, body->params.data[wrt[i]]);
+    return !s.failed;
+}
