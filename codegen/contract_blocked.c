@@ -16,9 +16,9 @@
 #include <string.h>
 
 enum {
-    MAX_TILE_ROWS = 12,
-    BLOCK_ROWS = 480,     /* of A, so that BLOCK_ROWS x depth stays in the second-level cache */
-    PACK_FROM_ROWS = 48   /* rows of A that pay for copying a panel that could be read in place */
+    MAX_TILE_ROWS = 16,
+    BLOCK_BYTES = 384 * 1024, /* of A, to stay in the second-level cache */
+    PACK_FROM_ROWS = 48       /* rows of A that pay for copying a panel that could be read in place */
 };
 
 int panel_rows(const Gen *g, int vecs)
@@ -182,29 +182,31 @@ static LLVMValueRef equals(Gen *g, LLVMValueRef a, int64_t b)
     return LLVMBuildICmp(g->b, LLVMIntEQ, a, gen_int(g, b), "");
 }
 
-static void pack_body(Gen *g, int vecs, const LLVMValueRef *p)
+static void pack_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
 {
-    LLVMValueRef panel = p[0], rows = p[4], cols = p[5], one = gen_int(g, 1);
+    LLVMValueRef panel = p[0], depth = p[4], cols = p[5], one = gen_int(g, 1);
+    (void)rows;
     ContractOperand b = {p[1], p[2], p[3]};
     GenIf unit = gen_if(g, equals(g, b.col_stride, 1));
-    pack_rows(g, panel, vecs, (ContractOperand){b.base, b.row_stride, one}, rows, cols, true);
+    pack_rows(g, panel, vecs, (ContractOperand){b.base, b.row_stride, one}, depth, cols, true);
     gen_else(g, &unit);
-    LLVMValueRef tall = gen_less(g, gen_int(g, has_masked_loads(g) ? 0 : g->lanes - 1), rows);
+    LLVMValueRef tall = gen_less(g, gen_int(g, has_masked_loads(g) ? 0 : g->lanes - 1), depth);
     LLVMValueRef along = equals(g, b.row_stride, 1);
     GenIf transposed = gen_if(g, LLVMBuildAnd(g->b, along, tall, ""));
-    pack_transposed(g, panel, vecs, (ContractOperand){b.base, one, b.col_stride}, rows, cols);
+    pack_transposed(g, panel, vecs, (ContractOperand){b.base, one, b.col_stride}, depth, cols);
     gen_else(g, &transposed);
-    pack_rows(g, panel, vecs, b, rows, cols, false);
+    pack_rows(g, panel, vecs, b, depth, cols, false);
     gen_end(g, &transposed);
     gen_end(g, &unit);
 }
 
-/* From the buffer of a tile, PANEL_VECS vectors a row, to C. */
-static void spill_body(Gen *g, int vecs, const LLVMValueRef *p)
+/* From the buffer of a tile to C. */
+static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
 {
-    LLVMValueRef add = p[0], buffer = p[1], rows = p[5], cols = p[6];
+    LLVMValueRef add = p[0], buffer = p[1], height = p[5], cols = p[6];
+    (void)rows;
     ContractOperand c = {p[2], p[3], p[4]};
-    GenLoop by_row = gen_loop(g, gen_int(g, 0), rows, gen_int(g, 1));
+    GenLoop by_row = gen_loop(g, gen_int(g, 0), height, gen_int(g, 1));
     LLVMValueRef from = gen_at(g, buffer, gen_mul(g, by_row.i, gen_int(g, vecs * g->lanes)));
     LLVMValueRef to = gen_element(g, &c, by_row.i, gen_int(g, 0));
     GenIf unit = gen_if(g, equals(g, c.col_stride, 1));
@@ -222,19 +224,22 @@ static void spill_body(Gen *g, int vecs, const LLVMValueRef *p)
 
 /* ---- kernels ---- */
 
-static void tile_body(Gen *g, int rows, const LLVMValueRef *p)
+static void tile_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
 {
     LLVMValueRef one = gen_int(g, 1);
-    int splits = rows == 1 ? 4 : rows * PANEL_VECS < 8 ? 2 : 1;
+    int splits = 1;
+    while (rows * vecs * splits < 8)
+        splits *= 2;
     Tile tile = {.rows = rows,
-                 .vecs = PANEL_VECS,
+                 .vecs = vecs,
                  .last_lanes = g->lanes,
                  .splits = splits,
                  .k = p[1],
                  .a = {p[2], p[3], p[4]},
                  .b = {p[5], p[6], one},
                  .c = {p[7], p[8], one},
-                 .accumulate = p[0]};
+                 .accumulate = p[0],
+                 .prefetch = rows > 4};
     tile_emit(g, &tile);
 }
 
@@ -284,25 +289,27 @@ void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMVa
     }
 }
 
-static void dots_body(Gen *g, int unused, const LLVMValueRef *p)
+static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
 {
-    (void)unused;
+    (void)rows, (void)vecs;
     LLVMValueRef one = gen_int(g, 1);
     dots_emit(g, p[0], p[1], 1, p[2], (ContractOperand){p[3], p[4], one},
               (ContractOperand){p[5], one, one}, (ContractOperand){p[6], p[7], one});
 }
 
-static void product_body(Gen *g, int vecs, const LLVMValueRef *p);
+static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
 
 /* ---- calls ---- */
 
-/* Calls the function of this kind and parameter (rows or vectors), after emitting it if it is not there. */
-static void call(Gen *g, Kind kind, int param, LLVMValueRef *args)
+/* Calls the function of this kind for tiles of this many rows and vectors, where they matter to it, after
+ * emitting it if it is not there. */
+static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args)
 {
-    typedef void Body(Gen * g, int param, const LLVMValueRef *params);
+    typedef void Body(Gen * g, int rows, int vecs, const LLVMValueRef *params);
     static Body *const bodies[] = {product_body, tile_body, pack_body, spill_body, dots_body};
     char name[64];
-    snprintf(name, sizeof name, "bpc.%s%d.%s", kind_names[kind], param, g->is_f64 ? "f64" : "f32");
+    snprintf(name, sizeof name, "bpc.%s.%dx%d.%s", kind_names[kind], rows, vecs,
+             g->is_f64 ? "f64" : "f32");
     LLVMValueRef fn = LLVMGetNamedFunction(g->target->module, name);
     if (!fn) {
         LLVMBuilderRef builder = LLVMCreateBuilderInContext(g->target->ctx);
@@ -311,7 +318,7 @@ static void call(Gen *g, Kind kind, int param, LLVMValueRef *args)
         Gen inner = gen_open(g->target, g->is_f64, builder, fn);
         LLVMValueRef params[16];
         LLVMGetParams(fn, params);
-        bodies[kind](&inner, param, params);
+        bodies[kind](&inner, rows, vecs, params);
         LLVMBuildRetVoid(builder);
         LLVMDisposeBuilder(builder);
     }
@@ -324,26 +331,29 @@ void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueR
     LLVMValueRef args[] = {accumulate,   m,            n,      k,            a.base,
                            a.row_stride, a.col_stride, b.base, b.row_stride, b.col_stride,
                            c.base,       c.row_stride, c.col_stride};
-    call(g, KIND_product, PANEL_VECS, args);
+    int64_t cols;
+    bool narrow = gen_known(n, &cols) && cols <= g->lanes;
+    call(g, KIND_product, 0, narrow ? 1 : PANEL_VECS, args);
 }
 
 void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k, ContractOperand a,
                   LLVMValueRef x, ContractOperand c)
 {
     LLVMValueRef args[] = {accumulate, m, k, a.base, a.row_stride, x, c.base, c.row_stride};
-    call(g, KIND_dots, 1, args);
+    call(g, KIND_dots, 0, 0, args);
 }
 
 void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
                   LLVMValueRef cols)
 {
     LLVMValueRef args[] = {panel, b.base, b.row_stride, b.col_stride, rows, cols};
-    call(g, KIND_pack, vecs, args);
+    call(g, KIND_pack, 0, vecs, args);
 }
 
 /* ---- the product ---- */
 
 typedef struct Product {
+    int vecs; /* of a panel */
     LLVMValueRef accumulate, m, n, k;
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
     LLVMValueRef rows, cols, depth, direct, buffer; /* of the panel; direct: tiles go to C at once */
@@ -351,25 +361,27 @@ typedef struct Product {
 
 static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows)
 {
-    LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, PANEL_VECS * g->lanes);
+    LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef c = gen_element(g, &p->c, row, zero), a = gen_element(g, &p->a, row, zero);
     LLVMValueRef to = LLVMBuildSelect(g->b, p->direct, c, p->buffer, "");
     LLVMValueRef stride = LLVMBuildSelect(g->b, p->direct, p->c.row_stride, width, "");
     LLVMValueRef add = LLVMBuildAnd(g->b, p->direct, p->accumulate, "");
     LLVMValueRef args[] = {add,       p->depth,        a,  p->a.row_stride, p->a.col_stride,
                            p->b.base, p->b.row_stride, to, stride};
-    call(g, KIND_tile, rows, args);
+    call(g, KIND_tile, rows, p->vecs, args);
     GenIf spill = gen_if(g, LLVMBuildNot(g->b, p->direct, ""));
     LLVMValueRef spill_args[] = {p->accumulate,     p->buffer,       c,      p->c.row_stride,
                                  p->c.col_stride, gen_int(g, rows), p->cols};
-    call(g, KIND_spill, PANEL_VECS, spill_args);
+    call(g, KIND_spill, 0, p->vecs, spill_args);
     gen_end(g, &spill);
 }
 
 static void tiles_of_panel(Gen *g, const Product *p)
 {
-    bool wide = g->target->vector_registers >= 32;
-    int heights[] = {wide ? MAX_TILE_ROWS : g->target->has_fma ? 6 : 4, wide ? 4 : 2, 1};
+    static const int wide[2][3] = {{16, 4, 1}, {12, 4, 1}}; /* by vectors; 32 registers, or 16 */
+    static const int narrow[2][3] = {{12, 4, 1}, {6, 2, 1}}, no_fma[2][3] = {{8, 4, 1}, {4, 2, 1}};
+    const ContractTarget *t = g->target;
+    const int *heights = (t->vector_registers >= 32 ? wide : t->has_fma ? narrow : no_fma)[p->vecs - 1];
     LLVMValueRef from = gen_int(g, 0);
     for (int i = 0; i < 3; i++) {
         LLVMValueRef height = gen_int(g, heights[i]);
@@ -387,13 +399,13 @@ static void tiles_of_panel(Gen *g, const Product *p)
 static void choose_b(Gen *g, Product *p)
 {
     LLVMValueRef panel = gen_scratch(g, "bpc.panel", PANEL_BYTES);
-    LLVMValueRef width = gen_int(g, PANEL_VECS * g->lanes);
-    LLVMValueRef whole = equals(g, p->cols, PANEL_VECS * g->lanes);
+    LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
+    LLVMValueRef whole = equals(g, p->cols, p->vecs * g->lanes);
     LLVMValueRef few = gen_less(g, p->rows, gen_int(g, PACK_FROM_ROWS));
     LLVMValueRef unit = equals(g, p->b.col_stride, 1);
     LLVMValueRef ready = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, whole, few, ""), unit, "");
     GenIf pack = gen_if(g, LLVMBuildNot(g->b, ready, ""));
-    blocked_pack(g, panel, PANEL_VECS, p->b, p->depth, p->cols);
+    blocked_pack(g, panel, p->vecs, p->b, p->depth, p->cols);
     gen_end(g, &pack);
     p->b.base = LLVMBuildSelect(g->b, ready, p->b.base, panel, "");
     p->b.row_stride = LLVMBuildSelect(g->b, ready, p->b.row_stride, width, "");
@@ -414,8 +426,10 @@ static void product_by_dots(Gen *g, const Product *p)
 
 static void product_by_tiles(Gen *g, const Product *p)
 {
-    LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, PANEL_VECS * g->lanes);
-    LLVMValueRef depth = gen_int(g, panel_rows(g, PANEL_VECS)), block = gen_int(g, BLOCK_ROWS);
+    LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
+    int most = panel_rows(g, PANEL_VECS);
+    LLVMValueRef depth = gen_int(g, most);
+    LLVMValueRef block = gen_int(g, BLOCK_BYTES / (most * (g->is_f64 ? 8 : 4)));
     GenLoop by_m = gen_loop(g, zero, p->m, block);
     LLVMValueRef at_least_one = LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
     GenLoop by_k = gen_loop(g, zero, at_least_one, depth); /* k = 0 still writes zeros */
@@ -436,10 +450,10 @@ static void product_by_tiles(Gen *g, const Product *p)
     gen_loop_end(g, &by_m);
 }
 
-static void product_body(Gen *g, int vecs, const LLVMValueRef *p)
+static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
 {
-    (void)vecs;
-    Product product = {.accumulate = p[0], .m = p[1], .n = p[2], .k = p[3]};
+    (void)rows;
+    Product product = {.vecs = vecs, .accumulate = p[0], .m = p[1], .n = p[2], .k = p[3]};
     product.a = (ContractOperand){p[4], p[5], p[6]};
     product.b = (ContractOperand){p[7], p[8], p[9]};
     product.c = (ContractOperand){p[10], p[11], p[12]};

@@ -172,6 +172,13 @@ void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr)
     LLVMSetAlignment(LLVMBuildStore(g->b, value, ptr), g->is_f64 ? 8 : 4);
 }
 
+void gen_prefetch(Gen *g, LLVMValueRef ptr)
+{
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(g->target->ctx);
+    LLVMValueRef write = LLVMConstInt(i32, 1, 0), near = LLVMConstInt(i32, 3, 0);
+    intrinsic(g, "llvm.prefetch", &g->ptr, 1, (LLVMValueRef[]){ptr, write, near, write}, 4);
+}
+
 /* <i1 x lanes>, lane i set when i < count */
 static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count)
 {

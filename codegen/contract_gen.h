@@ -50,6 +50,7 @@ LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar);
 LLVMValueRef gen_shuffle(Gen *g, LLVMValueRef a, LLVMValueRef b, const int *lane, int n);
 LLVMValueRef gen_load(Gen *g, LLVMValueRef ptr);
 void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr);
+void gen_prefetch(Gen *g, LLVMValueRef ptr); /* to be written soon */
 
 /* Vectors of `lanes` <= g->lanes elements (i64, may be known); missing lanes load as 0. */
 LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes);

@@ -141,8 +141,21 @@ static void tile_store(Gen *g, const Tile *t, LLVMValueRef *acc, bool add)
     }
 }
 
+static void tile_prefetch(Gen *g, const Tile *t)
+{
+    LLVMValueRef row = t->c.base;
+    int line = 64 / (g->is_f64 ? 8 : 4);
+    for (int i = 0; i < t->rows; i++) {
+        for (int at = 0; at < t->vecs * g->lanes; at += line)
+            gen_prefetch(g, gen_at(g, row, gen_int(g, at)));
+        row = gen_at(g, row, t->c.row_stride);
+    }
+}
+
 void tile_emit(Gen *g, const Tile *t)
 {
+    if (t->prefetch)
+        tile_prefetch(g, t);
     GenState state = {.n = 0};
     TileRun run = {.tile = t};
     run.a = stripe_open(g, &state, t->a.base, t->a.row_stride, t->rows);

@@ -14,6 +14,7 @@ typedef struct Tile {
     LLVMValueRef k;
     ContractOperand a, b, c;
     LLVMValueRef accumulate; /* i1 */
+    bool prefetch;           /* C, which is written after the sums */
 } Tile;
 void tile_emit(Gen *g, const Tile *tile);
 
