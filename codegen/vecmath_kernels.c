@@ -25,13 +25,13 @@ static Val round_to_power(const Lanes *l, Val shifted) {
 }
 
 /* 2^(n + offset), u of Note [Powers of two], the result a normal number. */
-static Val power_of_two(const Lanes *l, Val u, int offset) {
+Val math_power_of_two(const Lanes *l, Val u, int offset) {
     Val field = v_isub(l, u, v_int(l, l->bias - offset));
     return v_float(l, v_shl(l, field, l->fraction));
 }
 
 /* p * 2^n with gradual underflow and overflow. */
-static Val scale(const Lanes *l, Val p, Val u) {
+Val math_scale(const Lanes *l, Val p, Val u) {
     Val half = v_shr(l, u, 1);
     Val rest = v_isub(l, u, half);
     Val first = v_float(l, v_shl(l, half, l->fraction));
@@ -39,8 +39,12 @@ static Val scale(const Lanes *l, Val p, Val u) {
     return v_mul(l, v_mul(l, p, first), second);
 }
 
+Val math_times_power(const Lanes *l, Val y, Val shifted) {
+    return v_mul(l, y, math_power_of_two(l, round_to_power(l, shifted), 0));
+}
+
 /* x = n ln2 + r with |r| <= ln2/2; returns r. */
-static Val exp_reduce(const Lanes *l, Val x, Val *u) {
+Val math_exp_reduce(const Lanes *l, Val x, Val *u) {
     Val shifted = v_fma(l, x, v_const(l, LOG2E), v_const(l, l->magic));
     Val n = v_sub(l, shifted, v_const(l, l->magic));
     *u = round_to_power(l, shifted);
@@ -49,14 +53,14 @@ static Val exp_reduce(const Lanes *l, Val x, Val *u) {
 }
 
 /* exp(r) - 1 for |r| <= ln2/2: r + r^2 q(r). */
-static Val expm1_reduced(const Lanes *l, Val r) {
+Val math_expm1_reduced(const Lanes *l, Val r) {
     Val q = V_POLY(l, r, EXP_F32, EXP_F64);
     return v_fma(l, v_mul(l, r, r), q, r);
 }
 
 static Val exp_bounded(const Lanes *l, Val x) {
-    Val u, r = exp_reduce(l, x, &u);
-    return scale(l, v_add(l, expm1_reduced(l, r), v_const(l, 1.0)), u);
+    Val u, r = math_exp_reduce(l, x, &u);
+    return math_scale(l, v_add(l, math_expm1_reduced(l, r), v_const(l, 1.0)), u);
 }
 
 /* The bounds lie beyond where the result is 0 and infinity, and within what Note [Powers of two]
@@ -78,14 +82,14 @@ Val emit_exp2(const Lanes *l, Val *args) {
     Val shifted = v_add(l, x, v_const(l, l->magic));
     Val r = v_sub(l, x, v_sub(l, shifted, v_const(l, l->magic)));
     Val p = v_fma(l, r, V_POLY(l, r, EXP2_F32, EXP2_F64), v_const(l, 1.0));
-    return scale(l, p, round_to_power(l, shifted));
+    return math_scale(l, p, round_to_power(l, shifted));
 }
 
 /* 2^n p + (2^n - 1) halved, so that n may be the exponent of infinity. */
 Val emit_expm1(const Lanes *l, Val *args) {
     Val u, x = v_clamp(l, args[0], l->f32 ? -18.0 : -38.0, l->f32 ? 89.0 : 710.0);
-    Val p = expm1_reduced(l, exp_reduce(l, x, &u));
-    Val half_power = power_of_two(l, u, -1);
+    Val p = math_expm1_reduced(l, math_exp_reduce(l, x, &u));
+    Val half_power = math_power_of_two(l, u, -1);
     Val y = v_fma(l, half_power, p, v_sub(l, half_power, v_const(l, 0.5)));
     return v_copysign(l, v_add(l, y, y), args[0]);
 }
@@ -94,8 +98,8 @@ Val emit_expm1(const Lanes *l, Val *args) {
 Val emit_tanh(const Lanes *l, Val *args) {
     Val magnitude = v_abs(l, args[0]);
     Val u, twice = v_atmost(l, v_add(l, magnitude, magnitude), l->f32 ? 20.0 : 40.0);
-    Val p = expm1_reduced(l, exp_reduce(l, twice, &u));
-    Val power = power_of_two(l, u, 0);
+    Val p = math_expm1_reduced(l, math_exp_reduce(l, twice, &u));
+    Val power = math_power_of_two(l, u, 0);
     Val e = v_fma(l, power, p, v_sub(l, power, v_const(l, 1.0)));
     Val y = v_div(l, e, v_add(l, e, v_const(l, 2.0)));
     return v_copysign(l, y, args[0]);
@@ -150,13 +154,23 @@ static void log_tail(const Lanes *l, LogParts *parts) {
 }
 
 /* Any positive number, subnormal ones too. */
-static LogParts log_parts(const Lanes *l, Val x) {
+static LogParts log_split_any(const Lanes *l, Val x) {
     int scaling = l->fraction + 2;
     Val tiny = v_lt(l, x, v_pick(l, 0x1p-126, 0x1p-1022));
     Val normal = v_select(l, tiny, v_mul(l, x, v_const(l, ldexp(1.0, scaling))), x);
-    LogParts parts = log_split(l, normal, tiny, scaling);
+    return log_split(l, normal, tiny, scaling);
+}
+
+static LogParts log_parts(const Lanes *l, Val x) {
+    LogParts parts = log_split_any(l, x);
     log_tail(l, &parts);
     return parts;
+}
+
+Val math_log_split_any(const Lanes *l, Val x, Val *k) {
+    LogParts parts = log_split_any(l, x);
+    *k = parts.k;
+    return parts.f;
 }
 
 /* k ln2 + f + tail, small terms first. */
@@ -205,7 +219,7 @@ Val emit_log10(const Lanes *l, Val *args) {
 
 /* log(sum + rest), sum + rest exact: the rest joins 1 + f, where it is not lost. Where the sum is
  * beyond 2^60 the rest is nothing, and 2^-k may not be a normal number. */
-static Val log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large) {
+Val math_log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large) {
     LogParts parts = log_split(l, sum, NULL, 0);
     if (may_be_large) {
         Val small = v_lt(l, sum, v_const(l, 0x1p60));
@@ -216,11 +230,17 @@ static Val log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large) {
     return log_sum(l, &parts);
 }
 
+/* Knuth's sum and its rounding error. */
+Val math_two_sum(const Lanes *l, Val a, Val b, Val *rest) {
+    Val sum = v_add(l, a, b), b_part = v_sub(l, sum, a);
+    *rest = v_add(l, v_sub(l, a, v_sub(l, sum, b_part)), v_sub(l, b, b_part));
+    return sum;
+}
+
 Val emit_log1p(const Lanes *l, Val *args) {
-    Val x = args[0], one = v_const(l, 1.0);
-    Val sum = v_add(l, one, x), back = v_sub(l, sum, one);
-    Val rest = v_add(l, v_sub(l, one, v_sub(l, sum, back)), v_sub(l, x, back));
-    Val y = v_copysign(l, log_of_sum(l, sum, rest, true), x); /* for -0 */
+    Val x = args[0], rest;
+    Val sum = math_two_sum(l, v_const(l, 1.0), x, &rest);
+    Val y = v_copysign(l, math_log_of_sum(l, sum, rest, true), x); /* for -0 */
     return log_special(l, y, x, -1.0);
 }
 
@@ -232,7 +252,7 @@ Val emit_softplus(const Lanes *l, Val *args) {
         y = v_libm(l, "log1p", "log1pf", 1, &e);
     } else {
         Val sum = v_add(l, one, e);
-        y = log_of_sum(l, sum, v_sub(l, e, v_sub(l, sum, one)), false);
+        y = math_log_of_sum(l, sum, v_sub(l, e, v_sub(l, sum, one)), false);
     }
     return v_add(l, v_select(l, v_gt(l, x, zero), x, zero), y);
 }

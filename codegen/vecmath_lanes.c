@@ -151,6 +151,14 @@ Val v_ieq(const Lanes *l, Val a, Val b) {
     return LLVMBuildICmp(l->vm->builder, LLVMIntEQ, a, b, "");
 }
 
+Val v_any(const Lanes *l, Val cond) {
+    if (!l->width)
+        return cond;
+    LLVMTypeRef mask = LLVMIntTypeInContext(l->vm->ctx, l->width);
+    Val bits = LLVMBuildBitCast(l->vm->builder, cond, mask, "");
+    return LLVMBuildICmp(l->vm->builder, LLVMIntNE, bits, LLVMConstInt(mask, 0, 0), "");
+}
+
 Val v_select(const Lanes *l, Val cond, Val then, Val otherwise) {
     return LLVMBuildSelect(l->vm->builder, cond, then, otherwise, "");
 }

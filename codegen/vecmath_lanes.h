@@ -61,6 +61,7 @@ Val v_lt(const Lanes *l, Val a, Val b); /* ordered: false with a NaN */
 Val v_gt(const Lanes *l, Val a, Val b);
 Val v_eq(const Lanes *l, Val a, Val b);
 Val v_isnan(const Lanes *l, Val a);
+Val v_any(const Lanes *l, Val cond); /* one i1: whether any lane holds */
 Val v_ieq(const Lanes *l, Val a, Val b);
 Val v_select(const Lanes *l, Val cond, Val then, Val otherwise);
 /* min(max(x, lo), hi) that lets NaN through. */

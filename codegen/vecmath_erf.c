@@ -1,0 +1,63 @@
+/* Vector code of erf and erfc. */
+#include "codegen/vecmath_coeffs.h"
+#include "codegen/vecmath_kernels.h"
+
+#include <math.h>
+
+/* x^2 - high, exactly: by fused multiply-add, or by splitting x in halves as Dekker does. */
+static Val square_rest(const Lanes *l, Val x, Val high) {
+    if (l->vm->has_fma)
+        return v_fma(l, x, x, v_neg(l, high));
+    int64_t mask = l->f32 ? ~INT64_C(0xFFF) : ~INT64_C(0x7FFFFFF);
+    Val upper = v_float(l, v_and(l, v_bits(l, x), v_int(l, mask)));
+    Val lower = v_sub(l, x, upper);
+    Val rest = v_sub(l, v_mul(l, upper, upper), high);
+    rest = v_add(l, rest, v_mul(l, v_add(l, upper, upper), lower));
+    return v_add(l, rest, v_mul(l, lower, lower));
+}
+
+/* erfc(x) for x >= 0: exp(-x^2) F(t)/(1 + 2x), t = (x - k)/(x + k). The part of x^2 that its
+ * rounding loses is taken from the reduced argument of exp; the division comes before the scaling,
+ * which rounds once. */
+static Val erfc_positive(const Lanes *l, Val x) {
+    x = v_atmost(l, x, l->f32 ? 10.2 : 27.3);
+    Val square = v_mul(l, x, x), rest = square_rest(l, x, square);
+    Val u, r = math_exp_reduce(l, v_neg(l, square), &u);
+    Val p = math_expm1_reduced(l, v_sub(l, r, rest));
+    Val k = v_pick(l, 3.0, 4.0);
+    Val t = v_div(l, v_sub(l, x, k), v_add(l, x, k));
+    Val f = V_POLY(l, t, ERFC_F32, ERFC_F64);
+    Val g = v_div(l, f, v_fma(l, x, v_const(l, 2.0), v_const(l, 1.0)));
+    return math_scale(l, v_fma(l, g, p, g), u);
+}
+
+/* exp(-x q(x)), erfc to the digits that 1 - erfc needs from 0.85 on */
+static Val erfc_rough_f32(const Lanes *l, Val x) {
+    x = v_atmost(l, x, 3.95);
+    Val q = v_poly(l, x, ERF_TAIL_F32, sizeof ERF_TAIL_F32 / sizeof *ERF_TAIL_F32);
+    Val u, r = math_exp_reduce(l, v_neg(l, v_mul(l, x, q)), &u);
+    Val power = math_power_of_two(l, u, 0);
+    return v_fma(l, math_expm1_reduced(l, r), power, power);
+}
+
+/* x + x P(x^2), up to 0.85 for f32 and 1 for f64 */
+static Val erf_small(const Lanes *l, Val x) {
+    return v_fma(l, x, V_POLY(l, v_mul(l, x, x), ERF_F32, ERF_F64), x);
+}
+
+Val emit_erf(const Lanes *l, Val *args) {
+    Val x = v_abs(l, args[0]), one = v_const(l, 1.0);
+    Val near = v_lt(l, x, v_pick(l, 0.85, 1.0));
+    Val large = v_sub(l, one, l->f32 ? erfc_rough_f32(l, x) : erfc_positive(l, x));
+    return v_copysign(l, v_select(l, near, erf_small(l, x), large), args[0]);
+}
+
+/* 1 - erf where that does not cancel: just below 1 the factors of the product are above it, and
+ * their rounding counts double. */
+Val emit_erfc(const Lanes *l, Val *args) {
+    Val x = args[0], magnitude = v_abs(l, x);
+    Val y = erfc_positive(l, magnitude);
+    y = v_select(l, v_lt(l, x, v_const(l, 0.0)), v_sub(l, v_const(l, 2.0), y), y);
+    Val near = v_lt(l, magnitude, v_const(l, 0.4));
+    return v_select(l, near, v_sub(l, v_const(l, 1.0), erf_small(l, x)), y);
+}
