@@ -56,6 +56,11 @@ programs := $(addprefix $(BUILD)/,$(subst _,-,$(programs)))
 
 demo     := $(BUILD)/demo
 
+# As many jobs as cores unless told otherwise.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo check bench asan fuzz layers format tidy help install clean
