@@ -157,21 +157,34 @@ static int tile_room(const Gen *g, int vecs)
     return g->target->vector_registers - vecs - spare;
 }
 
-static RowPlan plan_rows(const Gen *g, int64_t m, int vecs, int64_t k, bool pointers)
+static int tile_splits(const Gen *g, int rows, int vecs, int64_t k)
+{
+    int splits = 1, room = tile_room(g, vecs) / (rows * vecs);
+    while (rows * vecs * splits < 8 && splits * 2 <= k && splits * 2 <= room)
+        splits *= 2;
+    return splits;
+}
+
+/* The sizes as far as they are known, else what is typical; what else decides about tiles. */
+typedef struct Fit {
+    int64_t m, n, k;
+    int most_rows;
+    bool packed; /* B is */
+} Fit;
+
+static RowPlan plan_rows(const Gen *g, const Fit *fit, int vecs)
 {
     RowPlan best = {.cycles = -1};
+    int64_t m = fit->m, k = fit->k;
     int most = tile_room(g, vecs) / vecs;
-    most = pointers && most > 12 ? 12 : most;
+    most = most > fit->most_rows ? fit->most_rows : most;
     for (int rows = 1; rows <= most && rows <= m; rows++) {
-        RowPlan plan = {.rows = rows, .splits = 1};
+        RowPlan plan = {.rows = rows, .splits = tile_splits(g, rows, vecs, k)};
         int64_t tiles = (m + rows - 1) / rows;
         plan.many = m - tiles * (rows - 1);
         plan.fewer = tiles - plan.many;
         if (plan.many < 1)
             continue;
-        while (rows * vecs * plan.splits < 8 && plan.splits * 2 <= k &&
-               rows * vecs * plan.splits * 2 <= tile_room(g, vecs))
-            plan.splits *= 2;
         plan.cycles = (double)plan.many * tile_cycles(g, rows, vecs, plan.splits, k) +
                       (double)plan.fewer * tile_cycles(g, rows - 1, vecs, plan.splits, k);
         if (plan.fewer)
@@ -187,21 +200,21 @@ typedef struct TilePlan {
     int64_t panels, rest_cols;
 } TilePlan;
 
-static TilePlan plan_tiles(const Gen *g, int64_t m, int64_t n, int64_t k, bool pointers, bool packed)
+static TilePlan plan_tiles(const Gen *g, const Fit *fit)
 {
     TilePlan best = {0};
     double least = -1;
     int most = g->target->vector_registers >= 32 ? 8 : 4;
-    for (int vecs = 1; vecs <= most && (!packed || k <= panel_rows(g, vecs)); vecs++) {
-        TilePlan plan = {vecs, n / (vecs * g->lanes), n % (vecs * g->lanes)};
-        if (!plan.panels && (vecs - 1) * g->lanes >= n && vecs > 1)
+    for (int vecs = 1; vecs <= most && (!fit->packed || fit->k <= panel_rows(g, vecs)); vecs++) {
+        TilePlan plan = {vecs, fit->n / (vecs * g->lanes), fit->n % (vecs * g->lanes)};
+        if (!plan.panels && (vecs - 1) * g->lanes >= fit->n && vecs > 1)
             break;
         double cycles = 0;
         if (plan.panels)
-            cycles += (double)plan.panels * plan_rows(g, m, vecs, k, pointers).cycles;
+            cycles += (double)plan.panels * plan_rows(g, fit, vecs).cycles;
         int rest = (int)((plan.rest_cols + g->lanes - 1) / g->lanes);
         if (rest)
-            cycles += plan_rows(g, m, rest, k, pointers).cycles;
+            cycles += plan_rows(g, fit, rest).cycles;
         if (plan.panels && rest)
             cycles *= 1.02;
         if (least < 0 || cycles < least) {
@@ -212,83 +225,134 @@ static TilePlan plan_tiles(const Gen *g, int64_t m, int64_t n, int64_t k, bool p
     return best;
 }
 
-static void emit_tile_rows(Gen *g, const Problem *p, Tile tile, int64_t from, int64_t count)
+/* Tiles from row `from` on, as long as they fit before `to`; returns the first row left. */
+static LLVMValueRef emit_tile_rows(Gen *g, const Problem *p, Tile tile, LLVMValueRef from,
+                                   LLVMValueRef to)
 {
-    if (!count)
-        return;
     LLVMValueRef zero = gen_int(g, 0), rows = gen_int(g, tile.rows);
-    GenLoop loop = gen_loop(g, gen_int(g, from), gen_int(g, from + count * tile.rows), rows);
+    LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, to, from), rows, "");
+    LLVMValueRef end = gen_sub(g, to, odd);
+    GenLoop loop = gen_loop(g, from, end, rows);
     tile.a = gen_shift(g, p->a, loop.i, zero);
     tile.c = gen_shift(g, p->c, loop.i, zero);
     tile_emit(g, &tile);
     gen_loop_end(g, &loop);
+    return end;
 }
 
-/* All rows of one panel, `cols` wide; p->b and p->c are seen from its first column. */
-static void emit_panel(Gen *g, const Problem *p, int64_t cols)
+static void emit_panel_rows(Gen *g, const Problem *p, const Fit *fit, Tile tile)
 {
-    int64_t m = 0, k = 0;
-    gen_known(p->m, &m);
-    gen_known(p->k, &k);
-    int vecs = (int)((cols + g->lanes - 1) / g->lanes);
-    int64_t stride;
-    bool pointers = !gen_known(p->a.row_stride, &stride);
-    RowPlan plan = plan_rows(g, m, vecs, k, pointers);
-    Tile tile = {.rows = plan.rows, .vecs = vecs, .splits = plan.splits};
-    tile.last_lanes = (int)(cols - (int64_t)(vecs - 1) * g->lanes);
-    tile.k = p->k;
-    tile.accumulate = p->accumulate;
-    tile.b = p->b;
-    if (!gen_is(p->b.col_stride, 1)) {
-        LLVMValueRef panel = gen_scratch(g, "bpc.panel", PANEL_BYTES);
-        blocked_pack(g, panel, vecs, p->b, p->k, gen_int(g, cols));
-        tile.b = (ContractOperand){panel, gen_int(g, (int64_t)vecs * g->lanes), gen_int(g, 1)};
-        tile.last_lanes = g->lanes;
-        tile.store_lanes = (int)(cols - (int64_t)(vecs - 1) * g->lanes);
+    RowPlan plan = plan_rows(g, fit, tile.vecs);
+    LLVMValueRef from = gen_int(g, 0);
+    tile.rows = plan.rows;
+    tile.splits = plan.splits;
+    if (gen_is(p->m, fit->m)) {
+        LLVMValueRef many = gen_int(g, plan.many * plan.rows);
+        from = emit_tile_rows(g, p, tile, from, many);
+        tile.rows--;
+        if (plan.fewer)
+            emit_tile_rows(g, p, tile, from, p->m);
+        return;
     }
-    emit_tile_rows(g, p, tile, 0, plan.many);
-    tile.rows--;
-    emit_tile_rows(g, p, tile, plan.many * plan.rows, plan.fewer);
+    from = emit_tile_rows(g, p, tile, from, p->m);
+    for (int rows = 4; rows >= 1; rows -= 3) {
+        if (rows >= plan.rows)
+            continue;
+        tile.rows = rows;
+        tile.splits = tile_splits(g, rows, tile.vecs, fit->k);
+        from = emit_tile_rows(g, p, tile, from, p->m);
+    }
+}
+
+/* All rows of one panel, `cols` wide, from column `from` on. */
+static void emit_panel(Gen *g, const Problem *p, const Fit *fit, LLVMValueRef from, int64_t cols)
+{
+    LLVMValueRef zero = gen_int(g, 0);
+    int vecs = (int)((cols + g->lanes - 1) / g->lanes);
+    int last = (int)(cols - (int64_t)(vecs - 1) * g->lanes);
+    Problem panel = *p;
+    panel.b = gen_shift(g, p->b, zero, from);
+    panel.c = gen_shift(g, p->c, zero, from);
+    Tile tile = {.vecs = vecs, .last_lanes = last, .k = p->k, .accumulate = p->accumulate};
+    tile.b = panel.b;
+    if (fit->packed) {
+        LLVMValueRef copy = gen_scratch(g, "bpc.panel", PANEL_BYTES);
+        blocked_pack(g, copy, vecs, panel.b, p->k, gen_int(g, cols));
+        tile.b = (ContractOperand){copy, gen_int(g, (int64_t)vecs * g->lanes), gen_int(g, 1)};
+        tile.last_lanes = g->lanes;
+        tile.store_lanes = last;
+    }
+    emit_panel_rows(g, &panel, fit, tile);
+}
+
+static void emit_panels(Gen *g, const Problem *p, const Fit *fit)
+{
+    TilePlan plan = plan_tiles(g, fit);
+    int64_t width = (int64_t)plan.vecs * g->lanes, whole = plan.panels * width;
+    if (plan.panels) {
+        GenLoop loop = gen_loop(g, gen_int(g, 0), gen_int(g, whole), gen_int(g, width));
+        emit_panel(g, p, fit, loop.i, width);
+        gen_loop_end(g, &loop);
+    }
+    if (plan.rest_cols)
+        emit_panel(g, p, fit, gen_int(g, whole), plan.rest_cols);
+}
+
+/* Sizes that are not known count as large. Along k, they come in pieces, and so does a B to be packed that the
+ * buffer cannot hold: k of the fit is the length of a piece. */
+static Fit fit_of(const Gen *g, const Problem *p)
+{
+    enum { MANY_ROWS = 110880 }; /* any small tile divides it */
+    Fit fit = {.m = MANY_ROWS, .k = panel_rows(g, PANEL_VECS), .most_rows = 16};
+    int64_t stride;
+    if (gen_known(p->m, &fit.m))
+        fit.most_rows = GEN_MAX_STATE;
+    if (!gen_known(p->a.row_stride, &stride))
+        fit.most_rows = 12; /* more pointers would be spilled */
+    gen_known(p->n, &fit.n);
+    gen_known(p->k, &fit.k);
+    fit.packed = !gen_is(p->b.col_stride, 1);
+    if (fit.packed && fit.k > panel_rows(g, PANEL_VECS)) {
+        int64_t pieces = (fit.k - 1) / panel_rows(g, PANEL_VECS) + 1;
+        fit.k = (fit.k + pieces - 1) / pieces;
+    }
+    return fit;
 }
 
 static void emit_tiles(Gen *g, const Problem *p)
 {
-    int64_t m = 0, n = 0, k = 0, stride;
-    gen_known(p->m, &m);
-    gen_known(p->n, &n);
-    gen_known(p->k, &k);
-    bool pointers = !gen_known(p->a.row_stride, &stride), packed = !gen_is(p->b.col_stride, 1);
-    TilePlan plan = plan_tiles(g, m, n, k, pointers, packed);
-    int64_t width = (int64_t)plan.vecs * g->lanes, whole = plan.panels * width;
-    LLVMValueRef zero = gen_int(g, 0);
-    if (plan.panels) {
-        GenLoop loop = gen_loop(g, zero, gen_int(g, whole), gen_int(g, width));
-        Problem panel = *p;
-        panel.b = gen_shift(g, p->b, zero, loop.i);
-        panel.c = gen_shift(g, p->c, zero, loop.i);
-        emit_panel(g, &panel, width);
-        gen_loop_end(g, &loop);
+    int64_t k;
+    Fit fit = fit_of(g, p);
+    if (gen_is(p->k, fit.k)) {
+        emit_panels(g, p, &fit);
+        return;
     }
-    if (plan.rest_cols) {
-        Problem panel = *p;
-        panel.b = gen_shift(g, p->b, zero, gen_int(g, whole));
-        panel.c = gen_shift(g, p->c, zero, gen_int(g, whole));
-        emit_panel(g, &panel, plan.rest_cols);
-    }
+    LLVMValueRef zero = gen_int(g, 0), depth = gen_int(g, fit.k);
+    LLVMValueRef some = gen_less(g, zero, p->k); /* k = 0 still writes zeros */
+    LLVMValueRef end = LLVMBuildSelect(g->b, some, p->k, gen_int(g, 1), "");
+    GenLoop by_k = gen_loop(g, zero, end, depth);
+    Problem piece = *p;
+    piece.a = gen_shift(g, p->a, zero, by_k.i);
+    piece.b = gen_shift(g, p->b, by_k.i, zero);
+    bool even = gen_known(p->k, &k) && k % fit.k == 0;
+    piece.k = even ? depth : gen_min(g, gen_sub(g, p->k, by_k.i), depth);
+    piece.accumulate = LLVMBuildOr(g->b, p->accumulate, gen_less(g, zero, by_k.i), "");
+    emit_panels(g, &piece, &fit);
+    gen_loop_end(g, &by_k);
 }
 
-/* Known sizes, C and B (perhaps after packing a panel) along their columns, and small enough for the caches. */
+/* Known columns, C and B (perhaps after packing a panel) along them, and small enough for the caches. */
 static bool fits_tiles(const Gen *g, const Problem *p)
 {
-    enum { MAX_B_BYTES = 512 * 1024, MAX_ROWS = 512 };
-    int64_t m, n, k;
-    if (!gen_known(p->m, &m) || !gen_known(p->n, &n) || !gen_known(p->k, &k))
+    enum { MAX_B_BYTES = 512 * 1024, MAX_A_BYTES = 1024 * 1024, MAX_ROW_BYTES = 512 };
+    int64_t m, n, k, bytes = g->is_f64 ? 8 : 4, most = MAX_A_BYTES;
+    if (!gen_known(p->n, &n) || !gen_is(p->c.col_stride, 1))
         return false;
-    if (!gen_is(p->c.col_stride, 1) || m > MAX_ROWS || n > MAX_B_BYTES || k > MAX_B_BYTES)
+    if (!gen_is(p->b.col_stride, 1) && !gen_is(p->b.row_stride, 1))
         return false;
-    if (n * k * (g->is_f64 ? 8 : 4) > MAX_B_BYTES)
-        return false;
-    return gen_is(p->b.col_stride, 1) || k <= panel_rows(g, PANEL_VECS);
+    if (!gen_known(p->m, &m) || !gen_known(p->k, &k))
+        return n * bytes <= MAX_ROW_BYTES;
+    return m <= most && n <= most && k <= most && m * k * bytes <= most && n * k * bytes <= MAX_B_BYTES;
 }
 
 /* ---- choice ---- */
