@@ -110,5 +110,10 @@ static const double CBRT_GUESS[] = {
     0x1.958464p-2,  0x1.2ce5cep0,  -0x1.0dd61cp0,  0x1.704b02p-1,
     -0x1.2f9676p-2, 0x1.0cf0bap-4, -0x1.87ea32p-8,
 };
+/* weighted error 2^-69.8 */
+static const double POW_LOG2_F64[] = {
+    0x1.2776c50ef9bfep-1, 0x1.a61762a7ae41dp-2, 0x1.484b13d735f3bp-2, 0x1.0c9a84fff9ea4p-2,
+    0x1.c68f050ab91e5p-3, 0x1.8a061d494bd04p-3, 0x1.593b57e474c9ep-3, 0x1.603964bb6961dp-3,
+};
 
 #endif

@@ -4,24 +4,12 @@
 
 #include <math.h>
 
-/* x^2 - high, exactly: by fused multiply-add, or by splitting x in halves as Dekker does. */
-static Val square_rest(const Lanes *l, Val x, Val high) {
-    if (l->vm->has_fma)
-        return v_fma(l, x, x, v_neg(l, high));
-    int64_t mask = l->f32 ? ~INT64_C(0xFFF) : ~INT64_C(0x7FFFFFF);
-    Val upper = v_float(l, v_and(l, v_bits(l, x), v_int(l, mask)));
-    Val lower = v_sub(l, x, upper);
-    Val rest = v_sub(l, v_mul(l, upper, upper), high);
-    rest = v_add(l, rest, v_mul(l, v_add(l, upper, upper), lower));
-    return v_add(l, rest, v_mul(l, lower, lower));
-}
-
 /* erfc(x) for x >= 0: exp(-x^2) F(t)/(1 + 2x), t = (x - k)/(x + k). The part of x^2 that its
  * rounding loses is taken from the reduced argument of exp; the division comes before the scaling,
  * which rounds once. */
 static Val erfc_positive(const Lanes *l, Val x) {
     x = v_atmost(l, x, l->f32 ? 10.2 : 27.3);
-    Val square = v_mul(l, x, x), rest = square_rest(l, x, square);
+    Val rest, square = math_two_product(l, x, x, &rest);
     Val u, r = math_exp_reduce(l, v_neg(l, square), &u);
     Val p = math_expm1_reduced(l, v_sub(l, r, rest));
     Val k = v_pick(l, 3.0, 4.0);

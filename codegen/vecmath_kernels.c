@@ -77,12 +77,16 @@ static Val exp_decay(const Lanes *l, Val x) {
     return exp_bounded(l, v_clamp(l, minus, l->f32 ? -104.5 : -746.0, 0.0));
 }
 
+Val math_exp2_reduced(const Lanes *l, Val r, Val shifted) {
+    Val p = v_fma(l, r, V_POLY(l, r, EXP2_F32, EXP2_F64), v_const(l, 1.0));
+    return math_scale(l, p, round_to_power(l, shifted));
+}
+
 Val emit_exp2(const Lanes *l, Val *args) {
     Val x = v_clamp(l, args[0], l->f32 ? -151.0 : -1076.0, l->f32 ? 129.0 : 1025.0);
     Val shifted = v_add(l, x, v_const(l, l->magic));
     Val r = v_sub(l, x, v_sub(l, shifted, v_const(l, l->magic)));
-    Val p = v_fma(l, r, V_POLY(l, r, EXP2_F32, EXP2_F64), v_const(l, 1.0));
-    return math_scale(l, p, round_to_power(l, shifted));
+    return math_exp2_reduced(l, r, shifted);
 }
 
 /* 2^n p + (2^n - 1) halved, so that n may be the exponent of infinity. */
@@ -201,9 +205,13 @@ static Val log_base(const Lanes *l, const LogParts *parts, double factor, Val hi
     return v_fma(l, parts->k, high, v_fma(l, parts->f, by, small));
 }
 
+Val math_log2(const Lanes *l, Val x) {
+    LogParts parts = log_parts(l, x);
+    return log_base(l, &parts, LOG2E, v_const(l, 1.0), 0.0);
+}
+
 Val emit_log2(const Lanes *l, Val *args) {
-    LogParts parts = log_parts(l, args[0]);
-    return log_special(l, log_base(l, &parts, LOG2E, v_const(l, 1.0), 0.0), args[0], 0.0);
+    return log_special(l, math_log2(l, args[0]), args[0], 0.0);
 }
 
 static const double LOG10E = 0x1.bcb7b1526e50ep-2;
@@ -228,6 +236,29 @@ Val math_log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large) {
     parts.f = v_fma(l, rest, parts.inverse_power, parts.f);
     log_tail(l, &parts);
     return log_sum(l, &parts);
+}
+
+/* The upper half of the digits, by cutting off the lower. */
+static Val upper_half(const Lanes *l, Val x) {
+    int64_t mask = l->f32 ? ~INT64_C(0xFFF) : ~INT64_C(0x7FFFFFF);
+    return v_float(l, v_and(l, v_bits(l, x), v_int(l, mask)));
+}
+
+/* Exact by fused multiply-add; else the products of the halves, of which only the last may round.
+ */
+Val math_two_product(const Lanes *l, Val a, Val b, Val *rest) {
+    Val high = v_mul(l, a, b);
+    if (l->vm->has_fma) {
+        *rest = v_fma(l, a, b, v_neg(l, high));
+        return high;
+    }
+    Val a_upper = upper_half(l, a), b_upper = upper_half(l, b);
+    Val a_lower = v_sub(l, a, a_upper), b_lower = v_sub(l, b, b_upper);
+    Val sum = v_sub(l, v_mul(l, a_upper, b_upper), high);
+    sum = v_add(l, sum, v_mul(l, a_upper, b_lower));
+    sum = v_add(l, sum, v_mul(l, a_lower, b_upper));
+    *rest = v_add(l, sum, v_mul(l, a_lower, b_lower));
+    return high;
 }
 
 /* Knuth's sum and its rounding error. */

@@ -34,6 +34,7 @@ Val emit_acosh(const Lanes *l, Val *args);
 Val emit_atanh(const Lanes *l, Val *args);
 Val emit_cbrt(const Lanes *l, Val *args);
 Val emit_hypot(const Lanes *l, Val *args);
+Val emit_pow(const Lanes *l, Val *args);
 
 /* codegen/vecmath_gamma.c; scalar doubles only. zeta is Hurwitz's, of s and z. */
 Val emit_lgamma(const Lanes *l, Val *args);
@@ -50,6 +51,10 @@ Val math_scale(const Lanes *l, Val p, Val u);              /* p 2^n, any n */
 Val math_times_power(const Lanes *l, Val y, Val shifted);  /* y 2^n, shifted = l->magic + n */
 Val math_log_split_any(const Lanes *l, Val x, Val *k);     /* f with x = 2^k (1 + f), x positive */
 Val math_two_sum(const Lanes *l, Val a, Val b, Val *rest); /* a + b = result + rest */
+Val math_two_product(const Lanes *l, Val a, Val b, Val *rest); /* a*b = result + rest */
+Val math_exp2_reduced(const Lanes *l, Val r,
+                      Val shifted);   /* 2^(r + n), |r| <= 1/2, shifted = l->magic + n */
+Val math_log2(const Lanes *l, Val x); /* x positive and finite */
 /* log(sum + rest), rest below the last place of sum, which is positive and normal */
 Val math_log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large);
 
