@@ -1,8 +1,9 @@
-/* GF/s of the products that codegen/contract emits, against the machine's measured peak of multiply-adds.
+/* GF/s of the products that codegen/contract emits, against the machine's measured peak of
+ * multiply-adds.
  *
- * Each shape is m x k x n (what is summed stands in the middle), with the layouts that networks need: A B, A B'
- * and A' B. The best of several runs counts. Compiling is timed as well. An argument restricts the table to
- * the shapes whose label holds it. */
+ * Each shape is m x k x n (what is summed stands in the middle), with the layouts that networks
+ * need: A B, A B' and A' B. The best of several runs counts. Compiling is timed as well. An
+ * argument restricts the table to the shapes whose label holds it. */
 #include "test/codegen/Inputs/contract_jit.h"
 
 #include <math.h>
@@ -82,8 +83,7 @@ static const Row rows[] = {
 
 enum { MAX_ELEMENTS = 1024 * 1024 };
 
-static Shape shape_of(const Row *r)
-{
+static Shape shape_of(const Row *r) {
     Shape s = {.is_f64 = r->is_f64, .accumulate = r->accumulate};
     int64_t *g = s.arg;
     g[ARG_m] = r->m;
@@ -107,8 +107,7 @@ static Shape shape_of(const Row *r)
 }
 
 /* The best rate of `rounds` rounds of about 3 ms. */
-static double rate(Kernel *kernel, const Shape *s, void *c, const void *a, const void *b)
-{
+static double rate(Kernel *kernel, const Shape *s, void *c, const void *a, const void *b) {
     double flops = 2.0 * (double)s->arg[0] * (double)s->arg[1] * (double)s->arg[2], best = 0;
     int64_t times = (int64_t)(3e-3 * 1e11 / flops) + 1;
     for (int round = 0; round < 12; round++) {
@@ -121,9 +120,10 @@ static double rate(Kernel *kernel, const Shape *s, void *c, const void *a, const
     return best;
 }
 
-/* A product that stays in registers and the nearest cache, with the largest tile: the peak that counts here. */
-static double measured_peak(const Machine *machine, bool is_f64, void *c, const void *a, const void *b)
-{
+/* A product that stays in registers and the nearest cache, with the largest tile: the peak that
+ * counts here. */
+static double measured_peak(const Machine *machine, bool is_f64, void *c, const void *a,
+                            const void *b) {
     int wide = machine->vector_bytes / (is_f64 ? 8 : 4) * 2;
     Row tile = {"", machine->vector_bytes == 64 ? 12 : 6, 128, wide, 0, 0, is_f64, 0, ""};
     Shape shape = shape_of(&tile);
@@ -134,8 +134,7 @@ static double measured_peak(const Machine *machine, bool is_f64, void *c, const 
     return best;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     Machine machine = {host_vector_bytes(), true, NULL};
     double *a = aligned_alloc(64, MAX_ELEMENTS * 8), *b = aligned_alloc(64, MAX_ELEMENTS * 8);
     double *c = aligned_alloc(64, MAX_ELEMENTS * 8);
@@ -146,8 +145,10 @@ int main(int argc, char **argv)
         c[i] = 0;
     }
     jit_start();
-    double peak[] = {measured_peak(&machine, false, c, a, b), measured_peak(&machine, true, c, a, b)};
-    printf("vectors of %d bytes, peak %.0f GF/s f32, %.0f f64\n", machine.vector_bytes, peak[0], peak[1]);
+    double peak[] = {measured_peak(&machine, false, c, a, b),
+                     measured_peak(&machine, true, c, a, b)};
+    printf("vectors of %d bytes, peak %.0f GF/s f32, %.0f f64\n", machine.vector_bytes, peak[0],
+           peak[1]);
     printf("%-26s %8s %6s %8s %8s %7s\n", "m x k x n", "GF/s", "peak", "us", "compile", "object");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (argc > 1 && !strstr(rows[i].label, argv[1]))

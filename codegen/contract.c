@@ -16,8 +16,7 @@ typedef struct Problem {
 /* ---- orientation ---- */
 
 /* A side of length 1 has whatever stride suits. */
-static void free_strides(Gen *g, Problem *p)
-{
+static void free_strides(Gen *g, Problem *p) {
     LLVMValueRef one = gen_int(g, 1);
     if (gen_is(p->m, 1))
         p->a.row_stride = p->c.row_stride = one;
@@ -28,8 +27,7 @@ static void free_strides(Gen *g, Problem *p)
 }
 
 /* C' = B' A' */
-static Problem swapped(const Problem *p)
-{
+static Problem swapped(const Problem *p) {
     Problem s = *p;
     s.m = p->n;
     s.n = p->m;
@@ -39,15 +37,13 @@ static Problem swapped(const Problem *p)
     return s;
 }
 
-static bool along_k(const Problem *p)
-{
+static bool along_k(const Problem *p) {
     return gen_is(p->a.col_stride, 1) && gen_is(p->b.row_stride, 1);
 }
 
 /* ---- scalar ---- */
 
-static void add_product(Gen *g, GenState *state, const void *user, int unroll)
-{
+static void add_product(Gen *g, GenState *state, const void *user, int unroll) {
     const Problem *p = user;
     (void)unroll;
     LLVMValueRef a = gen_load(g, state->v[0]), b = gen_load(g, state->v[1]);
@@ -56,8 +52,7 @@ static void add_product(Gen *g, GenState *state, const void *user, int unroll)
     state->v[1] = gen_at(g, state->v[1], p->b.row_stride);
 }
 
-static void emit_scalar(Gen *g, const Problem *p)
-{
+static void emit_scalar(Gen *g, const Problem *p) {
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);
     GenLoop by_row = gen_loop(g, zero, p->m, one), by_col = gen_loop(g, zero, p->n, one);
     LLVMValueRef at = gen_element(g, &p->c, by_row.i, by_col.i);
@@ -76,8 +71,7 @@ static void emit_scalar(Gen *g, const Problem *p)
 enum { MAX_DOT_COLS = 3 };
 
 /* B of one column and any stride is copied to the stack, a piece at a time. */
-static void emit_dots_strided(Gen *g, const Problem *p)
-{
+static void emit_dots_strided(Gen *g, const Problem *p) {
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);
     LLVMValueRef piece = gen_int(g, PANEL_BYTES / (g->is_f64 ? 8 : 4));
     LLVMValueRef buffer = gen_scratch(g, "bpc.panel", PANEL_BYTES);
@@ -92,8 +86,7 @@ static void emit_dots_strided(Gen *g, const Problem *p)
     gen_loop_end(g, &by_k);
 }
 
-static void emit_dots(Gen *g, const Problem *p)
-{
+static void emit_dots(Gen *g, const Problem *p) {
     int64_t m, n;
     if (!gen_is(p->b.row_stride, 1))
         emit_dots_strided(g, p);
@@ -106,8 +99,7 @@ static void emit_dots(Gen *g, const Problem *p)
 }
 
 /* Turns the problem so that the dots form applies, if there is a way to. */
-static bool turn_to_dots(Problem *p)
-{
+static bool turn_to_dots(Problem *p) {
     Problem s = swapped(p);
     int64_t n, k;
     if (gen_is(p->k, 1))
@@ -138,10 +130,9 @@ typedef struct RowPlan {
     double cycles;
 } RowPlan;
 
-/* Two multiply-adds and two loads a cycle, four cycles of latency; B from the second-level cache, if it is too
- * large for the first; then the stores. */
-static double tile_cycles(const Gen *g, int rows, int vecs, int splits, int64_t k)
-{
+/* Two multiply-adds and two loads a cycle, four cycles of latency; B from the second-level cache,
+ * if it is too large for the first; then the stores. */
+static double tile_cycles(const Gen *g, int rows, int vecs, int splits, int64_t k) {
     enum { FIRST_LEVEL = 32768 };
     double fmas = rows * vecs / 2.0, loads = (rows + vecs) / 2.0, chain = 4.0 / splits;
     double fetch = k * vecs * g->target->vector_bytes > FIRST_LEVEL ? vecs * 2.0 : 0;
@@ -151,14 +142,12 @@ static double tile_cycles(const Gen *g, int rows, int vecs, int splits, int64_t 
 }
 
 /* Accumulators that leave room for a row of B and an element of A. */
-static int tile_room(const Gen *g, int vecs)
-{
+static int tile_room(const Gen *g, int vecs) {
     int spare = g->target->has_fma ? 1 : 2;
     return g->target->vector_registers - vecs - spare;
 }
 
-static int tile_splits(const Gen *g, int rows, int vecs, int64_t k)
-{
+static int tile_splits(const Gen *g, int rows, int vecs, int64_t k) {
     int splits = 1, room = tile_room(g, vecs) / (rows * vecs);
     while (rows * vecs * splits < 8 && splits * 2 <= k && splits * 2 <= room)
         splits *= 2;
@@ -172,8 +161,7 @@ typedef struct Fit {
     bool packed; /* B is */
 } Fit;
 
-static RowPlan plan_rows(const Gen *g, const Fit *fit, int vecs)
-{
+static RowPlan plan_rows(const Gen *g, const Fit *fit, int vecs) {
     RowPlan best = {.cycles = -1};
     int64_t m = fit->m, k = fit->k;
     int most = tile_room(g, vecs) / vecs;
@@ -200,8 +188,7 @@ typedef struct TilePlan {
     int64_t panels, rest_cols;
 } TilePlan;
 
-static TilePlan plan_tiles(const Gen *g, const Fit *fit)
-{
+static TilePlan plan_tiles(const Gen *g, const Fit *fit) {
     TilePlan best = {0};
     double least = -1;
     int most = g->target->vector_registers >= 32 ? 8 : 4;
@@ -227,8 +214,7 @@ static TilePlan plan_tiles(const Gen *g, const Fit *fit)
 
 /* Tiles from row `from` on, as long as they fit before `to`; returns the first row left. */
 static LLVMValueRef emit_tile_rows(Gen *g, const Problem *p, Tile tile, LLVMValueRef from,
-                                   LLVMValueRef to)
-{
+                                   LLVMValueRef to) {
     LLVMValueRef zero = gen_int(g, 0), rows = gen_int(g, tile.rows);
     LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, to, from), rows, "");
     LLVMValueRef end = gen_sub(g, to, odd);
@@ -240,8 +226,7 @@ static LLVMValueRef emit_tile_rows(Gen *g, const Problem *p, Tile tile, LLVMValu
     return end;
 }
 
-static void emit_panel_rows(Gen *g, const Problem *p, const Fit *fit, Tile tile)
-{
+static void emit_panel_rows(Gen *g, const Problem *p, const Fit *fit, Tile tile) {
     RowPlan plan = plan_rows(g, fit, tile.vecs);
     LLVMValueRef from = gen_int(g, 0);
     tile.rows = plan.rows;
@@ -265,8 +250,7 @@ static void emit_panel_rows(Gen *g, const Problem *p, const Fit *fit, Tile tile)
 }
 
 /* All rows of one panel, `cols` wide, from column `from` on. */
-static void emit_panel(Gen *g, const Problem *p, const Fit *fit, LLVMValueRef from, int64_t cols)
-{
+static void emit_panel(Gen *g, const Problem *p, const Fit *fit, LLVMValueRef from, int64_t cols) {
     LLVMValueRef zero = gen_int(g, 0);
     int vecs = (int)((cols + g->lanes - 1) / g->lanes);
     int last = (int)(cols - (int64_t)(vecs - 1) * g->lanes);
@@ -285,8 +269,7 @@ static void emit_panel(Gen *g, const Problem *p, const Fit *fit, LLVMValueRef fr
     emit_panel_rows(g, &panel, fit, tile);
 }
 
-static void emit_panels(Gen *g, const Problem *p, const Fit *fit)
-{
+static void emit_panels(Gen *g, const Problem *p, const Fit *fit) {
     TilePlan plan = plan_tiles(g, fit);
     int64_t width = (int64_t)plan.vecs * g->lanes, whole = plan.panels * width;
     if (plan.panels) {
@@ -298,10 +281,9 @@ static void emit_panels(Gen *g, const Problem *p, const Fit *fit)
         emit_panel(g, p, fit, gen_int(g, whole), plan.rest_cols);
 }
 
-/* Sizes that are not known count as large. Along k, they come in pieces, and so does a B to be packed that the
- * buffer cannot hold: k of the fit is the length of a piece. */
-static Fit fit_of(const Gen *g, const Problem *p)
-{
+/* Sizes that are not known count as large. Along k, they come in pieces, and so does a B to be
+ * packed that the buffer cannot hold: k of the fit is the length of a piece. */
+static Fit fit_of(const Gen *g, const Problem *p) {
     enum { MANY_ROWS = 110880 }; /* any small tile divides it */
     Fit fit = {.m = MANY_ROWS, .k = panel_rows(g, PANEL_VECS), .most_rows = 16};
     int64_t stride;
@@ -319,8 +301,7 @@ static Fit fit_of(const Gen *g, const Problem *p)
     return fit;
 }
 
-static void emit_tiles(Gen *g, const Problem *p)
-{
+static void emit_tiles(Gen *g, const Problem *p) {
     int64_t k;
     Fit fit = fit_of(g, p);
     if (gen_is(p->k, fit.k)) {
@@ -341,9 +322,9 @@ static void emit_tiles(Gen *g, const Problem *p)
     gen_loop_end(g, &by_k);
 }
 
-/* Known columns, C and B (perhaps after packing a panel) along them, and small enough for the caches. */
-static bool fits_tiles(const Gen *g, const Problem *p)
-{
+/* Known columns, C and B (perhaps after packing a panel) along them, and small enough for the
+ * caches. */
+static bool fits_tiles(const Gen *g, const Problem *p) {
     enum { MAX_B_BYTES = 512 * 1024, MAX_A_BYTES = 1024 * 1024, MAX_ROW_BYTES = 512 };
     int64_t m, n, k, bytes = g->is_f64 ? 8 : 4, most = MAX_A_BYTES;
     if (!gen_known(p->n, &n) || !gen_is(p->c.col_stride, 1))
@@ -352,13 +333,13 @@ static bool fits_tiles(const Gen *g, const Problem *p)
         return false;
     if (!gen_known(p->m, &m) || !gen_known(p->k, &k))
         return n * bytes <= MAX_ROW_BYTES;
-    return m <= most && n <= most && k <= most && m * k * bytes <= most && n * k * bytes <= MAX_B_BYTES;
+    return m <= most && n <= most && k <= most && m * k * bytes <= most &&
+           n * k * bytes <= MAX_B_BYTES;
 }
 
 /* ---- choice ---- */
 
-static void emit_vector_form(Gen *g, Problem *p)
-{
+static void emit_vector_form(Gen *g, Problem *p) {
     if (turn_to_dots(p)) {
         emit_dots(g, p);
         return;
@@ -373,8 +354,7 @@ static void emit_vector_form(Gen *g, Problem *p)
 
 void contract_emit(ContractTarget *target, bool is_f64, bool accumulate, LLVMValueRef m,
                    LLVMValueRef n, LLVMValueRef k, ContractOperand a, ContractOperand b,
-                   ContractOperand c)
-{
+                   ContractOperand c) {
     Gen g = gen_open(target, is_f64, target->builder, target->function);
     Problem p = {.m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .add = accumulate};
     p.accumulate = LLVMConstInt(g.i1, accumulate, 0);

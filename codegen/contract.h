@@ -1,13 +1,15 @@
 /* Dense products: emits C = A B (or C += A B) at the builder's position.
  *
- * The lowering of contractions calls contract_emit once a product, with sizes and strides as i64 values;
- * transposition is a matter of strides alone. Small products of known size become explicit vector code in
- * place, with register tiles fitted to the shape. Everything else calls an internal function of the module
- * that blocks and packs at run time; it is emitted at first use, once a module and element type.
+ * The lowering of contractions calls contract_emit once a product, with sizes and strides as i64
+ * values; transposition is a matter of strides alone. Small products of known size become explicit
+ * vector code in place, with register tiles fitted to the shape. Everything else calls an internal
+ * function of the module that blocks and packs at run time; it is emitted at first use, once a
+ * module and element type.
  *
- * Invariants: nothing outside the three operands is read or written, sizes may be 0, nothing is allocated
- * but a fixed amount of stack, C overlaps neither A nor B. The builder is left at the end of an open block.
- * It runs no IR passes and needs none. It must not touch debug locations or functions of others. */
+ * Invariants: nothing outside the three operands is read or written, sizes may be 0, nothing is
+ * allocated but a fixed amount of stack, C overlaps neither A nor B. The builder is left at the end
+ * of an open block. It runs no IR passes and needs none. It must not touch debug locations or
+ * functions of others. */
 #ifndef BPC_CODEGEN_CONTRACT_H
 #define BPC_CODEGEN_CONTRACT_H
 
@@ -25,8 +27,8 @@ typedef struct ContractTarget {
     bool optimize; /* false: plain scalar loops */
 } ContractTarget;
 
-/* Element (i, j) of a matrix lies at base + i*row_stride + j*col_stride, counted in elements. Strides that
- * are LLVMConstInt give better code, above all a known 1. */
+/* Element (i, j) of a matrix lies at base + i*row_stride + j*col_stride, counted in elements.
+ * Strides that are LLVMConstInt give better code, above all a known 1. */
 typedef struct ContractOperand {
     LLVMValueRef base;
     LLVMValueRef row_stride, col_stride;

@@ -1,13 +1,15 @@
 /* Blocked products at run time; see contract_blocked.h. Called by contract.c.
  *
- * Note [Blocked product]. C is computed a register tile at a time by out-of-line kernels that take strides:
+ * Note [Blocked product]. C is computed a register tile at a time by out-of-line kernels that take
+ * strides:
  *
  *   for blocks of DEPTH along k, panels of PANEL_VECS vectors along n:
  *       unless B can be read as it is, copy its panel to the stack, transposing it if need be;
- *       for tiles along m: one kernel call, into C or, where C ends or is strided, into a buffer, and from there
+ *       for tiles along m: one kernel call, into C or, where C ends or is strided, into a buffer,
+ * and from there
  *
- * The panel stays in the first-level cache while A streams past. Kernels always work on full vectors: short
- * panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
+ * The panel stays in the first-level cache while A streams past. Kernels always work on full
+ * vectors: short panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
 #include "codegen/contract_blocked.h"
 
 #include "codegen/contract_tile.h"
@@ -18,11 +20,10 @@
 enum {
     MAX_TILE_ROWS = 16,
     BLOCK_BYTES = 384 * 1024, /* of A, to stay in the second-level cache */
-    PACK_FROM_ROWS = 48       /* rows of A that pay for copying a panel that could be read in place */
+    PACK_FROM_ROWS = 48 /* rows of A that pay for copying a panel that could be read in place */
 };
 
-int panel_rows(const Gen *g, int vecs)
-{
+int panel_rows(const Gen *g, int vecs) {
     return PANEL_BYTES / (vecs * g->target->vector_bytes);
 }
 
@@ -36,15 +37,14 @@ static const char *const kind_names[] = {"product", "tile", "pack", "spill", "do
 static const char *const kind_params[] = {
     "biiipiipiipii", /* accumulate, m, n, k, three operands */
     "bipiipipi",     /* accumulate, k, a, b and its row stride, c and its row stride */
-    "ppiiii",        /* panel, b, rows, cols */
+    "pipiiii",       /* panel and its width, b, rows, cols */
     "bppiiii",       /* accumulate, buffer, c, rows, cols */
     "biipippi",      /* accumulate, m, k, a and its row stride, x, c and its row stride */
 };
 
 static const unsigned on_function = (unsigned)LLVMAttributeFunctionIndex;
 
-static LLVMTypeRef kind_type(Gen *g, Kind kind)
-{
+static LLVMTypeRef kind_type(Gen *g, Kind kind) {
     LLVMTypeRef types[16];
     unsigned n = 0;
     for (const char *p = kind_params[kind]; *p; p++)
@@ -52,23 +52,20 @@ static LLVMTypeRef kind_type(Gen *g, Kind kind)
     return LLVMFunctionType(LLVMVoidTypeInContext(g->target->ctx), types, n, 0);
 }
 
-static void copy_attribute(LLVMValueRef to, LLVMValueRef from, const char *name)
-{
+static void copy_attribute(LLVMValueRef to, LLVMValueRef from, const char *name) {
     LLVMAttributeRef attribute =
         LLVMGetStringAttributeAtIndex(from, on_function, name, (unsigned)strlen(name));
     if (attribute)
         LLVMAddAttributeAtIndex(to, on_function, attribute);
 }
 
-static void set_attribute(ContractTarget *t, LLVMValueRef fn, const char *name)
-{
+static void set_attribute(ContractTarget *t, LLVMValueRef fn, const char *name) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     LLVMAddAttributeAtIndex(fn, on_function, LLVMCreateEnumAttribute(t->ctx, kind, 0));
 }
 
 /* An empty internal function; debug information of the caller does not apply to it. */
-static LLVMValueRef new_function(Gen *g, const char *name, Kind kind)
-{
+static LLVMValueRef new_function(Gen *g, const char *name, Kind kind) {
     ContractTarget *t = g->target;
     LLVMValueRef fn = LLVMAddFunction(t->module, name, kind_type(g, kind));
     LLVMSetLinkage(fn, LLVMInternalLinkage);
@@ -83,8 +80,7 @@ static LLVMValueRef new_function(Gen *g, const char *name, Kind kind)
 
 /* dst[j] = src[j], or += if `add`, an i1 that may be NULL. */
 static void copy_piece(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef j, LLVMValueRef add,
-                       LLVMValueRef lanes)
-{
+                       LLVMValueRef lanes) {
     LLVMValueRef to = gen_at(g, dst, j), from = gen_at(g, src, j);
     LLVMValueRef value = lanes ? gen_load_lanes(g, from, lanes) : gen_load(g, from);
     if (add) {
@@ -99,8 +95,7 @@ static void copy_piece(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef 
 }
 
 /* n elements of unit stride: whole vectors, then masked ones or single elements. */
-static void copy_row(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef n, LLVMValueRef add)
-{
+static void copy_row(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef n, LLVMValueRef add) {
     LLVMValueRef whole = gen_round_down(g, n, g->lanes), lanes = gen_int(g, g->lanes);
     bool masks = g->target->vector_registers >= 32;
     GenLoop vecs = gen_loop(g, gen_int(g, 0), whole, lanes);
@@ -111,38 +106,42 @@ static void copy_row(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef n,
     gen_loop_end(g, &rest);
 }
 
-static void clear_row(Gen *g, LLVMValueRef dst, int vecs)
-{
-    for (int v = 0; v < vecs; v++)
-        gen_store(g, LLVMConstNull(g->vec), gen_at(g, dst, gen_int(g, v * g->lanes)));
+static void clear_row(Gen *g, LLVMValueRef dst, LLVMValueRef width) {
+    GenLoop loop = gen_loop(g, gen_int(g, 0), width, gen_int(g, g->lanes));
+    gen_store(g, LLVMConstNull(g->vec), gen_at(g, dst, loop.i));
+    gen_loop_end(g, &loop);
 }
 
+/* A panel of B being packed: rows x cols of it, in rows of `width` elements, a multiple of the
+ * lanes. */
+typedef struct Panel {
+    LLVMValueRef base, width, rows, cols;
+} Panel;
+
 /* Without AVX each lane of a mask is a branch. */
-static bool has_masked_loads(const Gen *g)
-{
+static bool has_masked_loads(const Gen *g) {
     return g->target->vector_bytes > 16;
 }
 
-/* A square of lanes x lanes, the vectors at source[i] + row, to the panel's rows from `row` on. Only so many
- * rows are there; those that lack become zeros. */
-static void pack_square(Gen *g, LLVMValueRef panel, int vecs, LLVMValueRef *source, LLVMValueRef row,
-                        LLVMValueRef there)
-{
+/* A square of lanes x lanes, the vectors at source[i] + row, to the panel's rows from `row` on.
+ * Only so many rows are there; those that lack become zeros. */
+static void pack_square(Gen *g, const Panel *panel, LLVMValueRef col, LLVMValueRef *source,
+                        LLVMValueRef row, LLVMValueRef there) {
     LLVMValueRef v[GEN_MAX_LANES];
-    int64_t width = (int64_t)vecs * g->lanes;
     for (int i = 0; i < g->lanes; i++)
         v[i] = gen_load_lanes(g, gen_at(g, source[i], row), there);
     gen_transpose(g, v);
-    LLVMValueRef to = gen_at(g, panel, gen_mul(g, row, gen_int(g, width)));
-    for (int i = 0; i < g->lanes; i++)
-        gen_store(g, v[i], gen_at(g, to, gen_int(g, i * width)));
+    LLVMValueRef to = gen_at(g, panel->base, gen_add(g, gen_mul(g, row, panel->width), col));
+    for (int i = 0; i < g->lanes; i++) {
+        gen_store(g, v[i], to);
+        to = gen_at(g, to, panel->width);
+    }
 }
 
-/* Unit stride along the rows of b: squares, the last one shifted back to end with the rows. Columns beyond the
- * last repeat it. */
-static void pack_transposed(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
-                            LLVMValueRef cols)
-{
+/* Unit stride along the rows of b: squares, the last one shifted back to end with the rows. Columns
+ * beyond the last repeat it. */
+static void pack_transposed(Gen *g, const Panel *panel, ContractOperand b) {
+    LLVMValueRef rows = panel->rows, cols = panel->cols;
     LLVMValueRef zero = gen_int(g, 0), lanes = gen_int(g, g->lanes), source[GEN_MAX_LANES];
     LLVMValueRef there = has_masked_loads(g) ? gen_min(g, rows, lanes) : lanes;
     LLVMValueRef last_row = gen_sub(g, rows, there), last_col = gen_sub(g, cols, gen_int(g, 1));
@@ -151,25 +150,23 @@ static void pack_transposed(Gen *g, LLVMValueRef panel, int vecs, ContractOperan
         LLVMValueRef col = gen_min(g, gen_add(g, by_col.i, gen_int(g, i)), last_col);
         source[i] = gen_element(g, &b, zero, col);
     }
-    LLVMValueRef to = gen_at(g, panel, by_col.i);
     GenLoop by_row = gen_loop(g, zero, rows, lanes);
-    pack_square(g, to, vecs, source, gen_min(g, by_row.i, last_row), there);
+    pack_square(g, panel, by_col.i, source, gen_min(g, by_row.i, last_row), there);
     gen_loop_end(g, &by_row);
     gen_loop_end(g, &by_col);
 }
 
 /* One row after the other; element by element if b is strided. */
-static void pack_rows(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
-                      LLVMValueRef cols, bool unit)
-{
-    GenLoop by_row = gen_loop(g, gen_int(g, 0), rows, gen_int(g, 1));
-    LLVMValueRef to = gen_at(g, panel, gen_mul(g, by_row.i, gen_int(g, vecs * g->lanes)));
-    LLVMValueRef from = gen_element(g, &b, by_row.i, gen_int(g, 0));
-    clear_row(g, to, vecs);
+static void pack_rows(Gen *g, const Panel *panel, ContractOperand b, bool unit) {
+    LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);
+    GenLoop by_row = gen_loop(g, zero, panel->rows, one);
+    LLVMValueRef to = gen_at(g, panel->base, gen_mul(g, by_row.i, panel->width));
+    LLVMValueRef from = gen_element(g, &b, by_row.i, zero);
+    clear_row(g, to, panel->width);
     if (unit) {
-        copy_row(g, to, from, cols, NULL);
+        copy_row(g, to, from, panel->cols, NULL);
     } else {
-        GenLoop by_col = gen_loop(g, gen_int(g, 0), cols, gen_int(g, 1));
+        GenLoop by_col = gen_loop(g, zero, panel->cols, one);
         LLVMValueRef value = gen_load(g, gen_at(g, from, gen_mul(g, by_col.i, b.col_stride)));
         gen_store(g, value, gen_at(g, to, by_col.i));
         gen_loop_end(g, &by_col);
@@ -177,32 +174,31 @@ static void pack_rows(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, L
     gen_loop_end(g, &by_row);
 }
 
-static LLVMValueRef equals(Gen *g, LLVMValueRef a, int64_t b)
-{
+static LLVMValueRef equals(Gen *g, LLVMValueRef a, int64_t b) {
     return LLVMBuildICmp(g->b, LLVMIntEQ, a, gen_int(g, b), "");
 }
 
-static void pack_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
-{
-    LLVMValueRef panel = p[0], depth = p[4], cols = p[5], one = gen_int(g, 1);
-    (void)rows;
-    ContractOperand b = {p[1], p[2], p[3]};
+static void pack_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+    Panel panel = {.base = p[0], .width = p[1], .rows = p[5], .cols = p[6]};
+    ContractOperand b = {p[2], p[3], p[4]};
+    LLVMValueRef one = gen_int(g, 1);
+    (void)rows, (void)vecs;
     GenIf unit = gen_if(g, equals(g, b.col_stride, 1));
-    pack_rows(g, panel, vecs, (ContractOperand){b.base, b.row_stride, one}, depth, cols, true);
+    pack_rows(g, &panel, (ContractOperand){b.base, b.row_stride, one}, true);
     gen_else(g, &unit);
-    LLVMValueRef tall = gen_less(g, gen_int(g, has_masked_loads(g) ? 0 : g->lanes - 1), depth);
+    int least = has_masked_loads(g) ? 1 : g->lanes;
+    LLVMValueRef enough = gen_less(g, gen_int(g, least - 1), panel.rows);
     LLVMValueRef along = equals(g, b.row_stride, 1);
-    GenIf transposed = gen_if(g, LLVMBuildAnd(g->b, along, tall, ""));
-    pack_transposed(g, panel, vecs, (ContractOperand){b.base, one, b.col_stride}, depth, cols);
+    GenIf transposed = gen_if(g, LLVMBuildAnd(g->b, along, enough, ""));
+    pack_transposed(g, &panel, (ContractOperand){b.base, one, b.col_stride});
     gen_else(g, &transposed);
-    pack_rows(g, panel, vecs, b, depth, cols, false);
+    pack_rows(g, &panel, b, false);
     gen_end(g, &transposed);
     gen_end(g, &unit);
 }
 
 /* From the buffer of a tile to C. */
-static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
-{
+static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     LLVMValueRef add = p[0], buffer = p[1], height = p[5], cols = p[6];
     (void)rows;
     ContractOperand c = {p[2], p[3], p[4]};
@@ -224,8 +220,7 @@ static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
 
 /* ---- kernels ---- */
 
-static void tile_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
-{
+static void tile_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     LLVMValueRef one = gen_int(g, 1);
     int splits = 1;
     while (rows * vecs * splits < 8)
@@ -243,8 +238,7 @@ static void tile_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
     tile_emit(g, &tile);
 }
 
-static int64_t floor_power(int64_t n)
-{
+static int64_t floor_power(int64_t n) {
     int64_t power = 1;
     while (power * 2 <= n)
         power *= 2;
@@ -252,8 +246,8 @@ static int64_t floor_power(int64_t n)
 }
 
 /* Blocks of `rows` as long as they fit; returns the first row left. */
-static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LLVMValueRef m, int rows)
-{
+static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LLVMValueRef m,
+                              int rows) {
     DotBlock block = *all;
     int64_t k = 8 * g->lanes;
     gen_known(block.k, &k);
@@ -272,8 +266,7 @@ static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LL
 }
 
 void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMValueRef k,
-               ContractOperand a, ContractOperand b, ContractOperand c)
-{
+               ContractOperand a, ContractOperand b, ContractOperand c) {
     DotBlock all = {.cols = cols, .k = k, .a = a, .b = b, .c = c, .accumulate = accumulate};
     int64_t known;
     bool is_known = gen_known(m, &known);
@@ -289,8 +282,7 @@ void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMVa
     }
 }
 
-static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
-{
+static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows, (void)vecs;
     LLVMValueRef one = gen_int(g, 1);
     dots_emit(g, p[0], p[1], 1, p[2], (ContractOperand){p[3], p[4], one},
@@ -301,10 +293,9 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
 
 /* ---- calls ---- */
 
-/* Calls the function of this kind for tiles of this many rows and vectors, where they matter to it, after
- * emitting it if it is not there. */
-static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args)
-{
+/* Calls the function of this kind for tiles of this many rows and vectors, where they matter to it,
+ * after emitting it if it is not there. */
+static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args) {
     typedef void Body(Gen * g, int rows, int vecs, const LLVMValueRef *params);
     static Body *const bodies[] = {product_body, tile_body, pack_body, spill_body, dots_body};
     char name[64];
@@ -325,29 +316,37 @@ static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args)
     LLVMBuildCall2(g->b, kind_type(g, kind), fn, args, (unsigned)strlen(kind_params[kind]), "");
 }
 
-void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
-                     ContractOperand a, ContractOperand b, ContractOperand c)
-{
-    LLVMValueRef args[] = {accumulate,   m,            n,      k,            a.base,
-                           a.row_stride, a.col_stride, b.base, b.row_stride, b.col_stride,
-                           c.base,       c.row_stride, c.col_stride};
+void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n,
+                     LLVMValueRef k, ContractOperand a, ContractOperand b, ContractOperand c) {
+    LLVMValueRef args[] = {accumulate,
+                           m,
+                           n,
+                           k,
+                           a.base,
+                           a.row_stride,
+                           a.col_stride,
+                           b.base,
+                           b.row_stride,
+                           b.col_stride,
+                           c.base,
+                           c.row_stride,
+                           c.col_stride};
     int64_t cols;
     bool narrow = gen_known(n, &cols) && cols <= g->lanes;
     call(g, KIND_product, 0, narrow ? 1 : PANEL_VECS, args);
 }
 
-void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k, ContractOperand a,
-                  LLVMValueRef x, ContractOperand c)
-{
+void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
+                  ContractOperand a, LLVMValueRef x, ContractOperand c) {
     LLVMValueRef args[] = {accumulate, m, k, a.base, a.row_stride, x, c.base, c.row_stride};
     call(g, KIND_dots, 0, 0, args);
 }
 
 void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
-                  LLVMValueRef cols)
-{
-    LLVMValueRef args[] = {panel, b.base, b.row_stride, b.col_stride, rows, cols};
-    call(g, KIND_pack, 0, vecs, args);
+                  LLVMValueRef cols) {
+    LLVMValueRef width = gen_int(g, (int64_t)vecs * g->lanes);
+    LLVMValueRef args[] = {panel, width, b.base, b.row_stride, b.col_stride, rows, cols};
+    call(g, KIND_pack, 0, 0, args);
 }
 
 /* ---- the product ---- */
@@ -356,11 +355,11 @@ typedef struct Product {
     int vecs; /* of a panel */
     LLVMValueRef accumulate, m, n, k;
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
-    LLVMValueRef rows, cols, depth, direct, buffer; /* of the panel; direct: tiles go to C at once */
+    LLVMValueRef rows, cols, depth, direct,
+        buffer; /* of the panel; direct: tiles go to C at once */
 } Product;
 
-static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows)
-{
+static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef c = gen_element(g, &p->c, row, zero), a = gen_element(g, &p->a, row, zero);
     LLVMValueRef to = LLVMBuildSelect(g->b, p->direct, c, p->buffer, "");
@@ -370,18 +369,19 @@ static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows)
                            p->b.base, p->b.row_stride, to, stride};
     call(g, KIND_tile, rows, p->vecs, args);
     GenIf spill = gen_if(g, LLVMBuildNot(g->b, p->direct, ""));
-    LLVMValueRef spill_args[] = {p->accumulate,     p->buffer,       c,      p->c.row_stride,
+    LLVMValueRef spill_args[] = {p->accumulate,   p->buffer,        c,      p->c.row_stride,
                                  p->c.col_stride, gen_int(g, rows), p->cols};
     call(g, KIND_spill, 0, p->vecs, spill_args);
     gen_end(g, &spill);
 }
 
-static void tiles_of_panel(Gen *g, const Product *p)
-{
-    static const int wide[2][3] = {{16, 4, 1}, {12, 4, 1}}; /* by vectors; 32 registers, or 16 */
-    static const int narrow[2][3] = {{12, 4, 1}, {6, 2, 1}}, no_fma[2][3] = {{8, 4, 1}, {4, 2, 1}};
+static void tiles_of_panel(Gen *g, const Product *p) {
+    /* By registers (32, 16, 16 without fma), and by vectors. */
+    static const int all_heights[3][2][3] = {
+        {{16, 4, 1}, {12, 4, 1}}, {{12, 4, 1}, {6, 2, 1}}, {{8, 4, 1}, {4, 2, 1}}};
     const ContractTarget *t = g->target;
-    const int *heights = (t->vector_registers >= 32 ? wide : t->has_fma ? narrow : no_fma)[p->vecs - 1];
+    int kind = t->vector_registers >= 32 ? 0 : t->has_fma ? 1 : 2;
+    const int *heights = all_heights[kind][p->vecs - 1];
     LLVMValueRef from = gen_int(g, 0);
     for (int i = 0; i < 3; i++) {
         LLVMValueRef height = gen_int(g, heights[i]);
@@ -395,9 +395,9 @@ static void tiles_of_panel(Gen *g, const Product *p)
     }
 }
 
-/* Where the panel's B is read: in place if its columns are whole vectors and few rows of A use it. */
-static void choose_b(Gen *g, Product *p)
-{
+/* Where the panel's B is read: in place if its columns are whole vectors and few rows of A use it.
+ */
+static void choose_b(Gen *g, Product *p) {
     LLVMValueRef panel = gen_scratch(g, "bpc.panel", PANEL_BYTES);
     LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef whole = equals(g, p->cols, p->vecs * g->lanes);
@@ -414,8 +414,7 @@ static void choose_b(Gen *g, Product *p)
 }
 
 /* Few rows and both operands along k: rows of C as dot products. */
-static void product_by_dots(Gen *g, const Product *p)
-{
+static void product_by_dots(Gen *g, const Product *p) {
     LLVMValueRef zero = gen_int(g, 0);
     GenLoop loop = gen_loop(g, zero, p->m, gen_int(g, 1));
     LLVMValueRef x = gen_element(g, &p->a, loop.i, zero);
@@ -424,14 +423,14 @@ static void product_by_dots(Gen *g, const Product *p)
     gen_loop_end(g, &loop);
 }
 
-static void product_by_tiles(Gen *g, const Product *p)
-{
+static void product_by_tiles(Gen *g, const Product *p) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     int most = panel_rows(g, PANEL_VECS);
     LLVMValueRef depth = gen_int(g, most);
     LLVMValueRef block = gen_int(g, BLOCK_BYTES / (most * (g->is_f64 ? 8 : 4)));
     GenLoop by_m = gen_loop(g, zero, p->m, block);
-    LLVMValueRef at_least_one = LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
+    LLVMValueRef at_least_one =
+        LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
     GenLoop by_k = gen_loop(g, zero, at_least_one, depth); /* k = 0 still writes zeros */
     GenLoop by_n = gen_loop(g, zero, p->n, width);
     Product panel = *p;
@@ -450,15 +449,14 @@ static void product_by_tiles(Gen *g, const Product *p)
     gen_loop_end(g, &by_m);
 }
 
-static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p)
-{
+static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows;
     Product product = {.vecs = vecs, .accumulate = p[0], .m = p[1], .n = p[2], .k = p[3]};
     product.a = (ContractOperand){p[4], p[5], p[6]};
     product.b = (ContractOperand){p[7], p[8], p[9]};
     product.c = (ContractOperand){p[10], p[11], p[12]};
-    LLVMValueRef along_k =
-        LLVMBuildAnd(g->b, equals(g, product.a.col_stride, 1), equals(g, product.b.row_stride, 1), "");
+    LLVMValueRef along_k = LLVMBuildAnd(g->b, equals(g, product.a.col_stride, 1),
+                                        equals(g, product.b.row_stride, 1), "");
     LLVMValueRef few = gen_less(g, product.m, gen_int(g, 3));
     GenIf dots = gen_if(g, LLVMBuildAnd(g->b, along_k, few, ""));
     product_by_dots(g, &product);

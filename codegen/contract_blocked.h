@@ -1,5 +1,5 @@
-/* Products of any size and stride by internal functions of the module, emitted at first use. Private to
- * codegen/contract*.c. */
+/* Products of any size and stride by internal functions of the module, emitted at first use.
+ * Private to codegen/contract*.c. */
 #ifndef BPC_CODEGEN_CONTRACT_BLOCKED_H
 #define BPC_CODEGEN_CONTRACT_BLOCKED_H
 
@@ -12,19 +12,19 @@ enum { PANEL_BYTES = 32768, PANEL_VECS = 2 };
 int panel_rows(const Gen *g, int vecs);
 
 /* Calls the blocked product. `accumulate` is an i1. */
-void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
-                     ContractOperand a, ContractOperand b, ContractOperand c);
+void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n,
+                     LLVMValueRef k, ContractOperand a, ContractOperand b, ContractOperand c);
 
 /* Calls C[i] (+)= sum_k A[i,k]*x[k], A and x of unit stride along k; C along its rows. */
-void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k, ContractOperand a,
-                  LLVMValueRef x, ContractOperand c);
+void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
+                  ContractOperand a, LLVMValueRef x, ContractOperand c);
 
 /* Emits C[i] (+)= sum_k A[i,k]*B[k,j], j < cols, here; as above. */
 void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMValueRef k,
                ContractOperand a, ContractOperand b, ContractOperand c);
 
-/* Calls the packer: rows x cols of b go to `panel`, which has `vecs` vectors a row; missing columns become
- * something finite if b is. */
+/* Calls the packer: rows x cols of b go to `panel`, which has `vecs` vectors a row; missing columns
+ * become something finite if b is. */
 void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
                   LLVMValueRef cols);
 

@@ -5,8 +5,7 @@
 #include <llvm/Config/llvm-config.h>
 #include <string.h>
 
-Gen gen_open(ContractTarget *target, bool is_f64, LLVMBuilderRef builder, LLVMValueRef function)
-{
+Gen gen_open(ContractTarget *target, bool is_f64, LLVMBuilderRef builder, LLVMValueRef function) {
     Gen g = {.target = target, .b = builder, .fn = function, .is_f64 = is_f64};
     g.elem = is_f64 ? LLVMDoubleTypeInContext(target->ctx) : LLVMFloatTypeInContext(target->ctx);
     g.lanes = target->vector_bytes / (is_f64 ? 8 : 4);
@@ -19,98 +18,82 @@ Gen gen_open(ContractTarget *target, bool is_f64, LLVMBuilderRef builder, LLVMVa
 
 /* ---- integers ---- */
 
-LLVMValueRef gen_int(const Gen *g, int64_t value)
-{
+LLVMValueRef gen_int(const Gen *g, int64_t value) {
     return LLVMConstInt(g->i64, (unsigned long long)value, 1);
 }
 
-bool gen_known(LLVMValueRef value, int64_t *out)
-{
+bool gen_known(LLVMValueRef value, int64_t *out) {
     if (!LLVMIsAConstantInt(value))
         return false;
     *out = LLVMConstIntGetSExtValue(value);
     return true;
 }
 
-bool gen_is(LLVMValueRef value, int64_t expected)
-{
+bool gen_is(LLVMValueRef value, int64_t expected) {
     int64_t known;
     return gen_known(value, &known) && known == expected;
 }
 
-LLVMValueRef gen_add(Gen *g, LLVMValueRef a, LLVMValueRef b)
-{
+LLVMValueRef gen_add(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     if (gen_is(a, 0))
         return b;
     return gen_is(b, 0) ? a : LLVMBuildNSWAdd(g->b, a, b, "");
 }
 
-LLVMValueRef gen_sub(Gen *g, LLVMValueRef a, LLVMValueRef b)
-{
+LLVMValueRef gen_sub(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     return gen_is(b, 0) ? a : LLVMBuildNSWSub(g->b, a, b, "");
 }
 
-LLVMValueRef gen_mul(Gen *g, LLVMValueRef a, LLVMValueRef b)
-{
+LLVMValueRef gen_mul(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     if (gen_is(a, 0) || gen_is(b, 1))
         return a;
     return gen_is(b, 0) || gen_is(a, 1) ? b : LLVMBuildNSWMul(g->b, a, b, "");
 }
 
-LLVMValueRef gen_less(Gen *g, LLVMValueRef a, LLVMValueRef b)
-{
+LLVMValueRef gen_less(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     return LLVMBuildICmp(g->b, LLVMIntSLT, a, b, "");
 }
 
-LLVMValueRef gen_min(Gen *g, LLVMValueRef a, LLVMValueRef b)
-{
+LLVMValueRef gen_min(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     return LLVMBuildSelect(g->b, gen_less(g, a, b), a, b, "");
 }
 
-LLVMValueRef gen_round_down(Gen *g, LLVMValueRef value, int unit)
-{
+LLVMValueRef gen_round_down(Gen *g, LLVMValueRef value, int unit) {
     return LLVMBuildAnd(g->b, value, gen_int(g, -(int64_t)unit), "");
 }
 
 /* ---- addresses ---- */
 
-LLVMValueRef gen_at(Gen *g, LLVMValueRef base, LLVMValueRef index)
-{
+LLVMValueRef gen_at(Gen *g, LLVMValueRef base, LLVMValueRef index) {
     return gen_is(index, 0) ? base : LLVMBuildGEP2(g->b, g->elem, base, &index, 1, "");
 }
 
-LLVMValueRef gen_element(Gen *g, const ContractOperand *x, LLVMValueRef i, LLVMValueRef j)
-{
+LLVMValueRef gen_element(Gen *g, const ContractOperand *x, LLVMValueRef i, LLVMValueRef j) {
     LLVMValueRef row = gen_mul(g, i, x->row_stride);
     return gen_at(g, x->base, gen_add(g, row, gen_mul(g, j, x->col_stride)));
 }
 
-ContractOperand gen_shift(Gen *g, ContractOperand x, LLVMValueRef i, LLVMValueRef j)
-{
+ContractOperand gen_shift(Gen *g, ContractOperand x, LLVMValueRef i, LLVMValueRef j) {
     x.base = gen_element(g, &x, i, j);
     return x;
 }
 
-ContractOperand gen_transposed(ContractOperand x)
-{
+ContractOperand gen_transposed(ContractOperand x) {
     return (ContractOperand){x.base, x.col_stride, x.row_stride};
 }
 
 /* The type marks the allocation, because names may be discarded by the context. */
-static LLVMTypeRef scratch_type(Gen *g, const char *name, int bytes)
-{
+static LLVMTypeRef scratch_type(Gen *g, const char *name, int bytes) {
     LLVMTypeRef type = LLVMGetTypeByName2(g->target->ctx, name);
     if (type)
         return type;
     type = LLVMStructCreateNamed(g->target->ctx, name);
-    LLVMTypeRef body =
-        LLVMArrayType2(LLVMInt8TypeInContext(g->target->ctx), (uint64_t)bytes);
+    LLVMTypeRef body = LLVMArrayType2(LLVMInt8TypeInContext(g->target->ctx), (uint64_t)bytes);
     LLVMStructSetBody(type, &body, 1, 0);
     return type;
 }
 
-LLVMValueRef gen_scratch(Gen *g, const char *name, int bytes)
-{
+LLVMValueRef gen_scratch(Gen *g, const char *name, int bytes) {
     LLVMTypeRef type = scratch_type(g, name, bytes);
     LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(g->fn);
     LLVMValueRef first = LLVMGetFirstInstruction(entry);
@@ -131,57 +114,49 @@ LLVMValueRef gen_scratch(Gen *g, const char *name, int bytes)
 /* ---- floats ---- */
 
 static LLVMValueRef intrinsic(Gen *g, const char *name, LLVMTypeRef *types, size_t count,
-                              LLVMValueRef *args, unsigned arg_count)
-{
+                              LLVMValueRef *args, unsigned arg_count) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     LLVMValueRef fn = LLVMGetIntrinsicDeclaration(g->target->module, id, types, count);
     return LLVMBuildCall2(g->b, LLVMGlobalGetValueType(fn), fn, args, arg_count, "");
 }
 
-LLVMValueRef gen_fma(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
-{
+LLVMValueRef gen_fma(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
     if (!g->target->has_fma)
         return LLVMBuildFAdd(g->b, LLVMBuildFMul(g->b, a, b, ""), c, "");
     LLVMTypeRef type = LLVMTypeOf(a);
     return intrinsic(g, "llvm.fma", &type, 1, (LLVMValueRef[]){a, b, c}, 3);
 }
 
-LLVMValueRef gen_shuffle(Gen *g, LLVMValueRef a, LLVMValueRef b, const int *lane, int n)
-{
+LLVMValueRef gen_shuffle(Gen *g, LLVMValueRef a, LLVMValueRef b, const int *lane, int n) {
     LLVMValueRef mask[GEN_MAX_LANES];
     for (int i = 0; i < n; i++)
         mask[i] = LLVMConstInt(LLVMInt32TypeInContext(g->target->ctx), (unsigned)lane[i], 0);
     return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(mask, (unsigned)n), "");
 }
 
-LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar)
-{
+LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar) {
     static const int zero[GEN_MAX_LANES];
     LLVMValueRef poison = LLVMGetPoison(g->vec);
     LLVMValueRef one = LLVMBuildInsertElement(g->b, poison, scalar, gen_int(g, 0), "");
     return gen_shuffle(g, one, poison, zero, g->lanes);
 }
 
-LLVMValueRef gen_load(Gen *g, LLVMValueRef ptr)
-{
+LLVMValueRef gen_load(Gen *g, LLVMValueRef ptr) {
     return LLVMBuildLoad2(g->b, g->elem, ptr, "");
 }
 
-void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr)
-{
+void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr) {
     LLVMSetAlignment(LLVMBuildStore(g->b, value, ptr), g->is_f64 ? 8 : 4);
 }
 
-void gen_prefetch(Gen *g, LLVMValueRef ptr)
-{
+void gen_prefetch(Gen *g, LLVMValueRef ptr) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(g->target->ctx);
     LLVMValueRef write = LLVMConstInt(i32, 1, 0), near = LLVMConstInt(i32, 3, 0);
     intrinsic(g, "llvm.prefetch", &g->ptr, 1, (LLVMValueRef[]){ptr, write, near, write}, 4);
 }
 
 /* <i1 x lanes>, lane i set when i < count */
-static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count)
-{
+static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count) {
     LLVMValueRef index[GEN_MAX_LANES], broadcast[GEN_MAX_LANES];
     static const int zero[GEN_MAX_LANES];
     LLVMTypeRef i32 = LLVMInt32TypeInContext(g->target->ctx);
@@ -209,8 +184,7 @@ static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count)
 #define MASKED_ALIGN(g)
 #endif
 
-LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes)
-{
+LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes) {
     if (gen_is(lanes, g->lanes)) {
         LLVMValueRef whole = LLVMBuildLoad2(g->b, g->vec, ptr, "");
         LLVMSetAlignment(whole, g->is_f64 ? 8 : 4);
@@ -221,9 +195,9 @@ LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes)
     return intrinsic(g, "llvm.masked.load", types, 2, args, sizeof args / sizeof *args);
 }
 
-/* Without mask registers a masked store is microcoded on some processors: halves, quarters, ... instead. */
-static void store_pieces(Gen *g, LLVMValueRef value, LLVMValueRef ptr, int lanes)
-{
+/* Without mask registers a masked store is microcoded on some processors: halves, quarters, ...
+ * instead. */
+static void store_pieces(Gen *g, LLVMValueRef value, LLVMValueRef ptr, int lanes) {
     int done = 0;
     for (int size = g->lanes / 2; size >= 1; size /= 2) {
         if (!(lanes & size))
@@ -231,16 +205,14 @@ static void store_pieces(Gen *g, LLVMValueRef value, LLVMValueRef ptr, int lanes
         int lane[GEN_MAX_LANES];
         for (int i = 0; i < size; i++)
             lane[i] = done + i;
-        LLVMValueRef piece =
-            size == 1 ? LLVMBuildExtractElement(g->b, value, gen_int(g, done), "")
-                      : gen_shuffle(g, value, LLVMGetPoison(g->vec), lane, size);
+        LLVMValueRef piece = size == 1 ? LLVMBuildExtractElement(g->b, value, gen_int(g, done), "")
+                                       : gen_shuffle(g, value, LLVMGetPoison(g->vec), lane, size);
         gen_store(g, piece, gen_at(g, ptr, gen_int(g, done)));
         done += size;
     }
 }
 
-void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef lanes)
-{
+void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef lanes) {
     int64_t known;
     bool is_known = gen_known(lanes, &known);
     if (is_known && known == g->lanes) {
@@ -258,13 +230,11 @@ void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef 
 
 /* ---- control ---- */
 
-static LLVMBasicBlockRef new_block(Gen *g)
-{
+static LLVMBasicBlockRef new_block(Gen *g) {
     return LLVMAppendBasicBlockInContext(g->target->ctx, g->fn, "");
 }
 
-GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef step)
-{
+GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef step) {
     GenLoop loop = {.i = lo, .hi = hi, .step = step};
     int64_t from, to, by;
     bool known = gen_known(lo, &from) && gen_known(hi, &to) && gen_known(step, &by);
@@ -283,8 +253,7 @@ GenLoop gen_loop(Gen *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef step)
     return loop;
 }
 
-void gen_loop_end(Gen *g, GenLoop *loop)
-{
+void gen_loop_end(Gen *g, GenLoop *loop) {
     if (!loop->body)
         return;
     LLVMValueRef next = gen_add(g, loop->i, loop->step);
@@ -294,8 +263,7 @@ void gen_loop_end(Gen *g, GenLoop *loop)
     LLVMPositionBuilderAtEnd(g->b, loop->exit);
 }
 
-GenIf gen_if(Gen *g, LLVMValueRef cond)
-{
+GenIf gen_if(Gen *g, LLVMValueRef cond) {
     GenIf branch = {new_block(g), new_block(g)};
     LLVMBasicBlockRef then = new_block(g);
     LLVMBuildCondBr(g->b, cond, then, branch.otherwise);
@@ -303,15 +271,13 @@ GenIf gen_if(Gen *g, LLVMValueRef cond)
     return branch;
 }
 
-void gen_else(Gen *g, GenIf *branch)
-{
+void gen_else(Gen *g, GenIf *branch) {
     LLVMBuildBr(g->b, branch->exit);
     LLVMPositionBuilderAtEnd(g->b, branch->otherwise);
     branch->otherwise = NULL;
 }
 
-void gen_end(Gen *g, GenIf *branch)
-{
+void gen_end(Gen *g, GenIf *branch) {
     LLVMBuildBr(g->b, branch->exit);
     if (branch->otherwise) {
         LLVMPositionBuilderAtEnd(g->b, branch->otherwise);
@@ -321,8 +287,7 @@ void gen_end(Gen *g, GenIf *branch)
 }
 
 /* Turns the state into phis of the current block, with what it held coming from `before`. */
-static void state_phis(Gen *g, GenState *state, LLVMBasicBlockRef before)
-{
+static void state_phis(Gen *g, GenState *state, LLVMBasicBlockRef before) {
     for (int i = 0; i < state->n; i++) {
         LLVMValueRef phi = LLVMBuildPhi(g->b, LLVMTypeOf(state->v[i]), "");
         LLVMAddIncoming(phi, &state->v[i], &before, 1);
@@ -331,8 +296,7 @@ static void state_phis(Gen *g, GenState *state, LLVMBasicBlockRef before)
 }
 
 void gen_repeat(Gen *g, GenState *state, LLVMValueRef count, GenStep *step, const void *user,
-                int unroll)
-{
+                int unroll) {
     int64_t known = -1;
     gen_known(count, &known);
     if (known == 0 || known == 1) {
@@ -371,25 +335,22 @@ void gen_repeat(Gen *g, GenState *state, LLVMValueRef count, GenStep *step, cons
 /* ---- shuffles ---- */
 
 /* elements of 16 bytes */
-static int quad_of(const Gen *g)
-{
+static int quad_of(const Gen *g) {
     return g->is_f64 ? 2 : 4;
 }
 
-/* Pieces of `size` lanes of the pair (a, b): piece p of the result is piece pick[p] of a, or, from `lanes/size`
- * on, of b. */
-static LLVMValueRef pick_pieces(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, const int *pick)
-{
+/* Pieces of `size` lanes of the pair (a, b): piece p of the result is piece pick[p] of a, or, from
+ * `lanes/size` on, of b. */
+static LLVMValueRef pick_pieces(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, const int *pick) {
     int lane[GEN_MAX_LANES];
     for (int i = 0; i < g->lanes; i++)
         lane[i] = pick[i / size] * size + i % size;
     return gen_shuffle(g, a, b, lane, g->lanes);
 }
 
-/* Interleaves pieces of `size` lanes of a and b inside each 16 bytes, from their low or high half: unpckl*,
- * unpckh* of x86. */
-static LLVMValueRef unpack(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, bool high)
-{
+/* Interleaves pieces of `size` lanes of a and b inside each 16 bytes, from their low or high half:
+ * unpckl*, unpckh* of x86. */
+static LLVMValueRef unpack(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, bool high) {
     int pick[GEN_MAX_LANES], pieces = g->lanes / size, group = (g->is_f64 ? 2 : 4) / size;
     for (int p = 0; p < pieces; p++) {
         int in_group = p % group, source = p - in_group + in_group / 2 + (high ? group / 2 : 0);
@@ -399,8 +360,7 @@ static LLVMValueRef unpack(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, boo
 }
 
 /* Every other piece of a, then of b. */
-static LLVMValueRef alternate(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, bool odd)
-{
+static LLVMValueRef alternate(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, bool odd) {
     int pick[GEN_MAX_LANES];
     for (int p = 0; p < g->lanes / size; p++)
         pick[p] = 2 * p + odd;
@@ -408,8 +368,7 @@ static LLVMValueRef alternate(Gen *g, LLVMValueRef a, LLVMValueRef b, int size, 
 }
 
 /* Transposes the squares of `quad` rows inside each 16 bytes. */
-static void transpose_inside(Gen *g, LLVMValueRef *v)
-{
+static void transpose_inside(Gen *g, LLVMValueRef *v) {
     LLVMValueRef lo = unpack(g, v[0], v[1], 1, false), hi = unpack(g, v[0], v[1], 1, true);
     if (g->is_f64) {
         v[0] = lo;
@@ -424,8 +383,7 @@ static void transpose_inside(Gen *g, LLVMValueRef *v)
 }
 
 /* Transposes a square of 16-byte pieces, one from each of the vectors x[0], x[quad], ... */
-static void transpose_pieces(Gen *g, LLVMValueRef *x, int quad)
-{
+static void transpose_pieces(Gen *g, LLVMValueRef *x, int quad) {
     int pieces = g->lanes / quad;
     LLVMValueRef *y = x + quad;
     if (pieces == 2) {
@@ -446,10 +404,9 @@ static void transpose_pieces(Gen *g, LLVMValueRef *x, int quad)
     }
 }
 
-/* The fence costs nothing at run time; without it the code generator spends more on looking for better
- * shuffles, through all four levels of them, than on the rest of a product. */
-void gen_transpose(Gen *g, LLVMValueRef *v)
-{
+/* The fence costs nothing at run time; without it the code generator spends more on looking for
+ * better shuffles, through all four levels of them, than on the rest of a product. */
+void gen_transpose(Gen *g, LLVMValueRef *v) {
     int quad = quad_of(g);
     for (int r = 0; r < g->lanes; r += quad)
         transpose_inside(g, v + r);
@@ -460,8 +417,7 @@ void gen_transpose(Gen *g, LLVMValueRef *v)
 }
 
 /* Lane r of the result takes the lane whose row is r. */
-static LLVMValueRef sort_lanes(Gen *g, LLVMValueRef v, const int *row, int n)
-{
+static LLVMValueRef sort_lanes(Gen *g, LLVMValueRef v, const int *row, int n) {
     int lane[GEN_MAX_LANES];
     bool sorted = true;
     for (int i = 0; i < n; i++) {
@@ -471,10 +427,10 @@ static LLVMValueRef sort_lanes(Gen *g, LLVMValueRef v, const int *row, int n)
     return sorted ? v : gen_shuffle(g, v, LLVMGetPoison(LLVMTypeOf(v)), lane, n);
 }
 
-/* Each level adds the halves of every segment (a segment holds partial sums of one row) and puts two vectors
- * in one; halves across 16-byte borders are taken in order, those inside are interleaved, as x86 likes it. */
-LLVMValueRef gen_sums(Gen *g, LLVMValueRef *v, int n)
-{
+/* Each level adds the halves of every segment (a segment holds partial sums of one row) and puts
+ * two vectors in one; halves across 16-byte borders are taken in order, those inside are
+ * interleaved, as x86 likes it. */
+LLVMValueRef gen_sums(Gen *g, LLVMValueRef *v, int n) {
     int row[GEN_MAX_LANES] = {0}, quad = quad_of(g), length = g->lanes;
     for (int left = n; left > 1; left /= 2) {
         int half = length / 2, segments = g->lanes / length, old[GEN_MAX_LANES];

@@ -1,8 +1,9 @@
-/* What the parts of the contraction emitter share: a builder with its vector type, integer arithmetic that
- * folds, loops, masked access. Private to codegen/contract*.c.
+/* What the parts of the contraction emitter share: a builder with its vector type, integer
+ * arithmetic that folds, loops, masked access. Private to codegen/contract*.c.
  *
- * No IR pass runs after this code, so nothing here leaves work to one: values that loops carry are phis,
- * invariant addresses are computed before the loop, and arithmetic on constants folds as it is built. */
+ * No IR pass runs after this code, so nothing here leaves work to one: values that loops carry are
+ * phis, invariant addresses are computed before the loop, and arithmetic on constants folds as it
+ * is built. */
 #ifndef BPC_CODEGEN_CONTRACT_GEN_H
 #define BPC_CODEGEN_CONTRACT_GEN_H
 
@@ -40,8 +41,8 @@ LLVMValueRef gen_element(Gen *g, const ContractOperand *x, LLVMValueRef i, LLVMV
 /* The same matrix seen from element (i, j). */
 ContractOperand gen_shift(Gen *g, ContractOperand x, LLVMValueRef i, LLVMValueRef j);
 ContractOperand gen_transposed(ContractOperand x);
-/* A fixed piece of stack in the entry block, shared by all who ask with the same name in one function. A name
- * stands for one size in the whole context. */
+/* A fixed piece of stack in the entry block, shared by all who ask with the same name in one
+ * function. A name stands for one size in the whole context. */
 LLVMValueRef gen_scratch(Gen *g, const char *name, int bytes);
 
 /* Floats, scalar or vector. */

@@ -3,8 +3,9 @@
 
 #include <stddef.h>
 
-/* A run of addresses base + i*stride with one pointer if the stride is known, else one for every three, the
- * others reached through the index registers stride and 2*stride: twelve pointers would be spilled. */
+/* A run of addresses base + i*stride with one pointer if the stride is known, else one for every
+ * three, the others reached through the index registers stride and 2*stride: twelve pointers would
+ * be spilled. */
 typedef struct Stripe {
     LLVMValueRef offset[3];
     int64_t stride;
@@ -12,8 +13,8 @@ typedef struct Stripe {
     int first, pointers; /* in the state */
 } Stripe;
 
-static Stripe stripe_open(Gen *g, GenState *state, LLVMValueRef base, LLVMValueRef stride, int count)
-{
+static Stripe stripe_open(Gen *g, GenState *state, LLVMValueRef base, LLVMValueRef stride,
+                          int count) {
     Stripe s = {.first = state->n, .known = gen_known(stride, &s.stride)};
     s.pointers = s.known ? 1 : (count + 2) / 3;
     for (int i = 0; i < 3; i++)
@@ -26,27 +27,24 @@ static Stripe stripe_open(Gen *g, GenState *state, LLVMValueRef base, LLVMValueR
     return s;
 }
 
-static LLVMValueRef stripe_at(Gen *g, const GenState *state, const Stripe *s, int i, int64_t extra)
-{
+static LLVMValueRef stripe_at(Gen *g, const GenState *state, const Stripe *s, int i,
+                              int64_t extra) {
     if (s->known)
         return gen_at(g, state->v[s->first], gen_int(g, i * s->stride + extra));
     LLVMValueRef row = gen_at(g, state->v[s->first + i / 3], s->offset[i % 3]);
     return gen_at(g, row, gen_int(g, extra));
 }
 
-static void stripe_advance(Gen *g, GenState *state, const Stripe *s, LLVMValueRef by)
-{
+static void stripe_advance(Gen *g, GenState *state, const Stripe *s, LLVMValueRef by) {
     for (int i = s->first; i < s->first + s->pointers; i++)
         state->v[i] = gen_at(g, state->v[i], by);
 }
 
-static bool is_true(LLVMValueRef flag)
-{
+static bool is_true(LLVMValueRef flag) {
     return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) != 0;
 }
 
-static bool is_false(LLVMValueRef flag)
-{
+static bool is_false(LLVMValueRef flag) {
     return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) == 0;
 }
 
@@ -60,15 +58,13 @@ typedef struct TileRun {
     int acc; /* in the state: [split][row][vec] */
 } TileRun;
 
-static LLVMValueRef vec_lanes(Gen *g, const Tile *t, int v)
-{
+static LLVMValueRef vec_lanes(Gen *g, const Tile *t, int v) {
     return gen_int(g, v == t->vecs - 1 ? t->last_lanes : g->lanes);
 }
 
 /* One k: every accumulator of split `split` is advanced. */
 static void tile_rank1(Gen *g, GenState *state, const TileRun *run, int split, int64_t a_at,
-                       int64_t b_at)
-{
+                       int64_t b_at) {
     const Tile *t = run->tile;
     LLVMValueRef b[GEN_MAX_STATE];
     for (int v = 0; v < t->vecs; v++)
@@ -82,8 +78,7 @@ static void tile_rank1(Gen *g, GenState *state, const TileRun *run, int split, i
     }
 }
 
-static void tile_step(Gen *g, GenState *state, const void *user, int unroll)
-{
+static void tile_step(Gen *g, GenState *state, const void *user, int unroll) {
     const TileRun *run = user;
     const Tile *t = run->tile;
     for (int q = 0; q < unroll; q++) {
@@ -101,8 +96,7 @@ static void tile_step(Gen *g, GenState *state, const void *user, int unroll)
 }
 
 /* The loop over k: short ones unrolled whole, others so far that the loop's own cost is hidden. */
-static void tile_run(Gen *g, GenState *state, const TileRun *run)
-{
+static void tile_run(Gen *g, GenState *state, const TileRun *run) {
     const Tile *t = run->tile;
     int unroll = t->splits, per_step = t->rows * t->vecs;
     int64_t k;
@@ -110,7 +104,8 @@ static void tile_run(Gen *g, GenState *state, const TileRun *run)
         LLVMValueRef whole = LLVMBuildUDiv(g->b, t->k, gen_int(g, unroll), "");
         gen_repeat(g, state, whole, tile_step, run, unroll);
         if (unroll > 1)
-            gen_repeat(g, state, LLVMBuildURem(g->b, t->k, gen_int(g, unroll), ""), tile_step, run, 1);
+            gen_repeat(g, state, LLVMBuildURem(g->b, t->k, gen_int(g, unroll), ""), tile_step, run,
+                       1);
         return;
     }
     if (k * per_step <= 64)
@@ -124,8 +119,7 @@ static void tile_run(Gen *g, GenState *state, const TileRun *run)
         tile_step(g, state, run, (int)(k % unroll));
 }
 
-static void tile_store(Gen *g, const Tile *t, LLVMValueRef *acc, bool add)
-{
+static void tile_store(Gen *g, const Tile *t, LLVMValueRef *acc, bool add) {
     LLVMValueRef row = t->c.base;
     for (int i = 0; i < t->rows; i++) {
         for (int v = 0; v < t->vecs; v++, acc++) {
@@ -141,8 +135,7 @@ static void tile_store(Gen *g, const Tile *t, LLVMValueRef *acc, bool add)
     }
 }
 
-static void tile_prefetch(Gen *g, const Tile *t)
-{
+static void tile_prefetch(Gen *g, const Tile *t) {
     LLVMValueRef row = t->c.base;
     int line = 64 / (g->is_f64 ? 8 : 4);
     for (int i = 0; i < t->rows; i++) {
@@ -152,8 +145,7 @@ static void tile_prefetch(Gen *g, const Tile *t)
     }
 }
 
-void tile_emit(Gen *g, const Tile *t)
-{
+void tile_emit(Gen *g, const Tile *t) {
     if (t->prefetch)
         tile_prefetch(g, t);
     GenState state = {.n = 0};
@@ -191,8 +183,7 @@ typedef struct DotRun {
     int acc;            /* in the state: [split][col][row] */
 } DotRun;
 
-static void dot_step(Gen *g, GenState *state, const void *user, int unroll)
-{
+static void dot_step(Gen *g, GenState *state, const void *user, int unroll) {
     const DotRun *run = user;
     const DotBlock *d = run->block;
     for (int q = 0; q < unroll; q++) {
@@ -211,8 +202,7 @@ static void dot_step(Gen *g, GenState *state, const void *user, int unroll)
     stripe_advance(g, state, &run->b, gen_int(g, (int64_t)unroll * g->lanes));
 }
 
-static void dot_run(Gen *g, GenState *state, DotRun *run)
-{
+static void dot_run(Gen *g, GenState *state, DotRun *run) {
     const DotBlock *d = run->block;
     int64_t k, lanes = g->lanes;
     bool known = gen_known(d->k, &k);
@@ -231,8 +221,7 @@ static void dot_run(Gen *g, GenState *state, DotRun *run)
 }
 
 /* Column j of the block: a vector of `rows` results. */
-static void dot_store(Gen *g, const DotBlock *d, int j, LLVMValueRef sums, bool add)
-{
+static void dot_store(Gen *g, const DotBlock *d, int j, LLVMValueRef sums, bool add) {
     LLVMValueRef col = gen_element(g, &d->c, gen_int(g, 0), gen_int(g, j));
     if (d->rows > 1 && gen_is(d->c.row_stride, 1)) {
         if (add) {
@@ -252,8 +241,7 @@ static void dot_store(Gen *g, const DotBlock *d, int j, LLVMValueRef sums, bool 
     }
 }
 
-void dot_emit(Gen *g, const DotBlock *d)
-{
+void dot_emit(Gen *g, const DotBlock *d) {
     GenState state = {.n = 0};
     DotRun run = {.block = d};
     run.a = stripe_open(g, &state, d->a.base, d->a.row_stride, d->rows);

@@ -1,7 +1,8 @@
-/* Products of all forms against three plain loops: shapes, strides, element types, instruction sets.
+/* Products of all forms against three plain loops: shapes, strides, element types, instruction
+ * sets.
  *
- * Operands end (or begin) at pages that may not be touched; C has canaries between its elements. Arguments:
- * how many kernels of known sizes to try (default 900), and a seed. */
+ * Operands end (or begin) at pages that may not be touched; C has canaries between its elements.
+ * Arguments: how many kernels of known sizes to try (default 900), and a seed. */
 #include "test/codegen/Inputs/contract_jit.h"
 
 #include <math.h>
@@ -12,8 +13,7 @@ enum { SIZES = sizeof sizes / sizeof *sizes, AREA = 4 << 20, PAGE = 4096, BATCH 
 
 static uint64_t random_state = 88172645463325252u;
 
-static uint64_t random_below(uint64_t n)
-{
+static uint64_t random_below(uint64_t n) {
     random_state ^= random_state << 13;
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
@@ -26,9 +26,9 @@ typedef struct Area {
     char *begin; /* AREA bytes, between two forbidden pages */
 } Area;
 
-static Area area_new(void)
-{
-    char *all = mmap(NULL, AREA + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static Area area_new(void) {
+    char *all =
+        mmap(NULL, AREA + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (all == MAP_FAILED || mprotect(all, PAGE, PROT_NONE) ||
         mprotect(all + PAGE + AREA, PAGE, PROT_NONE))
         die("mmap", NULL);
@@ -41,9 +41,8 @@ typedef struct Matrix {
     bool is_f64;
 } Matrix;
 
-static Matrix matrix_in(Area area, bool at_end, bool is_f64, int64_t rows, int64_t cols, int64_t row,
-                        int64_t col)
-{
+static Matrix matrix_in(Area area, bool at_end, bool is_f64, int64_t rows, int64_t cols,
+                        int64_t row, int64_t col) {
     Matrix m = {area.begin, rows, cols, row, col, 0, is_f64};
     m.span = rows && cols ? (rows - 1) * row + (cols - 1) * col + 1 : 0;
     int64_t bytes = m.span * (is_f64 ? 8 : 4);
@@ -54,8 +53,7 @@ static Matrix matrix_in(Area area, bool at_end, bool is_f64, int64_t rows, int64
     return m;
 }
 
-static double get(const Matrix *m, int64_t at)
-{
+static double get(const Matrix *m, int64_t at) {
     double d;
     float f;
     if (m->is_f64)
@@ -65,8 +63,7 @@ static double get(const Matrix *m, int64_t at)
     return d;
 }
 
-static void set(Matrix *m, int64_t at, double value)
-{
+static void set(Matrix *m, int64_t at, double value) {
     float f = (float)value;
     if (m->is_f64)
         memcpy(m->base + at * 8, &value, 8);
@@ -75,8 +72,7 @@ static void set(Matrix *m, int64_t at, double value)
 }
 
 /* Everything in the span, elements and what lies between them. */
-static void fill(Matrix *m)
-{
+static void fill(Matrix *m) {
     for (int64_t i = 0; i < m->span; i++)
         set(m, i, (double)random_below(2001) / 1000 - 1);
 }
@@ -86,8 +82,7 @@ static void fill(Matrix *m)
 static Area areas[3];
 static int failures;
 
-static void describe(const Shape *s, const Machine *machine)
-{
+static void describe(const Shape *s, const Machine *machine) {
     printf("%s%s, vectors of %d%s: m %ld n %ld k %ld, A %ld,%ld B %ld,%ld C %ld,%ld, known %#x\n",
            s->is_f64 ? "f64" : "f32", s->accumulate ? " +=" : "", machine->vector_bytes,
            machine->optimize ? "" : " (scalar)", (long)s->arg[0], (long)s->arg[1], (long)s->arg[2],
@@ -96,8 +91,7 @@ static void describe(const Shape *s, const Machine *machine)
 }
 
 static int wrong_elements(const Shape *s, const Matrix *a, const Matrix *b, const Matrix *c,
-                          const double *before)
-{
+                          const double *before) {
     double eps = s->is_f64 ? 0x1p-53 : 0x1p-24;
     int wrong = 0;
     for (int64_t i = 0; i < c->rows; i++)
@@ -114,8 +108,7 @@ static int wrong_elements(const Shape *s, const Matrix *a, const Matrix *b, cons
     return wrong;
 }
 
-static int touched_canaries(const Matrix *c, const double *before)
-{
+static int touched_canaries(const Matrix *c, const double *before) {
     static bool is_element[AREA / 4];
     int touched = 0;
     memset(is_element, 0, (size_t)c->span);
@@ -129,8 +122,7 @@ static int touched_canaries(const Matrix *c, const double *before)
     return touched;
 }
 
-static void run(Kernel *kernel, const Shape *s, const Machine *machine)
-{
+static void run(Kernel *kernel, const Shape *s, const Machine *machine) {
     static double before[AREA / 4];
     const int64_t *g = s->arg;
     bool at_end = random_below(4) != 0;
@@ -156,33 +148,31 @@ static void run(Kernel *kernel, const Shape *s, const Machine *machine)
 
 /* ---- which products ---- */
 
-/* Strides of a rows x cols matrix. layout: bit 0 transposed; pad: gap after a row; gap: between elements */
+/* Strides of a rows x cols matrix. layout: bit 0 transposed; pad: gap after a row; gap: between
+ * elements */
 static void set_strides(int64_t *stride, int64_t rows, int64_t cols, bool transposed, int64_t pad,
-                        int64_t gap)
-{
+                        int64_t gap) {
     stride[transposed ? 1 : 0] = (transposed ? rows : cols) * gap + pad;
     stride[transposed ? 0 : 1] = gap;
 }
 
-static void set_layout(Shape *s, unsigned transposed, int64_t pad, unsigned gaps)
-{
+static void set_layout(Shape *s, unsigned transposed, int64_t pad, unsigned gaps) {
     int64_t *g = s->arg;
     set_strides(g + ARG_a_row, g[0], g[2], transposed & 1, pad, gaps & 1 ? 2 : 1);
     set_strides(g + ARG_b_row, g[2], g[1], transposed >> 1 & 1, pad, gaps & 2 ? 3 : 1);
     set_strides(g + ARG_c_row, g[0], g[1], transposed >> 2 & 1, pad, gaps & 4 ? 2 : 1);
 }
 
-static unsigned known_units(const Shape *s)
-{
+static unsigned known_units(const Shape *s) {
     unsigned known = 0;
     for (int i = ARG_a_row; i < ARGS; i++)
         known |= s->arg[i] == 1 ? 1u << i : 0;
     return known;
 }
 
-static Shape random_shape(void)
-{
-    Shape s = {.is_f64 = random_below(2), .accumulate = random_below(3) == 0, .known = (1u << ARGS) - 1};
+static Shape random_shape(void) {
+    Shape s = {
+        .is_f64 = random_below(2), .accumulate = random_below(3) == 0, .known = (1u << ARGS) - 1};
     for (int i = 0; i < 3; i++)
         s.arg[i] = sizes[random_below(SIZES)];
     if (random_below(12) == 0)
@@ -194,8 +184,7 @@ static Shape random_shape(void)
     return s;
 }
 
-static void test_known_sizes(const Machine *machine, int count)
-{
+static void test_known_sizes(const Machine *machine, int count) {
     for (int done = 0; done < count; done += BATCH) {
         Shape shapes[BATCH];
         Kernel *kernels[BATCH];
@@ -208,9 +197,9 @@ static void test_known_sizes(const Machine *machine, int count)
     }
 }
 
-/* One kernel for each layout, run with many sizes; with unit strides known, or nothing; vectors too. */
-static void test_unknown_sizes(const Machine *machine, int count)
-{
+/* One kernel for each layout, run with many sizes; with unit strides known, or nothing; vectors
+ * too. */
+static void test_unknown_sizes(const Machine *machine, int count) {
     enum { KERNELS = 8 * 2 * 2 * 2 * 4 };
     static Shape shapes[KERNELS];
     static Kernel *kernels[KERNELS];
@@ -241,8 +230,7 @@ static void test_unknown_sizes(const Machine *machine, int count)
     jit_free(&jit);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     int count = argc > 1 ? atoi(argv[1]) : 900;
     if (argc > 2)
         random_state += strtoull(argv[2], NULL, 10) * 0x9e3779b97f4a7c15u;

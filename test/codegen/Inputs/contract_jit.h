@@ -1,5 +1,6 @@
-/* Compiles products for the test and the benchmark of codegen/contract: a batch of kernels becomes one module,
- * one object, one JIT. A kernel is void(c, a, b, args) with the sizes and strides that are not known in args. */
+/* Compiles products for the test and the benchmark of codegen/contract: a batch of kernels becomes
+ * one module, one object, one JIT. A kernel is void(c, a, b, args) with the sizes and strides that
+ * are not known in args. */
 #ifndef CONTRACT_JIT_H
 #define CONTRACT_JIT_H
 
@@ -17,7 +18,18 @@
 #include <string.h>
 #include <time.h>
 
-enum { ARG_m, ARG_n, ARG_k, ARG_a_row, ARG_a_col, ARG_b_row, ARG_b_col, ARG_c_row, ARG_c_col, ARGS };
+enum {
+    ARG_m,
+    ARG_n,
+    ARG_k,
+    ARG_a_row,
+    ARG_a_col,
+    ARG_b_row,
+    ARG_b_col,
+    ARG_c_row,
+    ARG_c_col,
+    ARGS
+};
 
 typedef struct Shape {
     bool is_f64, accumulate;
@@ -39,27 +51,23 @@ typedef struct Jit {
     size_t object_bytes;
 } Jit;
 
-static void die(const char *what, const char *why)
-{
+static void die(const char *what, const char *why) {
     fprintf(stderr, "%s: %s\n", what, why ? why : "failed");
     exit(2);
 }
 
-static void check(LLVMErrorRef error, const char *what)
-{
+static void check(LLVMErrorRef error, const char *what) {
     if (error)
         die(what, LLVMGetErrorMessage(error));
 }
 
-static double now_ms(void)
-{
+static double now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static int host_vector_bytes(void)
-{
+static int host_vector_bytes(void) {
     char *features = LLVMGetHostCPUFeatures();
     int bytes = strstr(features, "+avx512vl") ? 64 : strstr(features, "+avx2") ? 32 : 16;
     LLVMDisposeMessage(features);
@@ -67,17 +75,16 @@ static int host_vector_bytes(void)
 }
 
 /* Options are those of the process: once only. */
-static void jit_start(void)
-{
-    static const char *const options[] = {"bpc", "-disable-x86-domain-reassignment", "-disable-lsr"};
+static void jit_start(void) {
+    static const char *const options[] = {"bpc", "-disable-x86-domain-reassignment",
+                                          "-disable-lsr"};
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
     if (!getenv("CONTRACT_DEFAULT_OPTIONS"))
         LLVMParseCommandLineOptions(3, options, "");
 }
 
-static void emit_kernel(ContractTarget *t, const Shape *shape, int index)
-{
+static void emit_kernel(ContractTarget *t, const Shape *shape, int index) {
     LLVMTypeRef ptr = LLVMPointerTypeInContext(t->ctx, 0), i64 = LLVMInt64TypeInContext(t->ctx);
     LLVMTypeRef params[] = {ptr, ptr, ptr, ptr};
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(t->ctx), params, 4, 0);
@@ -101,18 +108,17 @@ static void emit_kernel(ContractTarget *t, const Shape *shape, int index)
     LLVMBuildRetVoid(t->builder);
 }
 
-static LLVMTargetMachineRef target_machine(const Machine *machine)
-{
+static LLVMTargetMachineRef target_machine(const Machine *machine) {
     char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
     LLVMTargetRef target;
     if (LLVMGetTargetFromTriple(triple, &target, &message))
         die("target", message);
     char *cpu = machine->cpu ? NULL : LLVMGetHostCPUName();
     char *features = machine->cpu ? NULL : LLVMGetHostCPUFeatures();
-    LLVMTargetMachineRef tm = LLVMCreateTargetMachine(
-        target, triple, cpu ? cpu : machine->cpu, features ? features : "",
-        machine->optimize ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone, LLVMRelocPIC,
-        LLVMCodeModelDefault);
+    LLVMTargetMachineRef tm =
+        LLVMCreateTargetMachine(target, triple, cpu ? cpu : machine->cpu, features ? features : "",
+                                machine->optimize ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone,
+                                LLVMRelocPIC, LLVMCodeModelDefault);
     LLVMDisposeMessage(triple);
     if (cpu)
         LLVMDisposeMessage(cpu);
@@ -121,8 +127,8 @@ static LLVMTargetMachineRef target_machine(const Machine *machine)
     return tm;
 }
 
-static LLVMMemoryBufferRef jit_object(const Machine *machine, const Shape *shapes, int n, Jit *jit)
-{
+static LLVMMemoryBufferRef jit_object(const Machine *machine, const Shape *shapes, int n,
+                                      Jit *jit) {
     LLVMTargetMachineRef tm = target_machine(machine);
     ContractTarget t = {.ctx = LLVMContextCreate(), .optimize = machine->optimize};
     t.vector_bytes = machine->vector_bytes;
@@ -163,8 +169,7 @@ static LLVMMemoryBufferRef jit_object(const Machine *machine, const Shape *shape
     return object;
 }
 
-static Jit jit_compile(const Machine *machine, const Shape *shapes, int n, Kernel **kernels)
-{
+static Jit jit_compile(const Machine *machine, const Shape *shapes, int n, Kernel **kernels) {
     Jit jit = {0};
     LLVMMemoryBufferRef object = jit_object(machine, shapes, n, &jit);
     check(LLVMOrcCreateLLJIT(&jit.lljit, NULL), "jit");
@@ -180,8 +185,7 @@ static Jit jit_compile(const Machine *machine, const Shape *shapes, int n, Kerne
     return jit;
 }
 
-static void jit_free(Jit *jit)
-{
+static void jit_free(Jit *jit) {
     check(LLVMOrcDisposeLLJIT(jit->lljit), "dispose");
 }
 
