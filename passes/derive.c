@@ -2,7 +2,8 @@
  *
  * Functions are resolved callees first. Calls are inlined, except those of functions with a rule: they stay until every
  * derivative that could meet them is expanded, and are inlined last. Derivatives are expanded innermost first, because a
- * function's own body is resolved before it is differentiated. */
+ * function's own body is resolved before it is differentiated. What is resolved is simplified, and products are lifted out
+ * of its loops, so that their adjoints are whole products too. */
 #include "passes/rebuild.h"
 
 typedef struct Derive {
@@ -117,8 +118,11 @@ static void resolve(Derive *d, Func *f)
         resolve(d, f->jvp_rule);
     if (f->vjp_rule)
         resolve(d, f->vjp_rule);
-    if (!f->is_extern && !d->failed)
-        rebuild_func(d->m, f, emit, d);
+    if (f->is_extern || d->failed)
+        return;
+    rebuild_func(d->m, f, emit, d);
+    if (!d->failed && d->keep_rules)
+        lift_func(d->m, f); /* before anything differentiates it */
 }
 
 bool pass_derive(IrModule *m)

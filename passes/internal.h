@@ -13,6 +13,7 @@ bool pass_dce(IrModule *m);
 bool pass_scalarize(IrModule *m);
 bool pass_loops(IrModule *m);
 bool pass_fuse(IrModule *m);
+bool pass_lift(IrModule *m);
 bool pass_exported(IrModule *m);
 
 /* ---- activity (activity.c) ---- */
@@ -36,6 +37,10 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
 /* Likewise forward: tangents[] one a wrt parameter (NULL for zero); result_tangents[] one a float result (never NULL). */
 bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
                 Value *const *tangents, Value **results, Value **result_tangents, DeriveError *error);
+
+/* ---- passes on one function ---- */
+void simplify_func(IrModule *m, Func *f); /* rounds of simplify until it stops shrinking */
+void lift_func(IrModule *m, Func *f);     /* lift, then simplify */
 
 /* ---- rebuilding (rebuild.c) ---- */
 static inline Value *zeros_of(IrBuilder *b, const Type *type) { return ir_const(b, type, 0.0); }

@@ -382,22 +382,26 @@ static void simplify_round(IrModule *m, Func *f, bool hoist)
     f->body = body;
 }
 
+static void rounds(IrModule *m, Func *f, bool hoist)
+{
+    for (int round = 0, before = INT32_MAX; round < 6; round++) {
+        simplify_round(m, f, hoist);
+        int now = ir_count(f->body);
+        if (now >= before)
+            break;
+        before = now;
+    }
+}
+
 static bool run(IrModule *m, bool hoist)
 {
-    for (int i = 0; i < m->funcs.n; i++) {
-        Func *f = m->funcs.data[i];
-        if (f->is_extern)
-            continue;
-        for (int round = 0, before = INT32_MAX; round < 6; round++) {
-            simplify_round(m, f, hoist);
-            int now = ir_count(f->body);
-            if (now >= before)
-                break;
-            before = now;
-        }
-    }
+    for (int i = 0; i < m->funcs.n; i++)
+        if (!m->funcs.data[i]->is_extern)
+            rounds(m, m->funcs.data[i], hoist);
     return true;
 }
+
+void simplify_func(IrModule *m, Func *f) { rounds(m, f, true); }
 
 bool pass_simplify(IrModule *m) { return run(m, true); }
 
