@@ -135,7 +135,8 @@ static double measured_peak(const Machine *machine, bool is_f64, void *c, const 
 }
 
 int main(int argc, char **argv) {
-    Machine machine = {host_vector_bytes(), true, NULL};
+    int widest = host_vector_bytes();
+    Machine machine = {widest, widest == 64 ? 32 : 16, true, NULL};
     double *a = aligned_alloc(64, MAX_ELEMENTS * 8), *b = aligned_alloc(64, MAX_ELEMENTS * 8);
     double *c = aligned_alloc(64, MAX_ELEMENTS * 8);
     for (int i = 0; i < MAX_ELEMENTS; i++) {

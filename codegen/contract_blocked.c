@@ -71,8 +71,10 @@ static LLVMValueRef new_function(Gen *g, const char *name, Kind kind) {
     LLVMSetLinkage(fn, LLVMInternalLinkage);
     set_attribute(t, fn, "nounwind");
     set_attribute(t, fn, "noinline");
-    copy_attribute(fn, t->function, "target-cpu");
-    copy_attribute(fn, t->function, "target-features");
+    static const char *const names[] = {"target-cpu", "target-features", "prefer-vector-width",
+                                        "min-legal-vector-width"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        copy_attribute(fn, t->function, names[i]);
     return fn;
 }
 
@@ -97,7 +99,7 @@ static void copy_piece(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef 
 /* n elements of unit stride: whole vectors, then masked ones or single elements. */
 static void copy_row(Gen *g, LLVMValueRef dst, LLVMValueRef src, LLVMValueRef n, LLVMValueRef add) {
     LLVMValueRef whole = gen_round_down(g, n, g->lanes), lanes = gen_int(g, g->lanes);
-    bool masks = g->target->vector_registers >= 32;
+    bool masks = gen_has_masks(g);
     GenLoop vecs = gen_loop(g, gen_int(g, 0), whole, lanes);
     copy_piece(g, dst, src, vecs.i, add, lanes);
     gen_loop_end(g, &vecs);

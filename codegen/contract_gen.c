@@ -155,6 +155,10 @@ void gen_prefetch(Gen *g, LLVMValueRef ptr) {
     intrinsic(g, "llvm.prefetch", &g->ptr, 1, (LLVMValueRef[]){ptr, write, near, write}, 4);
 }
 
+bool gen_has_masks(const Gen *g) {
+    return g->target->vector_registers >= 32 && g->target->vector_bytes > 16;
+}
+
 /* <i1 x lanes>, lane i set when i < count */
 static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count) {
     LLVMValueRef index[GEN_MAX_LANES], broadcast[GEN_MAX_LANES];
@@ -219,7 +223,7 @@ void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef 
         gen_store(g, value, ptr);
         return;
     }
-    if (is_known && g->target->vector_registers < 32) {
+    if (is_known && !gen_has_masks(g)) {
         store_pieces(g, value, ptr, (int)known);
         return;
     }

@@ -53,6 +53,8 @@ LLVMValueRef gen_load(Gen *g, LLVMValueRef ptr);
 void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr);
 void gen_prefetch(Gen *g, LLVMValueRef ptr); /* to be written soon */
 
+/* Whether masked stores are as cheap as others: AVX-512, also with its shorter vectors. */
+bool gen_has_masks(const Gen *g);
 /* Vectors of `lanes` <= g->lanes elements (i64, may be known); missing lanes load as 0. */
 LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes);
 void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef lanes);

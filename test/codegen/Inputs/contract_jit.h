@@ -40,7 +40,7 @@ typedef struct Shape {
 typedef void Kernel(void *c, const void *a, const void *b, const int64_t *args);
 
 typedef struct Machine {
-    int vector_bytes;
+    int vector_bytes, vector_registers;
     bool optimize;
     const char *cpu; /* NULL: this one */
 } Machine;
@@ -132,7 +132,7 @@ static LLVMMemoryBufferRef jit_object(const Machine *machine, const Shape *shape
     LLVMTargetMachineRef tm = target_machine(machine);
     ContractTarget t = {.ctx = LLVMContextCreate(), .optimize = machine->optimize};
     t.vector_bytes = machine->vector_bytes;
-    t.vector_registers = machine->vector_bytes == 64 ? 32 : 16;
+    t.vector_registers = machine->vector_registers;
     t.has_fma = machine->vector_bytes > 16;
     t.module = LLVMModuleCreateWithNameInContext("kernels", t.ctx);
     t.builder = LLVMCreateBuilderInContext(t.ctx);
