@@ -89,7 +89,8 @@ void emit_attach(IrBuilder *b, Inst *inst) {
 
 Inst *emit_append(IrBuilder *b, const Inst *draft, int n_out, const Type *const *types) {
     Inst *inst = emit_detached(b, draft, n_out, types);
-    if ((inst->op == OP_add || inst->op == OP_add_at || inst->op == OP_add_slice) && inst->in[0]->is_acc) {
+    bool adds = inst->op == OP_add || inst->op == OP_add_at || inst->op == OP_add_slice;
+    if (adds && n_out > 0 && inst->in[0]->is_acc) {
         inst->out[0]->is_acc = true;
     }
     emit_attach(b, inst);
