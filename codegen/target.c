@@ -122,7 +122,11 @@ bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool
 }
 
 void target_close(Target *target) {
-    LLVMDisposeTargetData(target->layout);
-    LLVMDisposeTargetMachine(target->machine);
+    if (target->layout) {
+        LLVMDisposeTargetData(target->layout);
+    }
+    if (target->machine) {
+        LLVMDisposeTargetMachine(target->machine);
+    }
     memset(target, 0, sizeof *target);
 }

@@ -1,0 +1,187 @@
+/* What the files of code generation share: the state of emission, values, views.
+ *
+ * Emission walks a function's regions once, in order, and appends LLVM IR at the builder. Inside a vector loop
+ * (width > 1) iterations are lanes: every scalar of the IR is then uniform (one LLVM scalar), linear (lane l
+ * holds v + l*step; indices, mostly) or varying (an LLVM vector). Code emitted there acts only on the lanes of
+ * `mask` (NULL: all): loads, stores and checks of others must not happen, their arithmetic may.
+ *
+ * Only codegen/emit*.c include this. */
+#ifndef BPC_CODEGEN_EMIT_H
+#define BPC_CODEGEN_EMIT_H
+
+#include "codegen/plan.h"
+#include "codegen/target.h"
+#include "codegen/vecmath.h"
+
+#include <llvm-c/Core.h>
+
+/* An array in memory: element (i, j, ..) of lane l is at base + l*lane_step + lane_offset[l] + i*strides[0] + ... */
+typedef struct View {
+    LLVMValueRef base;        /* NULL: every element is `splat` */
+    LLVMValueRef splat;
+    LLVMValueRef lane_step;   /* i64; NULL: all lanes see the same array */
+    LLVMValueRef lane_offset; /* vector of i64, or NULL */
+    Scalar elem;
+    bool dense; /* row-major without gaps, the same for all lanes */
+    int rank;
+    LLVMValueRef dims[IR_MAX_RANK], strides[IR_MAX_RANK]; /* in elements */
+} View;
+
+typedef struct Val {
+    LLVMValueRef v;    /* scalar: a scalar when uniform or linear, a vector when varying */
+    LLVMValueRef step; /* linear: what the next lane has more; NULL otherwise */
+    View *view;        /* array */
+} Val;
+
+typedef struct Check {
+    Loc loc;
+    const char *text;
+} Check;
+
+typedef struct Emit {
+    Context *ctx;
+    IrModule *m;
+    Arena *arena;
+    const CodegenOptions *options;
+    const char *module_name;
+    Target *target;
+    LLVMContextRef llvm;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMBuilderRef entry; /* appends to the function's entry block, which dominates all others */
+    LLVMTypeRef void_type, i1, i8, i32, i64, f32, f64, ptr;
+    VEC(Check) checks;    /* status k is checks.data[k - 1] */
+    VecMath math;
+    struct DebugInfo *debug; /* NULL: none asked for */
+    bool failed;             /* a diagnostic was queued */
+
+    /* of the function being emitted */
+    const Export *export;
+    const Func *func;
+    const Plan *plan;
+    LLVMValueRef function;
+    Val *vals;               /* by value id, plan->first_id the lowest */
+    bool *varying;           /* by value id; meaningful inside a vector loop */
+    PtrMap syms, sizes;      /* SizeSym*, Size* -> LLVMValueRef */
+    LLVMValueRef *out;       /* pointers of the results, by leaf */
+    LLVMValueRef *slots;     /* pointers of the plan's slots */
+    LLVMBasicBlockRef failure;
+    LLVMValueRef failure_status;
+
+    /* of the vector loop being emitted */
+    int width;
+    LLVMValueRef mask;
+} Emit;
+
+/* ---- emit_func.c: functions, their signature and their failures ---- */
+void emit_export(Emit *e, const Export *export);
+/* Leaves the function with the status of this check unless `ok` (i1) holds. */
+void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text);
+void emit_error_function(Emit *e);
+int param_leaves(const Param *param);
+void emit_function_attributes(Emit *e, LLVMValueRef function);
+
+/* ---- emit_work.c: sizes and workspace ---- */
+LLVMValueRef emit_size(Emit *e, const Size *size);
+/* Sets e->slots, in the entry block; NULL-workspace when no slot needs it. */
+void emit_slots(Emit *e, LLVMValueRef work);
+void emit_work_function(Emit *e, const Export *export);
+
+/* ---- emit_value.c: values, lanes, index arithmetic ---- */
+LLVMTypeRef emit_type(Emit *e, Scalar elem);        /* bool is i1 */
+LLVMTypeRef emit_memory_type(Emit *e, Scalar elem); /* bool is i8 */
+LLVMTypeRef emit_lanes_type(Emit *e, Scalar elem);  /* vector of width */
+Val *emit_val(Emit *e, const Value *value);
+bool emit_is_varying(Emit *e, const Value *value);  /* as the analysis of the vector loop found */
+Val val_of(LLVMValueRef v);
+bool val_is_uniform(Val val);
+LLVMValueRef emit_lanes(Emit *e, Val val);          /* as a vector */
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
+LLVMValueRef emit_as(Emit *e, Val val, bool varying); /* as a vector, or as the scalar it must be */
+LLVMValueRef emit_i64(Emit *e, int64_t value);
+LLVMValueRef emit_iadd(Emit *e, LLVMValueRef a, LLVMValueRef b); /* with identities folded; scalars or vectors */
+LLVMValueRef emit_isub(Emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef emit_imul(Emit *e, LLVMValueRef a, LLVMValueRef b);
+bool is_int(LLVMValueRef v, int64_t value);
+LLVMValueRef emit_intrinsic(Emit *e, const char *name, LLVMTypeRef *overloads, int n_overloads,
+                            LLVMValueRef *args, int n_args);
+LLVMValueRef emit_any(Emit *e, LLVMValueRef mask);  /* i1: some lane is set */
+LLVMValueRef emit_mask_and(Emit *e, LLVMValueRef a, LLVMValueRef b); /* either may be NULL */
+
+/* ---- emit_scalar.c: elementwise operations ---- */
+void emit_elementwise(Emit *e, const Inst *inst);
+void emit_convert(Emit *e, const Inst *inst);
+LLVMValueRef emit_binary(Emit *e, Op op, Scalar elem, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem, LLVMValueRef vector); /* all lanes by op */
+LLVMValueRef emit_identity(Emit *e, Op op, Scalar elem); /* neutral for add, mul, min, max, and, or */
+
+/* ---- emit_memory.c: loads, stores, views, copies ---- */
+View *emit_buffer_view(Emit *e, const Buffer *buffer, const Type *type);
+View view_index(Emit *e, const View *view, int n, const Val *index);
+Val view_load(Emit *e, const View *element);                 /* of a view of rank 0 */
+void view_store(Emit *e, const View *element, Val value);
+void view_add(Emit *e, const View *element, Val value);      /* adds in place, right for lanes that coincide */
+void view_copy(Emit *e, const View *to, const View *from);
+void view_accumulate(Emit *e, const View *to, const View *from); /* adds */
+View view_dense(Emit *e, LLVMValueRef base, const Type *type);
+void view_set_dims(Emit *e, View *view, const Type *type, LLVMValueRef unit);
+/* Sees to it that `value` stands in the buffer. */
+void emit_into(Emit *e, const Buffer *buffer, const Value *value);
+
+/* ---- emit_array.c: operations on arrays ---- */
+void emit_array_inst(Emit *e, const Inst *inst);
+
+/* ---- emit_contract.c ---- */
+void emit_contract(Emit *e, const Inst *inst);
+
+/* ---- emit_loop.c: control flow ---- */
+void emit_region(Emit *e, const Region *region);
+void emit_loop(Emit *e, const Inst *inst);
+void emit_if(Emit *e, const Inst *inst);
+/* Puts initial arrays into their homes and binds results and parameters to them. */
+void loop_prepare_arrays(Emit *e, const Inst *loop);
+void loop_bind_slices(Emit *e, const Inst *loop, Val index);
+void loop_store_stacked(Emit *e, const Inst *loop, Val index);
+
+/* A loop in LLVM: for (index = start; index < end; index += step), with values carried. */
+typedef struct Counted {
+    LLVMBasicBlockRef before, head, after; /* before: NULL when the loop runs at least once */
+    LLVMValueRef index, end;
+    int64_t step;
+    int n;
+    LLVMValueRef *initial, *phis;
+} Counted;
+/* values: the initial ones; replaced by those in the loop. The builder moves into the loop. */
+void counted_begin(Emit *e, Counted *loop, LLVMValueRef start, LLVMValueRef end, int64_t step, int n,
+                   LLVMValueRef *values);
+/* values: the next ones; replaced by the final ones. The builder moves behind the loop. */
+void counted_end(Emit *e, Counted *loop, LLVMValueRef *values);
+
+/* Of a body that runs once at most. */
+void counted_end_once(Emit *e, Counted *loop, LLVMValueRef *values);
+/* False: something in the region is not of the form that code generation takes; a diagnostic was queued. */
+bool emit_takes(Emit *e, const Region *region);
+
+/* ---- emit_vector.c: loops that run one iteration a lane ---- */
+typedef struct LaneLoop {
+    LLVMValueRef extent;
+    int unroll;       /* of the part without a mask */
+    bool masked_only; /* one masked loop, no tail: for large bodies */
+    int n;            /* accumulators: vectors */
+    LLVMValueRef *accs;
+    const Op *ops;    /* how two of them combine */
+    const Scalar *elems;
+    void (*body)(Emit *e, void *user, Val index, LLVMValueRef *accs);
+    void *user;
+} LaneLoop;
+void emit_lane_loop(Emit *e, int width, LaneLoop *loop);
+void emit_vector_loop(Emit *e, const Inst *inst, int width);
+
+/* ---- debuginfo.c ---- */
+struct DebugInfo *debug_new(Emit *e);
+void debug_function(Emit *e, const Export *export);
+void debug_location(Emit *e, Loc loc); /* of what is emitted next */
+void debug_finish(Emit *e);
+void debug_dispose(Emit *e); /* before the module goes */
+
+#endif

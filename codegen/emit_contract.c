@@ -1,0 +1,304 @@
+/* Contractions: labels of the einsum become the rows, columns and sums of dense products; see emit.h.
+ *
+ * A label is a batch label (in both operands and the result), a row (first operand and result), a column (second
+ * operand and result) or a sum (both operands). Neighbouring labels of a kind that are contiguous in both places
+ * where they stand become one. One of each kind goes to contract_emit, the others are loops around it. */
+#include "codegen/contract.h"
+#include "codegen/emit.h"
+
+#include <string.h>
+
+enum { MOST_LABELS = 3 * IR_MAX_RANK };
+typedef enum Kind { KIND_batch, KIND_row, KIND_column, KIND_sum } Kind;
+
+typedef struct Axis {
+    Kind kind;
+    LLVMValueRef extent;
+    LLVMValueRef stride[3]; /* in the two operands and the result; 0 where the label does not stand */
+} Axis;
+
+typedef struct Product {
+    bool is_float, is_f64;
+    Scalar elem;
+    LLVMValueRef base[3];
+    Axis axes[MOST_LABELS]; /* in the order of the result, then sums */
+    int n;
+} Product;
+
+/* ---- labels ---- */
+
+static int find_label(const char *labels, int n, char label) {
+    for (int k = 0; k < n; k++) {
+        if (labels[k] == label) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+static void add_axis(Emit *e, Product *p, char label, const char *const *labels, const int *ranks,
+                     const View *const *views) {
+    Axis *axis = &p->axes[p->n++];
+    bool in[3];
+    for (int k = 0; k < 3; k++) {
+        int at = find_label(labels[k], ranks[k], label);
+        in[k] = at >= 0;
+        axis->stride[k] = in[k] ? views[k]->strides[at] : emit_i64(e, 0);
+        if (in[k]) {
+            axis->extent = views[k]->dims[at];
+        }
+    }
+    axis->kind = !in[2] ? KIND_sum : !in[1] ? KIND_row : !in[0] ? KIND_column : KIND_batch;
+}
+
+static void collect_axes(Emit *e, Product *p, const char *spec, const View *const *views) {
+    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    const char *labels[] = {spec, comma + 1, arrow + 2};
+    int ranks[] = {(int)(comma - spec), (int)(arrow - comma - 1), (int)strlen(arrow + 2)};
+    for (int k = 0; k < ranks[2]; k++) {
+        add_axis(e, p, labels[2][k], labels, ranks, views);
+    }
+    for (int k = 0; k < ranks[0]; k++) {
+        if (find_label(labels[2], ranks[2], labels[0][k]) < 0) {
+            add_axis(e, p, labels[0][k], labels, ranks, views);
+        }
+    }
+}
+
+/* ---- joining of axes ---- */
+
+/* Whether outer is known to be inner*extent. */
+static bool is_product_of(LLVMValueRef outer, LLVMValueRef inner, LLVMValueRef extent) {
+    if (LLVMIsAConstantInt(outer) && LLVMIsAConstantInt(inner) && LLVMIsAConstantInt(extent)) {
+        return LLVMConstIntGetSExtValue(outer) == LLVMConstIntGetSExtValue(inner) * LLVMConstIntGetSExtValue(extent);
+    }
+    if (is_int(inner, 1) || is_int(inner, 0)) {
+        return outer == (is_int(inner, 1) ? extent : inner);
+    }
+    if (!LLVMIsAInstruction(outer) || LLVMGetInstructionOpcode(outer) != LLVMMul) {
+        return false;
+    }
+    LLVMValueRef a = LLVMGetOperand(outer, 0), b = LLVMGetOperand(outer, 1);
+    return (a == inner && b == extent) || (a == extent && b == inner);
+}
+
+static bool can_join(const Axis *outer, const Axis *inner) {
+    if (outer->kind != inner->kind) {
+        return false;
+    }
+    for (int k = 0; k < 3; k++) {
+        bool absent = is_int(outer->stride[k], 0) && is_int(inner->stride[k], 0);
+        if (!absent && !is_product_of(outer->stride[k], inner->stride[k], inner->extent)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void join_axes(Emit *e, Product *p) {
+    int n = 0;
+    for (int k = 0; k < p->n; k++) {
+        if (n > 0 && can_join(&p->axes[n - 1], &p->axes[k])) {
+            Axis joined = p->axes[k];
+            joined.extent = emit_imul(e, p->axes[n - 1].extent, p->axes[k].extent);
+            p->axes[n - 1] = joined;
+        } else {
+            p->axes[n++] = p->axes[k];
+        }
+    }
+    p->n = n;
+}
+
+/* ---- emission ---- */
+
+static LLVMValueRef moved(Emit *e, Scalar elem, LLVMValueRef base, LLVMValueRef index, LLVMValueRef stride) {
+    LLVMValueRef offset = emit_imul(e, index, stride);
+    if (is_int(offset, 0)) {
+        return base;
+    }
+    return LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, elem), base, &offset, 1, "");
+}
+
+static Axis no_axis(Emit *e) {
+    LLVMValueRef zero = emit_i64(e, 0);
+    return (Axis){.extent = emit_i64(e, 1), .stride = {zero, zero, zero}};
+}
+
+/* c += a*b, or c = a*b, of one element. */
+static void emit_one(Emit *e, const Product *p, bool accumulate) {
+    View places[3];
+    for (int k = 0; k < 3; k++) {
+        places[k] = (View){.base = p->base[k], .elem = p->elem};
+    }
+    LLVMValueRef a = view_load(e, &places[0]).v, b = view_load(e, &places[1]).v;
+    LLVMValueRef product = emit_binary(e, OP_mul, p->elem, a, b);
+    if (accumulate) {
+        product = emit_binary(e, OP_add, p->elem, view_load(e, &places[2]).v, product);
+    }
+    view_store(e, &places[2], val_of(product));
+}
+
+typedef struct Dot {
+    Scalar elem;
+    View x, y;
+} Dot;
+
+static void dot_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
+    const Dot *dot = user;
+    View x = view_index(e, &dot->x, 1, &index), y = view_index(e, &dot->y, 1, &index);
+    LLVMValueRef a = emit_lanes(e, view_load(e, &x)), b = emit_lanes(e, view_load(e, &y));
+    accs[0] = emit_binary(e, OP_add, dot->elem, accs[0], emit_binary(e, OP_mul, dot->elem, a, b));
+}
+
+/* Two contiguous vectors: lanes of their own, where a product of matrices would have one row and one column. */
+static void emit_dot(Emit *e, const Product *p, const Axis *sum, bool accumulate) {
+    Dot dot = {.elem = p->elem};
+    View *views[] = {&dot.x, &dot.y};
+    for (int k = 0; k < 2; k++) {
+        *views[k] = (View){.base = p->base[k], .elem = p->elem, .rank = 1};
+        views[k]->dims[0] = sum->extent;
+        views[k]->strides[0] = sum->stride[k];
+    }
+    e->width = e->target->vector_bytes / (p->elem == S_f32 ? 4 : 8);
+    LLVMValueRef acc = emit_splat(e, emit_identity(e, OP_add, p->elem));
+    Op op = OP_add;
+    LaneLoop loop = {.extent = sum->extent, .unroll = 4, .n = 1, .accs = &acc, .ops = &op, .elems = &p->elem,
+                     .body = dot_body, .user = &dot};
+    emit_lane_loop(e, e->width, &loop);
+    LLVMValueRef total = emit_horizontal(e, OP_add, p->elem, acc);
+    View place = {.base = p->base[2], .elem = p->elem};
+    if (accumulate) {
+        total = emit_binary(e, OP_add, p->elem, view_load(e, &place).v, total);
+    }
+    view_store(e, &place, val_of(total));
+}
+
+static void emit_matrices(Emit *e, const Product *p, const Axis *row, const Axis *column, const Axis *sum,
+                          bool accumulate) {
+    ContractTarget target = {
+        .ctx = e->llvm,
+        .module = e->module,
+        .builder = e->builder,
+        .function = e->function,
+        .vector_bytes = e->target->vector_bytes,
+        .vector_registers = e->target->vector_registers,
+        .has_fma = e->target->has_fma,
+        .optimize = e->options->opt_level > 0,
+    };
+    ContractOperand a = {p->base[0], row->stride[0], sum->stride[0]};
+    ContractOperand b = {p->base[1], sum->stride[1], column->stride[1]};
+    ContractOperand c = {p->base[2], row->stride[2], column->stride[2]};
+    contract_emit(&target, p->is_f64, accumulate, row->extent, column->extent, sum->extent, a, b, c);
+}
+
+static void emit_core(Emit *e, const Product *p, const Axis *row, const Axis *column, const Axis *sum,
+                      bool accumulate) {
+    bool is_dot = is_int(row->extent, 1) && is_int(column->extent, 1) && is_int(sum->stride[0], 1) &&
+                  is_int(sum->stride[1], 1);
+    if (!p->is_float) {
+        emit_one(e, p, accumulate);
+    } else if (is_dot && e->options->opt_level > 0) {
+        emit_dot(e, p, sum, accumulate);
+    } else {
+        emit_matrices(e, p, row, column, sum, accumulate);
+    }
+}
+
+/* Loops over axes[k..] that are not among the chosen, then the product of the chosen. */
+static void emit_nest(Emit *e, Product *p, int k, const int *chosen, bool accumulate) {
+    while (k < p->n && (k == chosen[KIND_row] || k == chosen[KIND_column] || k == chosen[KIND_sum])) {
+        k++;
+    }
+    if (k == p->n) {
+        Axis none = no_axis(e), axes[4];
+        for (int kind = KIND_row; kind <= KIND_sum; kind++) {
+            axes[kind] = chosen[kind] >= 0 ? p->axes[chosen[kind]] : none;
+        }
+        emit_core(e, p, &axes[KIND_row], &axes[KIND_column], &axes[KIND_sum], accumulate);
+        return;
+    }
+    Counted loop;
+    LLVMValueRef outer[3];
+    memcpy(outer, p->base, sizeof outer);
+    counted_begin(e, &loop, emit_i64(e, 0), p->axes[k].extent, 1, 0, NULL);
+    for (int x = 0; x < 3; x++) {
+        p->base[x] = moved(e, p->elem, outer[x], loop.index, p->axes[k].stride[x]);
+    }
+    emit_nest(e, p, k + 1, chosen, accumulate);
+    memcpy(p->base, outer, sizeof outer);
+    counted_end(e, &loop, NULL);
+}
+
+/* The operand as memory: a value that is the same everywhere stands once. */
+static View *in_memory(Emit *e, const Value *value) {
+    View *view = emit_val(e, value)->view;
+    if (view->base) {
+        return view;
+    }
+    View *place = ARENA_NEW(e->arena, View);
+    *place = *view;
+    place->base = LLVMBuildAlloca(e->entry, emit_memory_type(e, view->elem), "splat");
+    for (int k = 0; k < place->rank; k++) {
+        place->strides[k] = emit_i64(e, 0);
+    }
+    View element = {.base = place->base, .elem = view->elem};
+    view_store(e, &element, val_of(view->splat));
+    return place;
+}
+
+static View *result_view(Emit *e, const Inst *inst) {
+    const Value *out = inst->out[0];
+    View *view;
+    if (out->type->rank > 0) {
+        view = emit_buffer_view(e, plan_home(e->plan, out), out->type);
+        emit_val(e, out)->view = view;
+    } else {
+        view = ARENA_NEW(e->arena, View);
+        view->base = LLVMBuildAlloca(e->entry, emit_type(e, out->type->elem), "dot");
+        view->elem = out->type->elem;
+    }
+    return view;
+}
+
+/* Which axis of each kind goes to the product: the last, which is contiguous most often. -1: there is none. */
+static bool choose_axes(const Product *p, int *chosen) {
+    bool sums_left = false;
+    for (int kind = 0; kind < 4; kind++) {
+        chosen[kind] = -1;
+    }
+    for (int k = 0; k < p->n && p->is_float; k++) {
+        Kind kind = p->axes[k].kind;
+        sums_left = sums_left || (kind == KIND_sum && chosen[kind] >= 0);
+        chosen[kind] = k;
+    }
+    chosen[KIND_batch] = -1;
+    for (int k = 0; k < p->n && !p->is_float; k++) {
+        sums_left = sums_left || p->axes[k].kind == KIND_sum;
+    }
+    return sums_left;
+}
+
+void emit_contract(Emit *e, const Inst *inst) {
+    const Value *out = inst->out[0];
+    View *result = result_view(e, inst);
+    const View *views[] = {in_memory(e, inst->in[0]), in_memory(e, inst->in[1]), result};
+    Product p = {.elem = out->type->elem, .is_float = type_is_float(out->type)};
+    p.is_f64 = p.elem == S_f64;
+    for (int k = 0; k < 3; k++) {
+        p.base[k] = views[k]->base;
+    }
+    collect_axes(e, &p, inst->attr.spec, views);
+    join_axes(e, &p);
+    int chosen[4];
+    bool accumulate = choose_axes(&p, chosen);
+    if (accumulate) { /* several rounds add up */
+        View zeros = *result;
+        zeros.base = NULL;
+        zeros.splat = LLVMConstNull(emit_type(e, p.elem));
+        view_copy(e, result, &zeros);
+    }
+    emit_nest(e, &p, 0, chosen, accumulate);
+    if (out->type->rank == 0) {
+        *emit_val(e, out) = view_load(e, result);
+    }
+}

@@ -1,0 +1,323 @@
+/* Exported functions: signature, parameters and results, failures; see emit.h and docs/c-interface.md. */
+#include "codegen/emit.h"
+#include "codegen/lanes.h"
+
+#include <string.h>
+
+/* ---- attributes ---- */
+
+static const LLVMAttributeIndex of_function = (LLVMAttributeIndex)LLVMAttributeFunctionIndex;
+
+static void add_attribute(Emit *e, LLVMValueRef function, LLVMAttributeIndex at, const char *name) {
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(function, at, LLVMCreateEnumAttribute(e->llvm, kind, 0));
+}
+
+static void add_text_attribute(Emit *e, LLVMValueRef function, const char *key, const char *value) {
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(e->llvm, key, (unsigned)strlen(key), value,
+                                                           (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(function, of_function, attribute);
+}
+
+void emit_function_attributes(Emit *e, LLVMValueRef function) {
+    const char *bits = e->target->vector_bytes == 64   ? "512"
+                       : e->target->vector_bytes == 32 ? "256"
+                                                       : "128";
+    add_attribute(e, function, of_function, "nounwind");
+    add_text_attribute(e, function, "target-cpu", e->target->cpu);
+    if (e->target->features[0]) {
+        add_text_attribute(e, function, "target-features", e->target->features);
+    }
+    /* or LLVM splits 512-bit operations on CPUs that it thinks prefer 256 */
+    add_text_attribute(e, function, "prefer-vector-width", bits);
+    add_text_attribute(e, function, "min-legal-vector-width", bits);
+}
+
+/* ---- signature: sizes, parameters, results, workspace ---- */
+
+int param_leaves(const Param *param) {
+    int n = param->is_record ? 0 : 1;
+    for (int k = 0; param->is_record && k < param->n_fields; k++) {
+        n += param_leaves(&param->fields[k]);
+    }
+    return n;
+}
+
+static bool is_by_value(const Param *param) {
+    return !param->is_record && param->type->rank == 0;
+}
+
+static LLVMValueRef declare(Emit *e, const Export *export) {
+    int n_sizes = export->func->sizes.n, n = 0;
+    LLVMTypeRef *types =
+        ARENA_ARRAY(e->arena, n_sizes + export->n_params + export->n_results + 1, LLVMTypeRef);
+    for (; n < n_sizes; n++) {
+        types[n] = e->i64;
+    }
+    for (int k = 0; k < export->n_params; k++) {
+        const Param *param = &export->params[k];
+        types[n++] = is_by_value(param) ? emit_type(e, param->type->elem) : e->ptr;
+    }
+    for (int k = 0; k <= export->n_results; k++) {
+        types[n++] = e->ptr;
+    }
+    LLVMTypeRef type = LLVMFunctionType(e->i32, types, (unsigned)n, false);
+    LLVMValueRef function = LLVMAddFunction(e->module, export->name, type);
+    for (int k = 0; k < n; k++) {
+        bool input = k < n_sizes + export->n_params;
+        LLVMAttributeIndex at = (LLVMAttributeIndex)(k + 1);
+        if (types[k] == e->ptr) {
+            add_attribute(e, function, at, "noalias");
+            if (input) {
+                add_attribute(e, function, at, "readonly");
+            }
+        } else if (types[k] == e->i1) {
+            add_attribute(e, function, at, "zeroext");
+        }
+    }
+    emit_function_attributes(e, function);
+    return function;
+}
+
+/* ---- parameters ---- */
+
+static LLVMValueRef struct_pointer(Emit *e, LLVMValueRef record, int leaf) {
+    LLVMValueRef index = emit_i64(e, leaf);
+    LLVMValueRef place = LLVMBuildInBoundsGEP2(e->builder, e->ptr, record, &index, 1, "");
+    return LLVMBuildLoad2(e->builder, e->ptr, place, "");
+}
+
+static void bind_array(Emit *e, const Value *param, LLVMValueRef pointer) {
+    View *view = ARENA_NEW(e->arena, View);
+    *view = view_dense(e, pointer, param->type);
+    emit_val(e, param)->view = view;
+}
+
+static void bind_leaf(Emit *e, const Value *param, LLVMValueRef pointer) {
+    if (param->type->rank > 0) {
+        bind_array(e, param, pointer);
+    } else {
+        View view = view_dense(e, pointer, param->type);
+        *emit_val(e, param) = view_load(e, &view);
+    }
+}
+
+static void bind_params(Emit *e, const Export *export) {
+    const Func *func = export->func;
+    for (int k = 0; k < func->sizes.n; k++) {
+        ptrmap_put(&e->syms, func->sizes.data[k], LLVMGetParam(e->function, (unsigned)k));
+    }
+    int leaf = 0;
+    for (int k = 0; k < export->n_params; k++) {
+        const Param *param = &export->params[k];
+        LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(func->sizes.n + k));
+        if (!param->is_record) {
+            Value *value = func->body->params.data[leaf++];
+            if (value->type->rank == 0) {
+                *emit_val(e, value) = val_of(arg);
+            } else {
+                bind_array(e, value, arg);
+            }
+            continue;
+        }
+        int n = param_leaves(param);
+        for (int f = 0; f < n; f++) {
+            bind_leaf(e, func->body->params.data[leaf++], struct_pointer(e, arg, f));
+        }
+    }
+}
+
+/* Pointers of the result's leaves, in order; leaves without a derivative have none. */
+static void bind_result(Emit *e, const Param *result, LLVMValueRef record, int *field, int *leaf) {
+    for (int k = 0; k < result->n_fields; k++) {
+        const Param *part = &result->fields[k];
+        if (part->is_record) {
+            bind_result(e, part, record, field, leaf);
+            continue;
+        }
+        if (!part->inactive) {
+            e->out[(*leaf)++] = struct_pointer(e, record, *field);
+        }
+        (*field)++;
+    }
+}
+
+static void bind_results(Emit *e, const Export *export) {
+    e->out = ARENA_ARRAY(e->arena, export->func->body->yields.n + 1, LLVMValueRef);
+    int first = export->func->sizes.n + export->n_params, leaf = 0;
+    for (int k = 0; k < export->n_results; k++) {
+        const Param *result = &export->results[k];
+        LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(first + k));
+        if (result->is_record) {
+            int field = 0;
+            bind_result(e, result, arg, &field, &leaf);
+        } else if (!result->inactive) {
+            e->out[leaf++] = arg;
+        }
+    }
+}
+
+static void store_results(Emit *e) {
+    const Region *body = e->func->body;
+    for (int k = 0; k < body->yields.n; k++) {
+        const Value *value = body->yields.data[k];
+        const Buffer *home = value->type->rank > 0 ? plan_home(e->plan, value) : NULL;
+        if (home && home->kind == BUF_out && home->out == k && !plan_is_view(e->plan, value)) {
+            continue;
+        }
+        View out = view_dense(e, e->out[k], value->type);
+        if (value->type->rank == 0) {
+            view_store(e, &out, *emit_val(e, value));
+        } else {
+            view_copy(e, &out, emit_val(e, value)->view);
+        }
+    }
+}
+
+/* ---- failures ---- */
+
+static int status_of(Emit *e, Loc loc, const char *text) {
+    for (int k = 0; k < e->checks.n; k++) {
+        const Check *check = &e->checks.data[k];
+        if (check->loc.begin == loc.begin && strcmp(check->text, text) == 0) {
+            return k + 1;
+        }
+    }
+    Check check = {loc, text};
+    vec_push(e->arena, &e->checks, check);
+    return e->checks.n;
+}
+
+static void expect_true(Emit *e, LLVMValueRef branch) {
+    LLVMMetadataRef parts[] = {
+        LLVMMDStringInContext2(e->llvm, "branch_weights", 14),
+        LLVMValueAsMetadata(LLVMConstInt(e->i32, 2000, false)),
+        LLVMValueAsMetadata(LLVMConstInt(e->i32, 1, false)),
+    };
+    LLVMMetadataRef weights = LLVMMDNodeInContext2(e->llvm, parts, 3);
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(e->llvm, "prof", 4),
+                    LLVMMetadataAsValue(e->llvm, weights));
+}
+
+void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+    if (!e->failure) {
+        e->failure = LLVMAppendBasicBlockInContext(e->llvm, e->function, "failure");
+        LLVMPositionBuilderAtEnd(e->builder, e->failure);
+        e->failure_status = LLVMBuildPhi(e->builder, e->i32, "status");
+        LLVMBuildRet(e->builder, e->failure_status);
+        LLVMPositionBuilderAtEnd(e->builder, here);
+    }
+    LLVMValueRef status = LLVMConstInt(e->i32, (unsigned long long)status_of(e, loc, text), false);
+    LLVMBasicBlockRef next = LLVMInsertBasicBlockInContext(e->llvm, e->failure, "ok");
+    expect_true(e, LLVMBuildCondBr(e->builder, ok, next, e->failure));
+    LLVMAddIncoming(e->failure_status, &status, &here, 1);
+    LLVMPositionBuilderAtEnd(e->builder, next);
+}
+
+/* The texts stand in one string without gaps but their NULs; offsets need no relocation. */
+static LLVMValueRef private_constant(Emit *e, LLVMValueRef value, const char *name) {
+    LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(value), name);
+    LLVMSetInitializer(global, value);
+    LLVMSetGlobalConstant(global, true);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+    return global;
+}
+
+static LLVMValueRef lookup_text(Emit *e, LLVMValueRef index) {
+    Text texts;
+    text_init(&texts, e->arena);
+    LLVMValueRef *offsets = ARENA_ARRAY(e->arena, e->checks.n + 1, LLVMValueRef);
+    for (int k = 0; k < e->checks.n; k++) {
+        const Check *check = &e->checks.data[k];
+        offsets[k] = LLVMConstInt(e->i32, texts.n, false);
+        if (check->loc.begin) {
+            Position at = source_position(&e->ctx->sources, check->loc.begin);
+            text_printf(&texts, "%s:%u:%u: ", at.file, at.line, at.column);
+        }
+        text_add(&texts, check->text, strlen(check->text) + 1);
+    }
+    LLVMValueRef table = private_constant(
+        e, LLVMConstArray2(e->i32, offsets, (uint64_t)e->checks.n), "offsets");
+    LLVMValueRef blob = private_constant(
+        e, LLVMConstStringInContext(e->llvm, texts.data, (unsigned)texts.n, true), "texts");
+    LLVMValueRef place = LLVMBuildInBoundsGEP2(e->builder, e->i32, table, &index, 1, "");
+    LLVMValueRef offset = LLVMBuildLoad2(e->builder, e->i32, place, "");
+    return LLVMBuildInBoundsGEP2(e->builder, e->i8, blob, &offset, 1, "");
+}
+
+void emit_error_function(Emit *e) {
+    LLVMTypeRef type = LLVMFunctionType(e->ptr, &e->i32, 1, false);
+    const char *name = arena_printf(e->arena, "%s_error", e->module_name);
+    LLVMValueRef function = LLVMAddFunction(e->module, name, type);
+    emit_function_attributes(e, function);
+    LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->llvm, function, "entry");
+    LLVMPositionBuilderAtEnd(e->builder, entry);
+    LLVMSetCurrentDebugLocation2(e->builder, NULL);
+    LLVMValueRef null = LLVMConstNull(e->ptr);
+    if (e->checks.n == 0) {
+        LLVMBuildRet(e->builder, null);
+        return;
+    }
+    LLVMBasicBlockRef known = LLVMAppendBasicBlockInContext(e->llvm, function, "known");
+    LLVMBasicBlockRef unknown = LLVMAppendBasicBlockInContext(e->llvm, function, "unknown");
+    LLVMValueRef one = LLVMConstInt(e->i32, 1, false);
+    LLVMValueRef index = LLVMBuildSub(e->builder, LLVMGetParam(function, 0), one, "");
+    LLVMValueRef n = LLVMConstInt(e->i32, (unsigned long long)e->checks.n, false);
+    LLVMValueRef valid = LLVMBuildICmp(e->builder, LLVMIntULT, index, n, "");
+    LLVMBuildCondBr(e->builder, valid, known, unknown);
+    LLVMPositionBuilderAtEnd(e->builder, unknown);
+    LLVMBuildRet(e->builder, null);
+    LLVMPositionBuilderAtEnd(e->builder, known);
+    LLVMBuildRet(e->builder, lookup_text(e, index));
+}
+
+/* ---- a function ---- */
+
+static bool prepare(Emit *e, const Export *export) {
+    PtrMap widths;
+    ptrmap_init(&widths, e->arena);
+    if (e->options->opt_level > 0) {
+        lanes_choose(e->m, e->arena, export->func, e->target->vector_bytes, &widths);
+    }
+    e->export = export;
+    e->func = export->func;
+    e->plan = plan_make(e->m, e->arena, export->func, &widths);
+    if (!e->plan) {
+        diag_error(&e->ctx->diags, DIAG_size_overflow, export->loc, "a size in %s is beyond 64 bits",
+                   export->name);
+        return false;
+    }
+    e->vals = ARENA_ARRAY(e->arena, e->plan->n_values + 1, Val);
+    e->varying = ARENA_ARRAY(e->arena, e->plan->n_values + 1, bool);
+    ptrmap_init(&e->syms, e->arena);
+    ptrmap_init(&e->sizes, e->arena);
+    e->failure = NULL;
+    e->failure_status = NULL;
+    e->width = 1;
+    e->mask = NULL;
+    return true;
+}
+
+void emit_export(Emit *e, const Export *export) {
+    if (!emit_takes(e, export->func->body) || !prepare(e, export)) {
+        e->failed = true;
+        return;
+    }
+    e->function = declare(e, export);
+    LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->llvm, e->function, "entry");
+    LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->llvm, e->function, "body");
+    LLVMPositionBuilderAtEnd(e->entry, entry);
+    LLVMPositionBuilderAtEnd(e->builder, entry);
+    debug_function(e, export);
+    bind_params(e, export);
+    bind_results(e, export);
+    LLVMPositionBuilderAtEnd(e->builder, body);
+    emit_slots(e, LLVMGetParam(e->function, LLVMCountParams(e->function) - 1));
+    emit_region(e, e->func->body);
+    store_results(e);
+    LLVMBuildRet(e->builder, LLVMConstInt(e->i32, 0, false));
+    LLVMBuildBr(e->entry, body);
+    emit_work_function(e, export);
+}

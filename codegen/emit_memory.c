@@ -1,0 +1,356 @@
+/* Arrays in memory: addressing, loads, stores, copies; see emit.h.
+ *
+ * Nothing here decides where an array lives (plan.h does). Every access of a lane that the mask excludes is
+ * left out. Pointers are taken to be aligned to their element only. */
+#include "codegen/emit.h"
+
+#include <string.h>
+
+/* ---- views ---- */
+
+void view_set_dims(Emit *e, View *view, const Type *type, LLVMValueRef unit) {
+    view->elem = type->elem;
+    view->rank = type->rank;
+    LLVMValueRef stride = unit;
+    for (int k = type->rank - 1; k >= 0; k--) {
+        view->dims[k] = emit_size(e, type->dims[k]);
+        view->strides[k] = stride;
+        stride = k > 0 ? emit_imul(e, stride, view->dims[k]) : stride;
+    }
+}
+
+View view_dense(Emit *e, LLVMValueRef base, const Type *type) {
+    View view = {.base = base, .dense = true};
+    view_set_dims(e, &view, type, emit_i64(e, 1));
+    return view;
+}
+
+static LLVMValueRef element_address(Emit *e, Scalar elem, LLVMValueRef base, LLVMValueRef offset) {
+    return is_int(offset, 0) ? base
+                             : LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, elem), base, &offset, 1, "");
+}
+
+static LLVMValueRef element_count(Emit *e, const Type *type) {
+    LLVMValueRef count = emit_i64(e, 1);
+    for (int k = 0; k < type->rank; k++) {
+        count = emit_imul(e, count, emit_size(e, type->dims[k]));
+    }
+    return count;
+}
+
+static void add_lane_step(Emit *e, View *view, LLVMValueRef step) {
+    LLVMValueRef sum = view->lane_step ? emit_iadd(e, view->lane_step, step) : step;
+    view->lane_step = is_int(sum, 0) ? NULL : sum;
+}
+
+static void set_buffer_base(Emit *e, const Buffer *buffer, View *view) {
+    switch (buffer->kind) {
+    case BUF_slot:
+        view->base = e->slots[buffer->slot];
+        view->lane_step = buffer->lanes > 1 ? emit_i64(e, 1) : NULL;
+        return;
+    case BUF_out:
+        view->base = e->out[buffer->out];
+        return;
+    case BUF_part:
+        break;
+    }
+    set_buffer_base(e, buffer->parent, view);
+    LLVMValueRef lanes = emit_i64(e, buffer->lanes);
+    if (!buffer->loop) {
+        LLVMValueRef offset = emit_imul(e, emit_size(e, buffer->offset), lanes);
+        view->base = element_address(e, buffer->type->elem, view->base, offset);
+        return;
+    }
+    Val row = *emit_val(e, buffer->loop->regions[0]->params.data[0]);
+    LLVMValueRef count = emit_imul(e, element_count(e, buffer->type), lanes);
+    view->base = element_address(e, buffer->type->elem, view->base, emit_imul(e, row.v, count));
+    if (row.step) {
+        add_lane_step(e, view, emit_imul(e, row.step, count));
+    }
+}
+
+View *emit_buffer_view(Emit *e, const Buffer *buffer, const Type *type) {
+    View *view = ARENA_NEW(e->arena, View);
+    set_buffer_base(e, buffer, view);
+    view->dense = buffer->lanes == 1;
+    view_set_dims(e, view, type, emit_i64(e, buffer->lanes));
+    return view;
+}
+
+View view_index(Emit *e, const View *view, int n, const Val *index) {
+    View row = *view;
+    row.rank = view->rank - n;
+    memmove(row.dims, view->dims + n, (size_t)row.rank * sizeof row.dims[0]);
+    memmove(row.strides, view->strides + n, (size_t)row.rank * sizeof row.strides[0]);
+    if (!view->base) {
+        return row;
+    }
+    LLVMValueRef offset = emit_i64(e, 0), varying = NULL;
+    for (int k = 0; k < n; k++) {
+        LLVMValueRef stride = view->strides[k];
+        if (LLVMGetTypeKind(LLVMTypeOf(index[k].v)) == LLVMVectorTypeKind) {
+            LLVMValueRef part = emit_imul(e, index[k].v, emit_splat(e, stride));
+            varying = varying ? LLVMBuildAdd(e->builder, varying, part, "") : part;
+            continue;
+        }
+        offset = emit_iadd(e, offset, emit_imul(e, index[k].v, stride));
+        if (index[k].step) {
+            add_lane_step(e, &row, emit_imul(e, index[k].step, stride));
+        }
+    }
+    row.base = element_address(e, view->elem, view->base, offset);
+    if (varying) {
+        row.lane_offset = row.lane_offset ? LLVMBuildAdd(e->builder, row.lane_offset, varying, "") : varying;
+    }
+    return row;
+}
+
+/* ---- access ---- */
+
+static unsigned alignment(Scalar elem) {
+    static const unsigned bytes[] = {
+        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
+    return bytes[elem];
+}
+
+/* The masked operations of LLVM have lost their alignment operand in 22; the declaration tells. */
+static LLVMValueRef masked_call(Emit *e, const char *name, LLVMTypeRef vector, LLVMTypeRef pointer,
+                                LLVMValueRef *args, int n, int align_at, Scalar elem) {
+    LLVMTypeRef overloads[] = {vector, pointer};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->llvm, id, overloads, 2);
+    LLVMValueRef all[5];
+    int count = 0;
+    for (int k = 0; k < n; k++) {
+        if (k == align_at && (int)LLVMCountParamTypes(type) == n + 1) {
+            all[count++] = LLVMConstInt(e->i32, alignment(elem), false);
+        }
+        all[count++] = args[k];
+    }
+    return emit_intrinsic(e, name, overloads, 2, all, count);
+}
+
+static LLVMValueRef mask_or_all(Emit *e) {
+    return e->mask ? e->mask : emit_splat(e, LLVMConstInt(e->i1, 1, false));
+}
+
+static LLVMTypeRef memory_lanes(Emit *e, Scalar elem) {
+    return LLVMVectorType(emit_memory_type(e, elem), (unsigned)e->width);
+}
+
+/* A vector of the lanes' addresses. */
+static LLVMValueRef lane_addresses(Emit *e, const View *x) {
+    Val linear = {.v = emit_i64(e, 0), .step = x->lane_step};
+    LLVMValueRef offsets = emit_lanes(e, linear);
+    if (x->lane_offset) {
+        offsets = emit_iadd(e, offsets, x->lane_offset);
+    }
+    return LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, x->elem), x->base, &offsets, 1, "");
+}
+
+static bool is_contiguous(const View *x) {
+    return !x->lane_offset && x->lane_step && is_int(x->lane_step, 1);
+}
+
+static LLVMValueRef load_lanes(Emit *e, const View *x) {
+    LLVMTypeRef vector = memory_lanes(e, x->elem);
+    LLVMValueRef passthru = LLVMConstNull(vector);
+    if (is_contiguous(x) && !e->mask) {
+        LLVMValueRef load = LLVMBuildLoad2(e->builder, vector, x->base, "");
+        LLVMSetAlignment(load, alignment(x->elem));
+        return load;
+    }
+    if (is_contiguous(x)) {
+        LLVMValueRef args[] = {x->base, e->mask, passthru};
+        return masked_call(e, "llvm.masked.load", vector, e->ptr, args, 3, 1, x->elem);
+    }
+    LLVMValueRef args[] = {lane_addresses(e, x), mask_or_all(e), passthru};
+    LLVMTypeRef pointers = LLVMVectorType(e->ptr, (unsigned)e->width);
+    return masked_call(e, "llvm.masked.gather", vector, pointers, args, 3, 1, x->elem);
+}
+
+Val view_load(Emit *e, const View *x) {
+    if (!x->base) {
+        return val_of(x->splat);
+    }
+    LLVMValueRef v;
+    if (x->lane_offset || x->lane_step) {
+        v = load_lanes(e, x);
+    } else {
+        v = LLVMBuildLoad2(e->builder, emit_memory_type(e, x->elem), x->base, "");
+        LLVMSetAlignment(v, alignment(x->elem));
+    }
+    if (x->elem == S_bool) {
+        v = LLVMBuildICmp(e->builder, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
+    }
+    return val_of(v);
+}
+
+static LLVMValueRef to_memory(Emit *e, Scalar elem, LLVMValueRef v, bool lanes) {
+    if (elem != S_bool) {
+        return v;
+    }
+    return LLVMBuildZExt(e->builder, v, lanes ? memory_lanes(e, elem) : e->i8, "");
+}
+
+static void store_scalar(Emit *e, const View *x, LLVMValueRef v) {
+    LLVMValueRef store = LLVMBuildStore(e->builder, to_memory(e, x->elem, v, false), x->base);
+    LLVMSetAlignment(store, alignment(x->elem));
+}
+
+static void store_lanes(Emit *e, const View *x, LLVMValueRef v) {
+    LLVMTypeRef vector = memory_lanes(e, x->elem);
+    v = to_memory(e, x->elem, v, true);
+    if (is_contiguous(x) && !e->mask) {
+        LLVMSetAlignment(LLVMBuildStore(e->builder, v, x->base), alignment(x->elem));
+    } else if (is_contiguous(x)) {
+        LLVMValueRef args[] = {v, x->base, e->mask};
+        masked_call(e, "llvm.masked.store", vector, e->ptr, args, 3, 2, x->elem);
+    } else {
+        LLVMValueRef args[] = {v, lane_addresses(e, x), mask_or_all(e)};
+        LLVMTypeRef pointers = LLVMVectorType(e->ptr, (unsigned)e->width);
+        masked_call(e, "llvm.masked.scatter", vector, pointers, args, 3, 2, x->elem);
+    }
+}
+
+void view_store(Emit *e, const View *x, Val value) {
+    if (x->lane_offset || x->lane_step) {
+        store_lanes(e, x, emit_lanes(e, value));
+    } else {
+        store_scalar(e, x, value.v);
+    }
+}
+
+/* Lanes may add to one place: one after the other. */
+static void add_lane_by_lane(Emit *e, const View *x, LLVMValueRef v) {
+    LLVMValueRef addresses = lane_addresses(e, x);
+    LLVMTypeRef type = emit_type(e, x->elem);
+    LLVMTypeRef lanes_type = LLVMTypeOf(v);
+    if (e->mask) { /* an excluded lane adds to a place of its own */
+        LLVMValueRef spare = LLVMBuildAlloca(e->entry, type, "spare");
+        addresses = LLVMBuildSelect(e->builder, e->mask, addresses, emit_splat(e, spare), "");
+        LLVMBuildStore(e->builder, LLVMConstNull(type), spare);
+        v = LLVMBuildSelect(e->builder, e->mask, v, LLVMConstNull(lanes_type), "");
+    }
+    for (int l = 0; l < e->width; l++) {
+        LLVMValueRef lane = LLVMConstInt(e->i32, (unsigned long long)l, false);
+        LLVMValueRef address = LLVMBuildExtractElement(e->builder, addresses, lane, "");
+        LLVMValueRef old = LLVMBuildLoad2(e->builder, type, address, "");
+        LLVMValueRef part = LLVMBuildExtractElement(e->builder, v, lane, "");
+        LLVMBuildStore(e->builder, emit_binary(e, OP_add, x->elem, old, part), address);
+    }
+}
+
+void view_add(Emit *e, const View *x, Val value) {
+    bool one_place = !x->lane_offset && !x->lane_step;
+    if (one_place && e->width > 1) {
+        LLVMValueRef lanes = emit_lanes(e, value);
+        if (e->mask) {
+            lanes = LLVMBuildSelect(e->builder, e->mask, lanes, LLVMConstNull(LLVMTypeOf(lanes)), "");
+        }
+        value = val_of(emit_horizontal(e, OP_add, x->elem, lanes));
+    }
+    if (x->lane_offset) {
+        add_lane_by_lane(e, x, emit_lanes(e, value));
+        return;
+    }
+    Val old = view_load(e, x);
+    LLVMValueRef v = one_place ? value.v : emit_lanes(e, value);
+    view_store(e, x, val_of(emit_binary(e, OP_add, x->elem, old.v, v)));
+}
+
+/* ---- whole arrays ---- */
+
+typedef void ElementFn(Emit *e, const View *element, Val value);
+
+typedef struct CopyLoop {
+    const View *to, *from;
+    ElementFn *apply;
+} CopyLoop;
+
+static void copy_element(Emit *e, void *user, Val index, LLVMValueRef *accs) {
+    (void)accs;
+    const CopyLoop *copy = user;
+    View to = view_index(e, copy->to, 1, &index), from = view_index(e, copy->from, 1, &index);
+    copy->apply(e, &to, view_load(e, &from));
+}
+
+static LLVMValueRef view_count(Emit *e, const View *view) {
+    LLVMValueRef count = emit_i64(e, 1);
+    for (int k = 0; k < view->rank; k++) {
+        count = emit_imul(e, count, view->dims[k]);
+    }
+    return count;
+}
+
+/* The same elements along one axis. */
+static View flattened(Emit *e, const View *view) {
+    View flat = *view;
+    flat.rank = 1;
+    flat.dims[0] = view_count(e, view);
+    flat.strides[0] = emit_i64(e, 1);
+    return flat;
+}
+
+static void apply_nest(Emit *e, const View *to, const View *from, ElementFn *apply) {
+    if (to->rank == 0) {
+        apply(e, to, view_load(e, from));
+        return;
+    }
+    if (to->rank > 1 && to->dense && (from->dense || !from->base)) {
+        View flat_to = flattened(e, to), flat_from = flattened(e, from);
+        apply_nest(e, &flat_to, &flat_from, apply);
+        return;
+    }
+    if (to->rank == 1 && e->width == 1 && e->options->opt_level > 0) {
+        CopyLoop copy = {to, from, apply};
+        LaneLoop loop = {.extent = to->dims[0], .unroll = 1, .body = copy_element, .user = &copy};
+        emit_lane_loop(e, e->target->vector_bytes / (to->elem == S_f32 || to->elem == S_i32 ? 4 : 8), &loop);
+        return;
+    }
+    Counted loop;
+    counted_begin(e, &loop, emit_i64(e, 0), to->dims[0], 1, 0, NULL);
+    Val index = val_of(loop.index);
+    View to_row = view_index(e, to, 1, &index), from_row = view_index(e, from, 1, &index);
+    apply_nest(e, &to_row, &from_row, apply);
+    counted_end(e, &loop, NULL);
+}
+
+/* A block of memory at once, where the C library may be called. */
+static bool copy_block(Emit *e, const View *to, const View *from) {
+    bool zeros = !from->base && LLVMIsConstant(from->splat) && LLVMIsNull(from->splat);
+    if (e->width > 1 || !to->dense || !(zeros || (from->base && from->dense)) || e->options->freestanding) {
+        return false;
+    }
+    unsigned align = alignment(to->elem);
+    LLVMValueRef bytes = emit_imul(e, view_count(e, to), emit_i64(e, align));
+    if (!LLVMIsAConstantInt(bytes)) { /* a size may come out negative where a loop would not run */
+        LLVMValueRef args[] = {bytes, emit_i64(e, 0)};
+        bytes = emit_intrinsic(e, "llvm.smax", &e->i64, 1, args, 2);
+    }
+    if (zeros) {
+        LLVMBuildMemSet(e->builder, to->base, LLVMConstNull(e->i8), bytes, align);
+    } else {
+        LLVMBuildMemCpy(e->builder, to->base, align, from->base, align, bytes);
+    }
+    return true;
+}
+
+void view_copy(Emit *e, const View *to, const View *from) {
+    if (!copy_block(e, to, from)) {
+        apply_nest(e, to, from, view_store);
+    }
+}
+
+void view_accumulate(Emit *e, const View *to, const View *from) {
+    apply_nest(e, to, from, view_add);
+}
+
+void emit_into(Emit *e, const Buffer *buffer, const Value *value) {
+    if (plan_home(e->plan, value) == buffer && !plan_is_view(e->plan, value)) {
+        return;
+    }
+    View *to = emit_buffer_view(e, buffer, value->type);
+    view_copy(e, to, emit_val(e, value)->view);
+}

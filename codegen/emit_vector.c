@@ -1,0 +1,259 @@
+/* Loops in lanes: iterations i, i+1, ... i+W-1 at once; see emit.h. What runs so is chosen in lanes.c.
+ *
+ * The iterations that do not fill a vector run once more under a mask; large bodies run under a mask always, so
+ * that they are emitted once. Reductions keep a partial result a lane, small ones several. */
+#include "codegen/emit.h"
+#include "codegen/lanes.h"
+
+#include <string.h>
+
+/* ---- the loop around a body ---- */
+
+static LLVMValueRef lanes_below(Emit *e, LLVMValueRef count) {
+    LLVMValueRef numbers = emit_lanes(e, (Val){.v = emit_i64(e, 0), .step = emit_i64(e, 1)});
+    return LLVMBuildICmp(e->builder, LLVMIntSLT, numbers, emit_splat(e, count), "");
+}
+
+static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValueRef mask, LLVMValueRef *accs) {
+    e->mask = mask;
+    loop->body(e, loop->user, (Val){.v = index, .step = emit_i64(e, 1)}, accs);
+    e->mask = NULL;
+}
+
+static LLVMValueRef remaining(Emit *e, const LaneLoop *loop, LLVMValueRef index) {
+    return lanes_below(e, emit_isub(e, loop->extent, index));
+}
+
+static void run_masked(Emit *e, const LaneLoop *loop) {
+    Counted counted;
+    counted_begin(e, &counted, emit_i64(e, 0), loop->extent, e->width, loop->n, loop->accs);
+    run_body(e, loop, counted.index, remaining(e, loop, counted.index), loop->accs);
+    counted_end(e, &counted, loop->accs);
+}
+
+/* Full vectors from start to end, `unroll` at a time, each with accumulators of its own. */
+static void run_full(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValueRef end, int unroll) {
+    int n = loop->n;
+    LLVMValueRef *accs = ARENA_ARRAY(e->arena, n * unroll + 1, LLVMValueRef);
+    for (int u = 0; u < unroll; u++) {
+        for (int k = 0; k < n; k++) {
+            accs[u * n + k] = u == 0 ? loop->accs[k] : emit_splat(e, emit_identity(e, loop->ops[k], loop->elems[k]));
+        }
+    }
+    Counted counted;
+    counted_begin(e, &counted, start, end, (int64_t)e->width * unroll, n * unroll, accs);
+    for (int u = 0; u < unroll; u++) {
+        LLVMValueRef index = emit_iadd(e, counted.index, emit_i64(e, (int64_t)u * e->width));
+        run_body(e, loop, index, NULL, accs + u * n);
+    }
+    counted_end(e, &counted, accs);
+    for (int k = 0; k < n; k++) {
+        loop->accs[k] = accs[k];
+        for (int u = 1; u < unroll; u++) {
+            loop->accs[k] = emit_binary(e, loop->ops[k], loop->elems[k], loop->accs[k], accs[u * n + k]);
+        }
+    }
+}
+
+static LLVMValueRef round_down(Emit *e, LLVMValueRef n, int64_t multiple) {
+    return LLVMBuildAnd(e->builder, n, emit_i64(e, -multiple), "");
+}
+
+/* At most one masked iteration, from start on. */
+static void run_tail(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValueRef extent) {
+    if (LLVMIsAConstantInt(start) && LLVMIsAConstantInt(extent)) {
+        int64_t left = LLVMConstIntGetSExtValue(extent) - LLVMConstIntGetSExtValue(start);
+        if (left > 0) {
+            run_body(e, loop, start, left == e->width ? NULL : lanes_below(e, emit_i64(e, left)), loop->accs);
+        }
+        return;
+    }
+    Counted counted; /* runs once at most: its step reaches the end */
+    counted_begin(e, &counted, start, extent, e->width, loop->n, loop->accs);
+    run_body(e, loop, counted.index, remaining(e, loop, counted.index), loop->accs);
+    counted_end_once(e, &counted, loop->accs);
+}
+
+void emit_lane_loop(Emit *e, int width, LaneLoop *loop) {
+    e->width = width;
+    LLVMValueRef extent = loop->extent;
+    if (!LLVMIsAConstantInt(extent)) {
+        extent = emit_binary(e, OP_max, S_i64, extent, emit_i64(e, 0));
+    }
+    bool single = LLVMIsAConstantInt(extent) && LLVMConstIntGetSExtValue(extent) <= width;
+    if (loop->masked_only && !single) {
+        run_masked(e, loop);
+    } else {
+        LLVMValueRef start = emit_i64(e, 0);
+        for (int unroll = single ? 0 : loop->unroll; unroll >= 1; unroll = unroll > 1 ? 1 : 0) {
+            LLVMValueRef end = round_down(e, extent, (int64_t)width * unroll);
+            if (LLVMIsAConstantInt(end) && LLVMConstIntGetSExtValue(end) <= 0) {
+                continue;
+            }
+            run_full(e, loop, start, end, unroll);
+            start = end;
+        }
+        run_tail(e, loop, start, extent);
+    }
+    e->width = 1;
+    e->mask = NULL;
+}
+
+/* ---- which values differ between lanes ---- */
+
+static bool mark(Emit *e, const Value *value, bool varying) {
+    bool *slot = &e->varying[value->id - e->plan->first_id];
+    bool changed = varying && !*slot;
+    *slot = *slot || varying;
+    return changed;
+}
+
+static bool marked(Emit *e, const Value *value) {
+    return e->varying[value->id - e->plan->first_id];
+}
+
+static bool mark_region(Emit *e, const Region *region);
+
+static bool mark_loop(Emit *e, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    int n_slice = loop->attr.loop.n_slice, n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
+    bool changed = false, again = true;
+    for (int k = 0; k < n_slice; k++) {
+        changed |= mark(e, body->params.data[1 + k], marked(e, loop->in[k]));
+    }
+    while (again) {
+        again = false;
+        for (int j = 0; j < n_state; j++) {
+            const Value *param = body->params.data[1 + n_slice + j];
+            again |= mark(e, param, param->type->rank > 0 || marked(e, loop->in[n_slice + j]));
+            again |= mark(e, param, marked(e, body->yields.data[j]));
+        }
+        again |= mark_region(e, body);
+        changed |= again;
+    }
+    for (int j = 0; j < loop->n_out; j++) {
+        const Value *out = loop->out[j];
+        bool state = j < n_state && marked(e, body->params.data[1 + n_slice + j]);
+        changed |= mark(e, out, state || out->type->rank > 0);
+    }
+    return changed;
+}
+
+static bool mark_inst(Emit *e, const Inst *inst) {
+    if (inst->op == OP_loop) {
+        return mark_loop(e, inst);
+    }
+    bool varying = false, changed = false;
+    for (int k = 0; k < inst->n_in; k++) {
+        varying = varying || marked(e, inst->in[k]);
+    }
+    for (int k = 0; k < inst->n_region; k++) {
+        changed |= mark_region(e, inst->regions[k]);
+    }
+    for (int j = 0; j < inst->n_out; j++) {
+        bool out = varying;
+        for (int k = 0; k < inst->n_region; k++) {
+            out = out || marked(e, inst->regions[k]->yields.data[j]);
+        }
+        /* an array that is made here exists once a lane */
+        out = out || (inst->out[j]->type->rank > 0 && !plan_is_view(e->plan, inst->out[j]));
+        changed |= mark(e, inst->out[j], out);
+    }
+    return changed;
+}
+
+static bool mark_region(Emit *e, const Region *region) {
+    bool changed = false;
+    for (int i = 0; i < region->insts.n; i++) {
+        changed |= mark_inst(e, region->insts.data[i]);
+    }
+    return changed;
+}
+
+static void find_varying(Emit *e, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    for (int k = 0; k < body->params.n; k++) {
+        mark(e, body->params.data[k], true);
+    }
+    while (mark_region(e, body)) {
+    }
+}
+
+/* ---- a loop of the IR in lanes ---- */
+
+typedef struct VectorLoop {
+    const Inst *loop;
+    int *state; /* by accumulator: which carry or acc */
+} VectorLoop;
+
+static void vector_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
+    const VectorLoop *v = user;
+    const Inst *loop = v->loop;
+    const Region *body = loop->regions[0];
+    int n_slice = loop->attr.loop.n_slice, n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
+    for (int j = 0; j < n_state; j++) {
+        const Value *param = body->params.data[1 + n_slice + j];
+        if (param->type->rank == 0) {
+            v->state[n] = j;
+            *emit_val(e, param) = val_of(accs[n++]);
+        }
+    }
+    loop_bind_slices(e, loop, index);
+    emit_region(e, body);
+    loop_store_stacked(e, loop, index);
+    for (int k = 0; k < n; k++) {
+        LLVMValueRef next = emit_lanes(e, *emit_val(e, body->yields.data[v->state[k]]));
+        accs[k] = e->mask ? LLVMBuildSelect(e->builder, e->mask, next, accs[k], "") : next;
+    }
+    debug_location(e, loop->loc);
+}
+
+static bool has_loop(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop) {
+            return true;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            if (has_loop(inst->regions[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void emit_vector_loop(Emit *e, const Inst *loop, int width) {
+    enum { LARGE = 60, SMALL = 12, PARTIALS = 4 };
+    int n_slice = loop->attr.loop.n_slice, n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
+    LLVMValueRef *accs = ARENA_ARRAY(e->arena, n_state + 1, LLVMValueRef);
+    Op *ops = ARENA_ARRAY(e->arena, n_state + 1, Op);
+    Scalar *elems = ARENA_ARRAY(e->arena, n_state + 1, Scalar);
+    VectorLoop v = {loop, ARENA_ARRAY(e->arena, n_state + 1, int)};
+    e->width = width;
+    for (int j = 0; j < n_state; j++) {
+        if (loop->out[j]->type->rank > 0) {
+            continue;
+        }
+        ops[n] = j < loop->attr.loop.n_carry ? lanes_reduction(loop, j) : OP_add;
+        elems[n] = loop->out[j]->type->elem;
+        v.state[n] = j;
+        accs[n] = emit_splat(e, emit_identity(e, ops[n], elems[n]));
+        n++;
+    }
+    find_varying(e, loop);
+    int size = ir_count(loop->regions[0]);
+    bool nested = has_loop(loop->regions[0]);
+    LaneLoop lanes = {.extent = emit_size(e, loop->attr.loop.extent),
+                      .unroll = n > 0 && size <= SMALL && !nested ? PARTIALS : 1,
+                      .masked_only = nested || size > LARGE,
+                      .n = n, .accs = accs, .ops = ops, .elems = elems,
+                      .body = vector_body, .user = &v};
+    emit_lane_loop(e, width, &lanes);
+    for (int k = 0; k < n; k++) {
+        int j = v.state[k];
+        LLVMValueRef initial = emit_val(e, loop->in[n_slice + j])->v;
+        LLVMValueRef sum = emit_horizontal(e, ops[k], elems[k], accs[k]);
+        *emit_val(e, loop->out[j]) = val_of(emit_binary(e, ops[k], elems[k], initial, sum));
+    }
+}

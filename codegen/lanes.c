@@ -1,0 +1,207 @@
+/* The choice of loops that run one iteration a lane; see lanes.h.
+ *
+ * A loop qualifies when iterations are independent (no carries, or carries that are reductions) and everything in it
+ * can be done a lane at a time. Of nested loops that qualify the innermost is taken, whose accesses are most
+ * often contiguous; but where the inner loops are sequential, or too short to fill the lanes, the outer one is. */
+#include "codegen/lanes.h"
+
+typedef struct Chooser {
+    IrModule *m;
+    int vector_bytes;
+    PtrMap *widths;
+} Chooser;
+
+/* ---- reductions ---- */
+
+static int count_uses(const Region *region, const Value *value) {
+    int n = 0;
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_in; k++) {
+            n += inst->in[k] == value;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            n += count_uses(inst->regions[k], value);
+        }
+    }
+    for (int k = 0; k < region->yields.n; k++) {
+        n += region->yields.data[k] == value;
+    }
+    return n;
+}
+
+Op lanes_reduction(const Inst *loop, int carry) {
+    const Region *body = loop->regions[0];
+    const Value *param = body->params.data[1 + loop->attr.loop.n_slice + carry];
+    const Value *next = body->yields.data[carry];
+    const Inst *inst = next->inst;
+    if (param->type->rank > 0 || !inst || inst->region != body || inst->n_in != 2) {
+        return OP_COUNT;
+    }
+    switch (inst->op) {
+    case OP_add:
+    case OP_mul:
+    case OP_min:
+    case OP_max:
+    case OP_and:
+    case OP_or:
+        break;
+    default:
+        return OP_COUNT;
+    }
+    bool joins = inst->in[0] == param || inst->in[1] == param;
+    return joins && count_uses(body, param) == 1 && count_uses(body, next) == 1 ? inst->op : OP_COUNT;
+}
+
+/* ---- what can be done in lanes ---- */
+
+/* Whether an array result of an `if` is only passed on to, so that nothing is copied: the branches add to it in place. */
+static bool is_passed_through(const Value *v) {
+    while (v->inst) {
+        const Inst *inst = v->inst;
+        switch (inst->op) {
+        case OP_add_at:
+        case OP_add_slice:
+            v = inst->in[0];
+            break;
+        case OP_loop: {
+            int acc = v->index - inst->attr.loop.n_carry;
+            if (acc < 0 || acc >= inst->attr.loop.n_acc) {
+                return false;
+            }
+            v = inst->in[inst->attr.loop.n_slice + v->index];
+            break;
+        }
+        case OP_if:
+            if (!is_passed_through(inst->regions[1]->yields.data[v->index])) {
+                return false;
+            }
+            v = inst->regions[0]->yields.data[v->index];
+            break;
+        default:
+            return false;
+        }
+    }
+    const Inst *owner = v->region->owner;
+    return owner && owner->op == OP_loop &&
+           v->index >= 1 + owner->attr.loop.n_slice + owner->attr.loop.n_carry;
+}
+
+static bool region_fits(const Region *region);
+
+static bool if_fits(const Inst *inst) {
+    for (int j = 0; j < inst->n_out; j++) {
+        if (inst->out[j]->type->rank > 0 && !is_passed_through(inst->out[j])) {
+            return false;
+        }
+    }
+    return region_fits(inst->regions[0]) && region_fits(inst->regions[1]);
+}
+
+static bool inst_fits(const Inst *inst) {
+    switch (inst->op) {
+    case OP_contract:
+    case OP_dim:
+    case OP_call:
+        return false;
+    case OP_if:
+        return if_fits(inst);
+    case OP_loop:
+        return region_fits(inst->regions[0]);
+    default:
+        return true;
+    }
+}
+
+static bool region_fits(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        if (!inst_fits(region->insts.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool loop_fits(const Inst *loop) {
+    for (int j = 0; j < loop->attr.loop.n_carry; j++) {
+        if (lanes_reduction(loop, j) == OP_COUNT) {
+            return false;
+        }
+    }
+    int64_t extent;
+    if (size_is_const(loop->attr.loop.extent, &extent) && extent < 3) {
+        return false;
+    }
+    return region_fits(loop->regions[0]);
+}
+
+/* ---- lanes ---- */
+
+static void find_floats(const Region *region, bool *f32, bool *f64) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_out; k++) {
+            *f32 = *f32 || inst->out[k]->type->elem == S_f32;
+            *f64 = *f64 || inst->out[k]->type->elem == S_f64;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            find_floats(inst->regions[k], f32, f64);
+        }
+    }
+    for (int k = 0; k < region->params.n; k++) {
+        *f32 = *f32 || region->params.data[k]->type->elem == S_f32;
+        *f64 = *f64 || region->params.data[k]->type->elem == S_f64;
+    }
+    for (int k = 0; k < region->yields.n; k++) {
+        *f32 = *f32 || region->yields.data[k]->type->elem == S_f32;
+        *f64 = *f64 || region->yields.data[k]->type->elem == S_f64;
+    }
+}
+
+static int lanes_of_loop(const Chooser *c, const Inst *loop) {
+    bool f32 = false, f64 = false;
+    find_floats(loop->regions[0], &f32, &f64);
+    return c->vector_bytes / (f32 && !f64 ? 4 : 8);
+}
+
+/* ---- the choice ---- */
+
+static bool fills_lanes(const Chooser *c, const Inst *loop) {
+    int64_t extent;
+    return !size_is_const(loop->attr.loop.extent, &extent) || extent >= lanes_of_loop(c, loop);
+}
+
+/* Whether some loop in the region would use the lanes well by itself. */
+static bool has_good_loop(const Chooser *c, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop && loop_fits(inst) && fills_lanes(c, inst)) {
+            return true;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            if (has_good_loop(c, inst->regions[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void choose_in(const Chooser *c, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop && loop_fits(inst) && !has_good_loop(c, inst->regions[0])) {
+            ptrmap_put(c->widths, inst, (void *)(intptr_t)lanes_of_loop(c, inst));
+            continue;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            choose_in(c, inst->regions[k]);
+        }
+    }
+}
+
+void lanes_choose(IrModule *m, Arena *arena, const Func *func, int vector_bytes, PtrMap *widths) {
+    (void)arena;
+    Chooser chooser = {m, vector_bytes, widths};
+    choose_in(&chooser, func->body);
+}
