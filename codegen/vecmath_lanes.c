@@ -3,6 +3,7 @@
  */
 #include "codegen/vecmath_lanes.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { MAX_LANES = 64 };
@@ -39,7 +40,8 @@ static Val splat(const Lanes *l, Val scalar) {
     if (!l->width)
         return scalar;
     Val lanes[MAX_LANES];
-    for (unsigned i = 0; i < l->width && i < MAX_LANES; i++)
+    assert(l->width <= MAX_LANES);
+    for (unsigned i = 0; i < l->width; i++)
         lanes[i] = scalar;
     return LLVMConstVector(lanes, l->width);
 }

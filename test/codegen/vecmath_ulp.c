@@ -6,7 +6,12 @@
  * precision. Prints a table of the largest errors in units in the last place; exits 1 when one is
  * over its bound.
  *
- *     vecmath_ulp [--cpu NAME] [--calls never|always] [--exhaustive] [--only FUNCTION] [--bench] */
+ *     vecmath_ulp [--cpu NAME] [--calls never|always] [--quick|--exhaustive|--stride N] [--only
+ * FUNCTION]
+ *                 [--bench] [--asm]
+ *
+ * RUN: %unit %s -o %t %libbpc && %t
+ * RUN: %t --quick --cpu haswell && %t --quick --cpu x86-64 && %t --quick --calls never */
 #include "codegen/vecmath.h"
 
 #include <llvm-c/Analysis.h>
@@ -35,12 +40,14 @@ typedef struct Options {
     const char *cpu; /* NULL: the host */
     const char *only;
     MathCalls calls;
-    bool exhaustive, bench, dump;
+    uint64_t stride; /* between the bits of the floats tried */
+    bool exhaustive, quick, bench, dump;
 } Options;
 
 typedef struct Harness {
     Options options;
     MapFn *map[MATH_COUNT][2][WIDTHS]; /* [.][0] is f32 */
+    LLVMOrcLLJITRef jit;
     int failures;
 } Harness;
 
@@ -136,9 +143,11 @@ static double polygamma(double n, double x) {
 #define UNARY_FUNCTIONS(X)                                                                         \
     X(exp)                                                                                         \
     X(exp2)                                                                                        \
-    X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) \
-        X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc) X(lgamma) X(cbrt) X(sigmoid)     \
-            X(softplus) X(digamma)
+    X(expm1)                                                                                       \
+    X(log)                                                                                         \
+    X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) \
+        X(asinh) X(acosh) X(atanh) X(erf) X(erfc) X(lgamma) X(cbrt) X(sigmoid) X(softplus)         \
+            X(digamma)
 #define BINARY_FUNCTIONS(X) X(atan2) X(pow) X(hypot) X(zeta) X(polygamma)
 
 static double reference32(MathFn fn, double a, double b) {
@@ -218,31 +227,48 @@ static bool selected(const Options *options, MathFn fn) {
     return !options->only || strcmp(options->only, vecmath_name(fn)) == 0;
 }
 
+static void must(const char *what, LLVMErrorRef failed) {
+    if (failed)
+        die(what, LLVMGetErrorMessage(failed));
+}
+
 static LLVMTargetMachineRef target_machine(const Options *options) {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     char *triple = LLVMGetDefaultTargetTriple(), *error = NULL;
+    char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
     LLVMTargetRef target;
     if (LLVMGetTargetFromTriple(triple, &target, &error))
         die("target", error);
-    const char *cpu = options->cpu ? options->cpu : LLVMGetHostCPUName();
-    const char *features = options->cpu ? "" : LLVMGetHostCPUFeatures();
-    return LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelDefault,
-                                   LLVMRelocPIC, LLVMCodeModelDefault);
+    LLVMTargetMachineRef machine = LLVMCreateTargetMachine(
+        target, triple, options->cpu ? options->cpu : cpu, options->cpu ? "" : features,
+        LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    LLVMDisposeMessage(triple);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(features);
+    return machine;
 }
 
-static LLVMModuleRef build_module(const Options *options, LLVMContextRef ctx,
-                                  LLVMTargetMachineRef machine) {
+static LLVMModuleRef new_module(LLVMContextRef ctx, LLVMTargetMachineRef machine) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("vecmath", ctx);
-    LLVMSetTarget(module, LLVMGetTargetMachineTriple(machine));
-    LLVMSetModuleDataLayout(module, LLVMCreateTargetDataLayout(machine));
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetTarget(module, triple);
+    LLVMSetModuleDataLayout(module, layout);
+    LLVMDisposeTargetData(layout);
+    LLVMDisposeMessage(triple);
+    return module;
+}
+
+static void emit_maps(const Options *options, LLVMModuleRef module, LLVMContextRef ctx) {
     VecMath vm = {.ctx = ctx,
                   .module = module,
                   .builder = LLVMCreateBuilderInContext(ctx),
+                  .has_fma = options->cpu ? strcmp(options->cpu, "x86-64") != 0
+                                          : __builtin_cpu_supports("fma") != 0,
                   .calls = options->calls};
-    vm.has_fma = !options->cpu || strcmp(options->cpu, "x86-64") != 0;
     for (int fn = 0; fn < MATH_COUNT; fn++) {
         for (int k = 0; k < 2 * WIDTHS && selected(options, (MathFn)fn); k++) {
             bool f32 = k < WIDTHS;
@@ -253,38 +279,28 @@ static LLVMModuleRef build_module(const Options *options, LLVMContextRef ctx,
         }
     }
     LLVMDisposeBuilder(vm.builder);
-    char *error = NULL;
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &error))
-        die("module", error);
-    return module;
 }
 
-static void compile(Harness *h) {
-    LLVMTargetMachineRef machine = target_machine(&h->options);
+static LLVMMemoryBufferRef compile_object(const Options *options) {
     LLVMContextRef ctx = LLVMContextCreate();
-    LLVMModuleRef module = build_module(&h->options, ctx, machine);
-    LLVMMemoryBufferRef object;
+    LLVMTargetMachineRef machine = target_machine(options);
+    LLVMModuleRef module = new_module(ctx, machine);
+    LLVMMemoryBufferRef object = NULL;
     char *error = NULL;
-    if (h->options.dump) {
-        LLVMTargetMachineEmitToFile(machine, module, "/dev/stdout", LLVMAssemblyFile, &error);
-        exit(0);
-    }
-    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &error, &object))
+    emit_maps(options, module, ctx);
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &error))
+        die("module", error);
+    LLVMDisposeMessage(error);
+    LLVMCodeGenFileType kind = options->dump ? LLVMAssemblyFile : LLVMObjectFile;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &error, &object))
         die("emit", error);
-    LLVMOrcLLJITRef jit;
-    LLVMErrorRef failed = LLVMOrcCreateLLJIT(&jit, NULL);
-    if (failed)
-        die("jit", LLVMGetErrorMessage(failed));
-    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit);
-    LLVMOrcDefinitionGeneratorRef process;
-    failed = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
-        &process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL);
-    if (failed)
-        die("process symbols", LLVMGetErrorMessage(failed));
-    LLVMOrcJITDylibAddGenerator(dylib, process);
-    failed = LLVMOrcLLJITAddObjectFile(jit, dylib, object);
-    if (failed)
-        die("object", LLVMGetErrorMessage(failed));
+    LLVMDisposeModule(module);
+    LLVMDisposeTargetMachine(machine);
+    LLVMContextDispose(ctx);
+    return object;
+}
+
+static void look_up_maps(Harness *h) {
     for (int fn = 0; fn < MATH_COUNT; fn++) {
         for (int k = 0; k < 2 * WIDTHS && selected(&h->options, (MathFn)fn); k++) {
             bool f32 = k < WIDTHS;
@@ -292,13 +308,21 @@ static void compile(Harness *h) {
             map_symbol(symbol, sizeof symbol, (MathFn)fn, f32,
                        f32 ? widths32[k] : widths64[k - WIDTHS]);
             LLVMOrcExecutorAddress address;
-            failed = LLVMOrcLLJITLookup(jit, &address, symbol);
-            if (failed)
-                die(symbol, LLVMGetErrorMessage(failed));
+            must(symbol, LLVMOrcLLJITLookup(h->jit, &address, symbol));
             h->map[fn][!f32][k % WIDTHS] = (MapFn *)(uintptr_t)address;
         }
     }
-    LLVMDisposeModule(module);
+}
+
+static void load(Harness *h, LLVMMemoryBufferRef object) {
+    LLVMOrcDefinitionGeneratorRef process; /* libm */
+    must("jit", LLVMOrcCreateLLJIT(&h->jit, NULL));
+    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(h->jit);
+    must("process symbols", LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+                                &process, LLVMOrcLLJITGetGlobalPrefix(h->jit), NULL, NULL));
+    LLVMOrcJITDylibAddGenerator(dylib, process);
+    must("object", LLVMOrcLLJITAddObjectFile(h->jit, dylib, object));
+    look_up_maps(h);
 }
 
 /* Errors. */
@@ -560,7 +584,7 @@ static void run_samples(Harness *h, MathFn fn, bool f32, Worst *worst) {
         check_doubles(h, fn, f32, a, b, worst);
     }
     uint64_t state = 2;
-    long blocks = h->options.exhaustive ? 20000 : has_order(fn) ? 4 : 30;
+    long blocks = h->options.exhaustive ? 20000 : has_order(fn) || h->options.quick ? 4 : 30;
     for (long n = 0; n < blocks; n++) {
         random_block(fn, &state, a, b);
         check_doubles(h, fn, f32, a, b, worst);
@@ -570,7 +594,9 @@ static void run_samples(Harness *h, MathFn fn, bool f32, Worst *worst) {
 /* Floats of one argument in the order of their bits: all of them, or every so manieth. */
 static void run_line32(Harness *h, MathFn fn, Worst *worst) {
     static float a[BLOCK];
-    uint64_t stride = h->options.exhaustive ? 1 : 16411; /* prime: low bits vary too */
+    uint64_t stride = h->options.exhaustive ? 1
+                      : h->options.quick    ? 131071
+                                            : 16411; /* odd: low bits vary too */
     for (uint64_t bits = 0; bits < (uint64_t)1 << 32;) {
         for (int i = 0; i < BLOCK; i++, bits += stride) {
             uint32_t pattern = (uint32_t)bits;
@@ -583,7 +609,7 @@ static void run_line32(Harness *h, MathFn fn, Worst *worst) {
 static void report(Harness *h, MathFn fn, bool f32, const Worst *worst) {
     double bound = vecmath_max_ulp(fn, f32);
     bool own = vecmath_is_vectorised(fn, f32);
-    printf("%-9s %s %-6s %6.2f |", vecmath_name(fn), f32 ? "f32" : "f64", own ? "vector" : "libm",
+    printf("%-9s %s %-6s %6.2f |", vecmath_name(fn), f32 ? "f32" : "f64", own ? "vector" : "scalar",
            bound);
     const Worst *worst_of_all = worst;
     for (int w = 0; w < WIDTHS; w++) {
@@ -647,11 +673,15 @@ static void run_bench(Harness *h) {
 }
 
 static Options parse_options(int argc, char **argv) {
-    Options o = {0};
+    Options o = {.stride = 16411};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--exhaustive") == 0)
-            o.exhaustive = true;
+            o.exhaustive = true, o.stride = 1;
+        else if (strcmp(argv[i], "--quick") == 0)
+            o.quick = true, o.stride = 131071;
+        else if (strcmp(argv[i], "--stride") == 0)
+            o.stride = strtoull(value, NULL, 0) | 1, i++;
         else if (strcmp(argv[i], "--bench") == 0)
             o.bench = true;
         else if (strcmp(argv[i], "--asm") == 0)
@@ -668,25 +698,40 @@ static Options parse_options(int argc, char **argv) {
     return o;
 }
 
-int main(int argc, char **argv) {
-    Harness h = {.options = parse_options(argc, argv)};
-    compile(&h);
-    if (h.options.bench) {
-        run_bench(&h);
-        return 0;
-    }
+static void run_tests(Harness *h) {
     printf("largest error in ulp       bound |  W=1   4 or 2  8 or 4 16 or 8\n");
     for (int fn = 0; fn < MATH_COUNT; fn++) {
-        if (!selected(&h.options, (MathFn)fn))
+        if (!selected(&h->options, (MathFn)fn))
             continue;
         Worst worst32[WIDTHS] = {0}, worst64[WIDTHS] = {0};
-        run_samples(&h, (MathFn)fn, true, worst32);
+        run_samples(h, (MathFn)fn, true, worst32);
         if (vecmath_arity((MathFn)fn) == 1)
-            run_line32(&h, (MathFn)fn, worst32);
-        report(&h, (MathFn)fn, true, worst32);
-        run_samples(&h, (MathFn)fn, false, worst64);
-        report(&h, (MathFn)fn, false, worst64);
+            run_line32(h, (MathFn)fn, worst32);
+        report(h, (MathFn)fn, true, worst32);
+        run_samples(h, (MathFn)fn, false, worst64);
+        report(h, (MathFn)fn, false, worst64);
     }
-    printf(h.failures ? "%d over their bounds\n" : "all within their bounds\n", h.failures);
+    printf(h->failures ? "%d over their bounds\n" : "all within their bounds\n", h->failures);
+}
+
+int main(int argc, char **argv) {
+    static Harness h;
+    h.options = parse_options(argc, argv);
+    if (h.options.cpu && strcmp(h.options.cpu, "haswell") == 0 && !__builtin_cpu_supports("avx2")) {
+        printf("this machine has no AVX2: nothing measured\n");
+        return 0;
+    }
+    LLVMMemoryBufferRef object = compile_object(&h.options);
+    if (h.options.dump) {
+        fwrite(LLVMGetBufferStart(object), 1, LLVMGetBufferSize(object), stdout);
+        LLVMDisposeMemoryBuffer(object);
+        return 0;
+    }
+    load(&h, object);
+    if (h.options.bench)
+        run_bench(&h);
+    else
+        run_tests(&h);
+    must("jit", LLVMOrcDisposeLLJIT(h.jit));
     return h.failures != 0;
 }
