@@ -37,8 +37,7 @@ int vecmath_arity(MathFn fn) {
     return rows[fn].arity;
 }
 
-bool vecmath_is_vectorised(MathFn fn, bool f32) {
-    (void)f32;
+bool vecmath_is_vectorised(MathFn fn) {
     return rows[fn].emitter && rows[fn].place != PLACE_SCALAR;
 }
 

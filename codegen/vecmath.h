@@ -47,7 +47,7 @@ LLVMValueRef vecmath_emit(VecMath *vm, MathFn fn, LLVMValueRef *args);
 const char *vecmath_name(MathFn fn);
 int vecmath_arity(MathFn fn);
 /* Whether vectors of this function have code of their own, rather than libm a lane. */
-bool vecmath_is_vectorised(MathFn fn, bool f32);
+bool vecmath_is_vectorised(MathFn fn);
 /* The largest error, in units in the last place, that vector code is tested to. */
 double vecmath_max_ulp(MathFn fn, bool f32);
 

@@ -6,12 +6,17 @@
  * precision. Prints a table of the largest errors in units in the last place; exits 1 when one is
  * over its bound.
  *
- *     vecmath_ulp [--cpu NAME] [--calls never|always] [--quick|--exhaustive|--stride N] [--only
- * FUNCTION]
- *                 [--bench] [--asm]
+ *     vecmath_ulp [--cpu NAME] [--calls never|always] [--libm] [--only FUNCTION]
+ *                 [--quick | --exhaustive | --stride N] [--bench] [--asm]
  *
- * RUN: %unit %s -o %t %libbpc && %t
- * RUN: %t --quick --cpu haswell && %t --quick --cpu x86-64 && %t --quick --calls never */
+ * RUN: %unit %s -o %t %libbpc
+ * RUN: %t
+ * RUN: %t --quick --cpu haswell
+ * RUN: %t --quick --cpu x86-64
+ * RUN: %t --quick --calls always
+ * RUN: %t --quick --calls never
+ * RUN: %t --quick --libm
+ */
 #include "codegen/vecmath.h"
 
 #include <llvm-c/Analysis.h>
@@ -41,7 +46,7 @@ typedef struct Options {
     const char *only;
     MathCalls calls;
     uint64_t stride; /* between the bits of the floats tried */
-    bool exhaustive, quick, bench, dump;
+    bool exhaustive, quick, libm, bench, dump;
 } Options;
 
 typedef struct Harness {
@@ -145,9 +150,10 @@ static double polygamma(double n, double x) {
     X(exp2)                                                                                        \
     X(expm1)                                                                                       \
     X(log)                                                                                         \
-    X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) \
-        X(asinh) X(acosh) X(atanh) X(erf) X(erfc) X(lgamma) X(cbrt) X(sigmoid) X(softplus)         \
-            X(digamma)
+    X(log2)                                                                                        \
+    X(log10)                                                                                       \
+    X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh)         \
+        X(acosh) X(atanh) X(erf) X(erfc) X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
 #define BINARY_FUNCTIONS(X) X(atan2) X(pow) X(hypot) X(zeta) X(polygamma)
 
 static double reference32(MathFn fn, double a, double b) {
@@ -268,6 +274,7 @@ static void emit_maps(const Options *options, LLVMModuleRef module, LLVMContextR
                   .builder = LLVMCreateBuilderInContext(ctx),
                   .has_fma = options->cpu ? strcmp(options->cpu, "x86-64") != 0
                                           : __builtin_cpu_supports("fma") != 0,
+                  .exact_libm = options->libm,
                   .calls = options->calls};
     for (int fn = 0; fn < MATH_COUNT; fn++) {
         for (int k = 0; k < 2 * WIDTHS && selected(options, (MathFn)fn); k++) {
@@ -594,9 +601,7 @@ static void run_samples(Harness *h, MathFn fn, bool f32, Worst *worst) {
 /* Floats of one argument in the order of their bits: all of them, or every so manieth. */
 static void run_line32(Harness *h, MathFn fn, Worst *worst) {
     static float a[BLOCK];
-    uint64_t stride = h->options.exhaustive ? 1
-                      : h->options.quick    ? 131071
-                                            : 16411; /* odd: low bits vary too */
+    uint64_t stride = h->options.stride; /* odd: low bits vary too */
     for (uint64_t bits = 0; bits < (uint64_t)1 << 32;) {
         for (int i = 0; i < BLOCK; i++, bits += stride) {
             uint32_t pattern = (uint32_t)bits;
@@ -608,7 +613,7 @@ static void run_line32(Harness *h, MathFn fn, Worst *worst) {
 
 static void report(Harness *h, MathFn fn, bool f32, const Worst *worst) {
     double bound = vecmath_max_ulp(fn, f32);
-    bool own = vecmath_is_vectorised(fn, f32);
+    bool own = vecmath_is_vectorised(fn);
     printf("%-9s %s %-6s %6.2f |", vecmath_name(fn), f32 ? "f32" : "f64", own ? "vector" : "scalar",
            bound);
     const Worst *worst_of_all = worst;
@@ -684,6 +689,8 @@ static Options parse_options(int argc, char **argv) {
             o.stride = strtoull(value, NULL, 0) | 1, i++;
         else if (strcmp(argv[i], "--bench") == 0)
             o.bench = true;
+        else if (strcmp(argv[i], "--libm") == 0)
+            o.libm = true;
         else if (strcmp(argv[i], "--asm") == 0)
             o.dump = true;
         else if (strcmp(argv[i], "--cpu") == 0)
@@ -699,7 +706,7 @@ static Options parse_options(int argc, char **argv) {
 }
 
 static void run_tests(Harness *h) {
-    printf("largest error in ulp       bound |  W=1   4 or 2  8 or 4 16 or 8\n");
+    printf("largest error in ulp     bound |  W=1   4 or 2  8 or 4 16 or 8\n");
     for (int fn = 0; fn < MATH_COUNT; fn++) {
         if (!selected(&h->options, (MathFn)fn))
             continue;
