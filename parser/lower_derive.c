@@ -1,8 +1,10 @@
-/* The derivative operators as functions from lowered functions to lowered functions, see parser/lower_fn.h.
+/* The derivative operators as functions from lowered functions to lowered functions, see
+ * parser/lower_fn.h.
  *
- * Every operator makes one new IR function around a `vjp` or `jvp` of the old one; Jacobians and Hessians are loops of
- * those over a basis. The basis is built by comparison with the loop's index, so that it folds where a small constant
- * loop is unrolled. Parameters keep their order: f's own, the new ones, the captured values. */
+ * Every operator makes one new IR function around a `vjp` or `jvp` of the old one; Jacobians and
+ * Hessians are loops of those over a basis. The basis is built by comparison with the loop's index,
+ * so that it folds where a small constant loop is unrolled. Parameters keep their order: f's own,
+ * the new ones, the captured values. */
 #include "parser/lower_fn.h"
 
 #include <stdarg.h>
@@ -11,8 +13,7 @@
 
 /* ---- names ---- */
 
-Atom low_atom(Context *ctx, Arena *arena, const char *format, ...)
-{
+Atom low_atom(Context *ctx, Arena *arena, const char *format, ...) {
     char buffer[256];
     va_list args;
     va_start(args, format);
@@ -27,16 +28,15 @@ Atom low_atom(Context *ctx, Arena *arena, const char *format, ...)
     return atom_intern(&ctx->atoms, text, (size_t)n);
 }
 
-Atom low_unique_func(Context *ctx, Arena *arena, const IrModule *m, const char *base)
-{
+Atom low_unique_name(Context *ctx, Arena *arena, PtrMap *names, const char *base) {
     Atom name = atom_of(&ctx->atoms, base);
-    for (int i = 2; ir_find_func(m, name); i++)
+    for (int i = 2; ptrmap_has(names, name); i++)
         name = low_atom(ctx, arena, "%s_%d", base, i);
+    ptrmap_put(names, name, NULL);
     return name;
 }
 
-void low_name_results(Context *ctx, Arena *arena, LowFn *f, const char *stem)
-{
+void low_name_results(Context *ctx, Arena *arena, LowFn *f, const char *stem) {
     for (int i = 0; i < f->results.n; i++)
         f->results.data[i].name =
             f->results.n == 1 ? atom_of(&ctx->atoms, stem) : low_atom(ctx, arena, "%s%d", stem, i);
@@ -50,28 +50,24 @@ typedef struct LeafContext {
     const Size *axis;
 } LeafContext;
 
-static Tree *tangent_leaf(void *user, const Tree *leaf)
-{
+static Tree *tangent_leaf(void *user, const Tree *leaf) {
     Tree *result = tree_leaf(user, leaf->type);
     result->inactive = leaf->inactive || !type_is_float(leaf->type);
     return result;
 }
 
-Tree *derive_tangent(Arena *arena, const Tree *shape)
-{
+Tree *derive_tangent(Arena *arena, const Tree *shape) {
     return tree_map(arena, shape, tangent_leaf, arena);
 }
 
-static Tree *batched_leaf(void *user, const Tree *leaf)
-{
+static Tree *batched_leaf(void *user, const Tree *leaf) {
     LeafContext *context = user;
     Tree *result = tree_leaf(context->arena, ir_add_axis(context->m, leaf->type, context->axis));
     result->inactive = leaf->inactive;
     return result;
 }
 
-static Tree *batched(const Deriver *d, const Tree *shape, const Size *axis)
-{
+static Tree *batched(const Deriver *d, const Tree *shape, const Size *axis) {
     LeafContext context = {d->arena, d->m, axis};
     return tree_map(d->arena, shape, batched_leaf, &context);
 }
@@ -83,19 +79,18 @@ typedef struct Build {
     const LowFn *f;
     LowFn *g;
     IrBuilder b;
-    ValueList own, extra, captured; /* parameters of g: f's own leaves, the new leaves, the captured values */
+    ValueList own, extra,
+        captured; /* parameters of g: f's own leaves, the new leaves, the captured values */
 } Build;
 
-static bool name_taken(const LowFn *g, Atom name)
-{
+static bool name_taken(const LowFn *g, Atom name) {
     for (int i = 0; i < g->params.n; i++)
         if (g->params.data[i].name == name)
             return true;
     return false;
 }
 
-static void add_param(Build *build, Atom name, Tree *shape, ValueList *values)
-{
+static void add_param(Build *build, Atom name, Tree *shape, ValueList *values) {
     const Deriver *d = build->d;
     Atom unique = name;
     for (int i = 2; name_taken(build->g, unique); i++)
@@ -109,18 +104,18 @@ static void add_param(Build *build, Atom name, Tree *shape, ValueList *values)
     }
 }
 
-static void add_result(Build *build, Atom name, Tree *shape)
-{
+static void add_result(Build *build, Atom name, Tree *shape) {
     vec_push(build->d->arena, &build->g->results, ((LowParam){name, shape}));
 }
 
-/* A new function with f's sizes; `axis` is the size of a batch, which comes first. */
-static void begin(Build *build, const Deriver *d, const LowFn *f, const char *suffix, SizeSym *axis)
-{
+/* A new function with f's sizes, called after the function `of`; `axis` is the size of a batch,
+ * which comes first. */
+static void begin(Build *build, const Deriver *d, const LowFn *f, const LowFn *of,
+                  const char *suffix, SizeSym *axis) {
     *build = (Build){.d = d, .f = f, .g = ARENA_NEW(d->arena, LowFn)};
     LowFn *g = build->g;
-    const char *name = arena_printf(d->arena, "%s_%s", f->func->name, suffix);
-    g->func = ir_func_new(d->m, low_unique_func(d->ctx, d->arena, d->m, name), d->loc);
+    const char *name = arena_printf(d->arena, "%s_%s", of->func->name, suffix);
+    g->func = ir_func_new(d->m, low_unique_name(d->ctx, d->arena, d->names, name), d->loc);
     if (axis)
         vec_push(d->m->arena, &g->func->sizes, axis);
     for (int i = 0; i < f->func->sizes.n; i++)
@@ -138,14 +133,13 @@ static void begin(Build *build, const Deriver *d, const LowFn *f, const char *su
     build->b.loc = d->loc;
 }
 
-static void add_own_params(Build *build)
-{
+static void add_own_params(Build *build) {
     for (int i = 0; i < build->f->params.n; i++)
-        add_param(build, build->f->params.data[i].name, build->f->params.data[i].shape, &build->own);
+        add_param(build, build->f->params.data[i].name, build->f->params.data[i].shape,
+                  &build->own);
 }
 
-static void add_captured_params(Build *build)
-{
+static void add_captured_params(Build *build) {
     for (int i = 0; i < build->f->captured.n; i++) {
         const Value *captured = build->f->func->body->params.data[build->own.n + i];
         Value *param = ir_param(build->d->m, build->g->func->body, captured->type, captured->name);
@@ -153,8 +147,7 @@ static void add_captured_params(Build *build)
     }
 }
 
-static LowFn *finish(Build *build, Tree *result)
-{
+static LowFn *finish(Build *build, Tree *result) {
     build->g->result = result;
     vec_push(build->d->m->arena, &build->d->m->funcs, build->g->func);
     return build->g;
@@ -162,24 +155,22 @@ static LowFn *finish(Build *build, Tree *result)
 
 /* ---- calling f or its derivative from g ---- */
 
-/* Parameters of f's func that carry the chosen floats, ascending, and for each chosen parameter where its leaves are
- * in that list: the brackets may name parameters in any order. */
+/* Parameters of f's func that carry the chosen floats, ascending, and for each chosen parameter
+ * where its leaves are in that list: the brackets may name parameters in any order. */
 typedef struct Chosen {
     VEC(int) wrt;    /* ascending indices of f's leaves */
     VEC(int) places; /* places in wrt of the leaves, in the order of the brackets */
     TreeList leaves; /* their shapes, in the order of the brackets */
 } Chosen;
 
-static int first_leaf(const LowFn *f, int param)
-{
+static int first_leaf(const LowFn *f, int param) {
     int at = 0;
     for (int i = 0; i < param; i++)
         at += tree_active_count(f->params.data[i].shape);
     return at;
 }
 
-static void insert_sorted(Arena *arena, Chosen *chosen, int leaf)
-{
+static void insert_sorted(Arena *arena, Chosen *chosen, int leaf) {
     vec_push(arena, &chosen->wrt, leaf);
     for (int i = chosen->wrt.n - 1; i > 0 && chosen->wrt.data[i - 1] > leaf; i--) {
         chosen->wrt.data[i] = chosen->wrt.data[i - 1];
@@ -187,16 +178,14 @@ static void insert_sorted(Arena *arena, Chosen *chosen, int leaf)
     }
 }
 
-static int place_of(const Chosen *chosen, int leaf)
-{
+static int place_of(const Chosen *chosen, int leaf) {
     int at = 0;
     while (chosen->wrt.data[at] != leaf)
         at++;
     return at;
 }
 
-static void choose(const Deriver *d, const LowFn *f, int n, const int *params, Chosen *chosen)
-{
+static void choose(const Deriver *d, const LowFn *f, int n, const int *params, Chosen *chosen) {
     *chosen = (Chosen){0};
     VEC(int) order = {0};
     for (int i = 0; i < n; i++) {
@@ -215,8 +204,7 @@ static void choose(const Deriver *d, const LowFn *f, int n, const int *params, C
         vec_push(d->arena, &chosen->places, place_of(chosen, order.data[i]));
 }
 
-static const Size *const *size_args(const Build *build)
-{
+static const Size *const *size_args(const Build *build) {
     const Func *f = build->f->func;
     const Size **sizes = ARENA_ARRAY(build->d->m->arena, f->sizes.n + 1, const Size *);
     for (int i = 0; i < f->sizes.n; i++)
@@ -224,45 +212,42 @@ static const Size *const *size_args(const Build *build)
     return sizes;
 }
 
-static void append(Arena *arena, ValueList *out, const ValueList *in)
-{
+static void append(Arena *arena, ValueList *out, const ValueList *in) {
     for (int i = 0; i < in->n; i++)
         vec_push(arena, out, in->data[i]);
 }
 
 /* own, captured, more: the operands of a vjp or jvp of f. */
-static void operands(const Build *build, const ValueList *own, const ValueList *more, ValueList *out)
-{
+static void operands(const Build *build, const ValueList *own, const ValueList *more,
+                     ValueList *out) {
     append(build->d->arena, out, own);
     append(build->d->arena, out, &build->captured);
     append(build->d->arena, out, more);
 }
 
-static const int *copy_wrt(const Build *build, const Chosen *chosen)
-{
+static const int *copy_wrt(const Build *build, const Chosen *chosen) {
     int *wrt = ARENA_ARRAY(build->d->m->arena, chosen->wrt.n + 1, int);
     if (chosen->wrt.n > 0)
         memcpy(wrt, chosen->wrt.data, (size_t)chosen->wrt.n * sizeof *wrt);
     return wrt;
 }
 
-static int n_results(const LowFn *f)
-{
+static int n_results(const LowFn *f) {
     return f->func->is_extern ? 1 : f->func->body->yields.n;
 }
 
-static const Type *result_type(const LowFn *f, int i)
-{
+static const Type *result_type(const LowFn *f, int i) {
     return f->func->is_extern ? f->func->extern_result : f->func->body->yields.data[i]->type;
 }
 
-/* vjp of f in builder b; adjoints come back in the order of the brackets, the results of f in front if `results`. */
+/* vjp of f in builder b; adjoints come back in the order of the brackets, the results of f in front
+ * if `results`. */
 static void emit_vjp(const Build *build, IrBuilder *b, const ValueList *own, const Chosen *chosen,
-                     const ValueList *cotangents, bool results, ValueList *out)
-{
+                     const ValueList *cotangents, bool results, ValueList *out) {
     ValueList args = {0};
     operands(build, own, cotangents, &args);
-    Inst *inst = ir_vjp(b, build->f->func, size_args(build), chosen->wrt.n, copy_wrt(build, chosen), args.n, args.data);
+    Inst *inst = ir_vjp(b, build->f->func, size_args(build), chosen->wrt.n, copy_wrt(build, chosen),
+                        args.n, args.data);
     int n = n_results(build->f);
     for (int i = 0; results && i < n; i++)
         vec_push(build->d->arena, out, inst->out[i]);
@@ -270,11 +255,10 @@ static void emit_vjp(const Build *build, IrBuilder *b, const ValueList *own, con
         vec_push(build->d->arena, out, inst->out[n + chosen->places.data[i]]);
 }
 
-/* jvp of f in builder b, with tangents in the order of the brackets; appends the results if asked, then the tangents
- * of the float results. */
+/* jvp of f in builder b, with tangents in the order of the brackets; appends the results if asked,
+ * then the tangents of the float results. */
 static void emit_jvp(const Build *build, IrBuilder *b, const ValueList *own, const Chosen *chosen,
-                     const ValueList *tangents, bool results, ValueList *out)
-{
+                     const ValueList *tangents, bool results, ValueList *out) {
     ValueList sorted = {0};
     for (int i = 0; i < tangents->n; i++)
         vec_push(build->d->arena, &sorted, NULL);
@@ -282,14 +266,14 @@ static void emit_jvp(const Build *build, IrBuilder *b, const ValueList *own, con
         sorted.data[chosen->places.data[i]] = tangents->data[i];
     ValueList args = {0};
     operands(build, own, &sorted, &args);
-    Inst *inst = ir_jvp(b, build->f->func, size_args(build), chosen->wrt.n, copy_wrt(build, chosen), args.n, args.data);
+    Inst *inst = ir_jvp(b, build->f->func, size_args(build), chosen->wrt.n, copy_wrt(build, chosen),
+                        args.n, args.data);
     int n = n_results(build->f);
     for (int i = results ? 0 : n; i < inst->n_out; i++)
         vec_push(build->d->arena, out, inst->out[i]);
 }
 
-static void yield_all(Build *build, const ValueList *values)
-{
+static void yield_all(Build *build, const ValueList *values) {
     for (int i = 0; i < values->n; i++)
         ir_yield(&build->b, values->data[i]);
 }
@@ -297,19 +281,19 @@ static void yield_all(Build *build, const ValueList *values)
 /* ---- results ---- */
 
 /* The primal results of f in front of g's: `out`, or `out0`, `out1`, ... */
-static void add_primal_results(Build *build)
-{
+static void add_primal_results(Build *build) {
     const LowFn *f = build->f;
     const Deriver *d = build->d;
     for (int i = 0; i < f->results.n; i++) {
-        Atom name = f->results.n == 1 ? atom_of(&d->ctx->atoms, "out") : low_atom(d->ctx, d->arena, "out%d", i);
+        Atom name = f->results.n == 1 ? atom_of(&d->ctx->atoms, "out")
+                                      : low_atom(d->ctx, d->arena, "out%d", i);
         add_result(build, name, f->results.data[i].shape);
     }
 }
 
 /* One result a chosen parameter, named after it. */
-static void add_gradient_results(Build *build, const char *prefix, int n_wrt, const int *wrt, TreeList *parts)
-{
+static void add_gradient_results(Build *build, const char *prefix, int n_wrt, const int *wrt,
+                                 TreeList *parts) {
     const Deriver *d = build->d;
     for (int i = 0; i < n_wrt; i++) {
         const LowParam *param = &build->f->params.data[wrt[i]];
@@ -319,24 +303,22 @@ static void add_gradient_results(Build *build, const char *prefix, int n_wrt, co
     }
 }
 
-static Tree *tuple_or_one(Arena *arena, const TreeList *parts)
-{
+static Tree *tuple_or_one(Arena *arena, const TreeList *parts) {
     return parts->n == 1 ? parts->data[0] : tree_tuple(arena, parts->n, parts->data);
 }
 
 /* ---- the operators ---- */
 
-static void unit_cotangents(Build *build, ValueList *out)
-{
+static void unit_cotangents(Build *build, ValueList *out) {
     for (int i = 0; i < n_results(build->f); i++)
         if (type_is_float(result_type(build->f, i)))
             vec_push(build->d->arena, out, ir_const(&build->b, result_type(build->f, i), 1.0));
 }
 
-static LowFn *derive_gradient(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt, bool value)
-{
+static LowFn *derive_gradient(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt,
+                              bool value) {
     Build build;
-    begin(&build, d, f, value ? "value_and_grad" : "grad", NULL);
+    begin(&build, d, f, f, value ? "value_and_grad" : "grad", NULL);
     add_own_params(&build);
     add_captured_params(&build);
     Chosen chosen;
@@ -355,14 +337,14 @@ static LowFn *derive_gradient(const Deriver *d, const LowFn *f, int n_wrt, const
     return finish(&build, tuple_or_one(d->arena, &parts));
 }
 
-static LowFn *derive_vjp(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt)
-{
+static LowFn *derive_vjp(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt) {
     Build build;
-    begin(&build, d, f, "vjp", NULL);
+    begin(&build, d, f, f, "vjp", NULL);
     add_own_params(&build);
     for (int i = 0; i < f->results.n; i++) {
         Tree *shape = derive_tangent(d->arena, f->results.data[i].shape);
-        Atom name = f->results.n == 1 ? atom_of(&d->ctx->atoms, "bar") : low_atom(d->ctx, d->arena, "bar%d", i);
+        Atom name = f->results.n == 1 ? atom_of(&d->ctx->atoms, "bar")
+                                      : low_atom(d->ctx, d->arena, "bar%d", i);
         add_param(&build, name, shape, &build.extra);
     }
     add_captured_params(&build);
@@ -380,20 +362,18 @@ static LowFn *derive_vjp(const Deriver *d, const LowFn *f, int n_wrt, const int 
 }
 
 /* Tangents of the chosen parameters as new parameters of g. */
-static void add_direction_params(Build *build, int n_wrt, const int *wrt)
-{
+static void add_direction_params(Build *build, int n_wrt, const int *wrt) {
     const Deriver *d = build->d;
     for (int i = 0; i < n_wrt; i++) {
         const LowParam *param = &build->f->params.data[wrt[i]];
-        add_param(build, low_atom(d->ctx, d->arena, "d_%s", param->name), derive_tangent(d->arena, param->shape),
-                  &build->extra);
+        add_param(build, low_atom(d->ctx, d->arena, "d_%s", param->name),
+                  derive_tangent(d->arena, param->shape), &build->extra);
     }
 }
 
-static LowFn *derive_jvp(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt)
-{
+static LowFn *derive_jvp(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt) {
     Build build;
-    begin(&build, d, f, "jvp", NULL);
+    begin(&build, d, f, f, "jvp", NULL);
     add_own_params(&build);
     add_direction_params(&build, n_wrt, wrt);
     add_captured_params(&build);
@@ -407,18 +387,17 @@ static LowFn *derive_jvp(const Deriver *d, const LowFn *f, int n_wrt, const int 
     int n = build.g->results.n;
     for (int i = 0; i < n; i++) {
         const LowParam primal = build.g->results.data[i];
-        add_result(&build, low_atom(d->ctx, d->arena, "d_%s", primal.name), derive_tangent(d->arena, primal.shape));
+        add_result(&build, low_atom(d->ctx, d->arena, "d_%s", primal.name),
+                   derive_tangent(d->arena, primal.shape));
     }
     Tree *parts[2] = {f->result, derive_tangent(d->arena, f->result)};
     return finish(&build, tree_tuple(d->arena, 2, parts));
 }
 
-static LowFn *derive_hvp(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt)
-{
+static LowFn *derive_hvp(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt) {
     const LowFn *gradient = derive_gradient(d, f, n_wrt, wrt, false);
     Build build;
-    begin(&build, d, gradient, "jvp", NULL);
-    build.g->func->name = low_unique_func(d->ctx, d->arena, d->m, arena_printf(d->arena, "%s_hvp", f->func->name));
+    begin(&build, d, gradient, f, "hvp", NULL);
     add_own_params(&build);
     add_direction_params(&build, n_wrt, wrt);
     add_captured_params(&build);
@@ -436,8 +415,7 @@ static LowFn *derive_hvp(const Deriver *d, const LowFn *f, int n_wrt, const int 
 /* ---- Jacobians ---- */
 
 /* The total of float leaves: rows of a Jacobian, or columns; NULL on overflow. */
-static const Size *total(const Deriver *d, const TreeList *leaves)
-{
+static const Size *total(const Deriver *d, const TreeList *leaves) {
     const Size *sum = size_const(&d->ctx->polys, 0);
     for (int i = 0; i < leaves->n && sum; i++) {
         const Size *count = ir_type_count(d->m, leaves->data[i]->type);
@@ -446,9 +424,10 @@ static const Size *total(const Deriver *d, const TreeList *leaves)
     return sum;
 }
 
-/* The part of the k-th basis vector that falls on a leaf at `offset`: one where offset + position == k. */
-static Value *basis_leaf(const Deriver *d, IrBuilder *b, const Type *type, const Size *offset, Value *k)
-{
+/* The part of the k-th basis vector that falls on a leaf at `offset`: one where offset + position
+ * == k. */
+static Value *basis_leaf(const Deriver *d, IrBuilder *b, const Type *type, const Size *offset,
+                         Value *k) {
     Value *here = ir_size(b, offset);
     const Size *count = ir_type_count(d->m, type);
     if (type->rank > 0) {
@@ -457,12 +436,13 @@ static Value *basis_leaf(const Deriver *d, IrBuilder *b, const Type *type, const
         k = ir_broadcast(b, k, position->type);
     }
     const Type *flat = type->rank > 0 ? ir_type(d->m, type->elem, 1, &count) : type;
-    Value *unit = ir_ew3(b, OP_select, ir_ew2(b, OP_eq, here, k), ir_const(b, flat, 1.0), ir_const(b, flat, 0.0));
+    Value *unit = ir_ew3(b, OP_select, ir_ew2(b, OP_eq, here, k), ir_const(b, flat, 1.0),
+                         ir_const(b, flat, 0.0));
     return type->rank > 0 ? ir_reshape(b, unit, type) : unit;
 }
 
-static void basis(const Deriver *d, IrBuilder *b, const TreeList *leaves, Value *k, ValueList *out)
-{
+static void basis(const Deriver *d, IrBuilder *b, const TreeList *leaves, Value *k,
+                  ValueList *out) {
     const Size *offset = size_const(&d->ctx->polys, 0);
     for (int i = 0; i < leaves->n; i++) {
         const Type *type = leaves->data[i]->type;
@@ -472,8 +452,7 @@ static void basis(const Deriver *d, IrBuilder *b, const TreeList *leaves, Value 
 }
 
 /* All values flattened into one vector, row-major, in order. */
-static Value *flatten(const Deriver *d, IrBuilder *b, const ValueList *values)
-{
+static Value *flatten(const Deriver *d, IrBuilder *b, const ValueList *values) {
     ValueList flat = {0};
     Scalar widest = S_f32;
     for (int i = 0; i < values->n; i++)
@@ -481,14 +460,14 @@ static Value *flatten(const Deriver *d, IrBuilder *b, const ValueList *values)
             widest = S_f64;
     for (int i = 0; i < values->n; i++) {
         const Size *count = ir_type_count(d->m, values->data[i]->type);
-        Value *vector = ir_reshape(b, values->data[i], ir_type(d->m, values->data[i]->type->elem, 1, &count));
+        Value *vector =
+            ir_reshape(b, values->data[i], ir_type(d->m, values->data[i]->type->elem, 1, &count));
         vec_push(d->arena, &flat, ir_convert(b, vector, widest));
     }
     return flat.n == 1 ? flat.data[0] : ir_concat(b, flat.n, flat.data);
 }
 
-static void float_results(const Deriver *d, const LowFn *f, TreeList *out)
-{
+static void float_results(const Deriver *d, const LowFn *f, TreeList *out) {
     TreeList all = {0};
     tree_active_leaves(d->arena, f->result, &all);
     for (int i = 0; i < all.n; i++)
@@ -497,9 +476,8 @@ static void float_results(const Deriver *d, const LowFn *f, TreeList *out)
 }
 
 /* One row a basis vector: of cotangents (rows of the Jacobian) or of tangents (its columns). */
-static Value *basis_loop(const Build *build, const Chosen *chosen, const TreeList *seeds, const Size *extent,
-                         bool forward)
-{
+static Value *basis_loop(const Build *build, const Chosen *chosen, const TreeList *seeds,
+                         const Size *extent, bool forward) {
     const Deriver *d = build->d;
     IrBuilder *b = (IrBuilder *)&build->b;
     LoopSpec spec = {.extent = extent};
@@ -515,19 +493,17 @@ static Value *basis_loop(const Build *build, const Chosen *chosen, const TreeLis
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
-static bool prefer_forward(const LowFn *f, const TreeList *rows, const Size *m, const Size *n)
-{
+static bool prefer_forward(const TreeList *rows, const Size *m, const Size *n) {
     int64_t m_const, n_const;
     if (size_is_const(m, &m_const) && size_is_const(n, &n_const))
         return n_const <= m_const;
-    (void)f;
     return !(rows->n == 1 && rows->data[0]->type->rank == 0);
 }
 
-static LowFn *derive_jacobian(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt, const int *wrt)
-{
+static LowFn *derive_jacobian(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt,
+                              const int *wrt) {
     Build build;
-    begin(&build, d, f, "jacobian", NULL);
+    begin(&build, d, f, f, "jacobian", NULL);
     add_own_params(&build);
     add_captured_params(&build);
     Chosen chosen;
@@ -536,11 +512,13 @@ static LowFn *derive_jacobian(const Deriver *d, DeriveOp op, const LowFn *f, int
     float_results(d, f, &rows);
     const Size *m = total(d, &rows), *n = total(d, &chosen.leaves);
     if (!m || !n) {
-        diag_error(&d->ctx->diags, DIAG_size_overflow, d->loc, "the size of this Jacobian overflows");
+        diag_error(&d->ctx->diags, DIAG_size_overflow, d->loc,
+                   "the size of this Jacobian overflows");
         m = n = size_const(&d->ctx->polys, 0);
     }
-    bool forward = op == DERIVE_jacfwd || (op != DERIVE_jacrev && prefer_forward(f, &rows, m, n));
-    Value *jac = basis_loop(&build, &chosen, forward ? &chosen.leaves : &rows, forward ? n : m, forward);
+    bool forward = op == DERIVE_jacfwd || (op != DERIVE_jacrev && prefer_forward(&rows, m, n));
+    Value *jac =
+        basis_loop(&build, &chosen, forward ? &chosen.leaves : &rows, forward ? n : m, forward);
     if (forward) {
         const int8_t swap[IR_MAX_RANK] = {1, 0};
         jac = ir_transpose(&build.b, jac, swap);
@@ -551,20 +529,20 @@ static LowFn *derive_jacobian(const Deriver *d, DeriveOp op, const LowFn *f, int
     return finish(&build, shape);
 }
 
-/* Forward over reverse: row k is the Hessian times the k-th basis vector, which is its k-th column; it is symmetric. */
-static LowFn *derive_hessian(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt)
-{
+/* Forward over reverse: row k is the Hessian times the k-th basis vector, which is its k-th column;
+ * it is symmetric. */
+static LowFn *derive_hessian(const Deriver *d, const LowFn *f, int n_wrt, const int *wrt) {
     const LowFn *gradient = derive_gradient(d, f, n_wrt, wrt, false);
     Build build;
-    begin(&build, d, gradient, "jacobian", NULL);
-    build.g->func->name = low_unique_func(d->ctx, d->arena, d->m, arena_printf(d->arena, "%s_hessian", f->func->name));
+    begin(&build, d, gradient, f, "hessian", NULL);
     add_own_params(&build);
     add_captured_params(&build);
     Chosen chosen;
     choose(d, gradient, n_wrt, wrt, &chosen);
     const Size *n = total(d, &chosen.leaves);
     if (!n) {
-        diag_error(&d->ctx->diags, DIAG_size_overflow, d->loc, "the size of this Hessian overflows");
+        diag_error(&d->ctx->diags, DIAG_size_overflow, d->loc,
+                   "the size of this Hessian overflows");
         n = size_const(&d->ctx->polys, 0);
     }
     Value *hess = basis_loop(&build, &chosen, &chosen.leaves, n, true);
@@ -574,8 +552,7 @@ static LowFn *derive_hessian(const Deriver *d, const LowFn *f, int n_wrt, const 
     return finish(&build, shape);
 }
 
-LowFn *derive_apply(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt, const int *wrt)
-{
+LowFn *derive_apply(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt, const int *wrt) {
     switch (op) {
     case DERIVE_grad:
         return derive_gradient(d, f, n_wrt, wrt, false);
@@ -596,14 +573,14 @@ LowFn *derive_apply(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt, co
 
 /* ---- batch ---- */
 
-LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name)
-{
+LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name) {
     SizeSym *axis = sizesym_new(&d->ctx->polys, size_name, d->loc);
     const Size *extent = size_sym(&d->ctx->polys, axis);
     Build build;
-    begin(&build, d, f, "batch", axis);
+    begin(&build, d, f, f, "batch", axis);
     for (int i = 0; i < f->params.n; i++)
-        add_param(&build, f->params.data[i].name, batched(d, f->params.data[i].shape, extent), &build.own);
+        add_param(&build, f->params.data[i].name, batched(d, f->params.data[i].shape, extent),
+                  &build.own);
     add_captured_params(&build);
 
     LoopSpec spec = {.extent = extent, .n_slice = build.own.n, .slices = build.own.data};

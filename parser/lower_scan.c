@@ -1,34 +1,30 @@
-/* A walk over the expressions of the tree, for lowering's searches before it opens a loop. Emits nothing. */
+/* A walk over the expressions of the tree, for lowering's searches before it opens a loop. Emits
+ * nothing. */
 #include "parser/lower_internal.h"
 
-static void declare(const Walk *walk, Local *local)
-{
+static void declare(const Walk *walk, Local *local) {
     if (local && walk->declare)
         walk->declare(walk->user, local);
 }
 
-static void declare_pattern(const Walk *walk, const Pattern *pattern)
-{
+static void declare_pattern(const Walk *walk, const Pattern *pattern) {
     declare(walk, pattern->local);
     for (int i = 0; i < pattern->parts.n; i++)
         declare_pattern(walk, pattern->parts.data[i]);
 }
 
-static void walk_binder(const Walk *walk, const Binder *binder)
-{
+static void walk_binder(const Walk *walk, const Binder *binder) {
     ast_walk(walk, binder->lo);
     ast_walk(walk, binder->hi);
     declare(walk, binder->local);
 }
 
-static void walk_binders(const Walk *walk, const BinderList *binders)
-{
+static void walk_binders(const Walk *walk, const BinderList *binders) {
     for (int i = 0; i < binders->n; i++)
         walk_binder(walk, binders->data[i]);
 }
 
-static void walk_indices(const Walk *walk, const IndexList *at)
-{
+static void walk_indices(const Walk *walk, const IndexList *at) {
     for (int i = 0; i < at->n; i++) {
         ast_walk(walk, at->data[i].at);
         ast_walk(walk, at->data[i].lo);
@@ -36,14 +32,12 @@ static void walk_indices(const Walk *walk, const IndexList *at)
     }
 }
 
-static void walk_items(const Walk *walk, const ExprList *items)
-{
+static void walk_items(const Walk *walk, const ExprList *items) {
     for (int i = 0; i < items->n; i++)
         ast_walk(walk, items->data[i]);
 }
 
-static void walk_block(const Walk *walk, Expr *e)
-{
+static void walk_block(const Walk *walk, Expr *e) {
     for (int i = 0; i < e->as.block.lets.n; i++) {
         const Let *let = e->as.block.lets.data[i];
         ast_walk(walk, let->value);
@@ -53,8 +47,7 @@ static void walk_block(const Walk *walk, Expr *e)
     ast_walk(walk, e->as.block.result);
 }
 
-static void walk_loop(const Walk *walk, Expr *e)
-{
+static void walk_loop(const Walk *walk, Expr *e) {
     for (int i = 0; i < e->as.loop.carries.n; i++)
         ast_walk(walk, e->as.loop.carries.data[i]->init);
     ast_walk(walk, e->as.loop.max_iter);
@@ -66,23 +59,20 @@ static void walk_loop(const Walk *walk, Expr *e)
     ast_walk(walk, e->as.loop.body);
 }
 
-static void walk_lambda(const Walk *walk, Expr *e)
-{
+static void walk_lambda(const Walk *walk, Expr *e) {
     for (int i = 0; e->as.lambda.params && i < e->as.lambda.names.n; i++)
         declare(walk, e->as.lambda.params[i]);
     ast_walk(walk, e->as.lambda.body);
 }
 
-static void walk_call(const Walk *walk, Expr *e)
-{
+static void walk_call(const Walk *walk, Expr *e) {
     if (e->as.call.kind == CALL_derivative || e->as.call.kind == CALL_lambda)
         ast_walk(walk, e->as.call.callee);
     for (int i = 0; i < e->as.call.args.n; i++)
         ast_walk(walk, e->as.call.args.data[i].value);
 }
 
-static void walk_children(const Walk *walk, Expr *e)
-{
+static void walk_children(const Walk *walk, Expr *e) {
     switch (e->kind) {
     case E_error:
     case E_int:
@@ -149,8 +139,7 @@ static void walk_children(const Walk *walk, Expr *e)
     }
 }
 
-void ast_walk(const Walk *walk, Expr *e)
-{
+void ast_walk(const Walk *walk, Expr *e) {
     if (e && walk->visit(walk->user, e))
         walk_children(walk, e);
 }
@@ -160,16 +149,14 @@ typedef struct Mention {
     bool found;
 } Mention;
 
-static bool visit_mention(void *user, Expr *e)
-{
+static bool visit_mention(void *user, Expr *e) {
     Mention *mention = user;
     if (e->kind == E_name && e->as.name.kind == NAME_local && e->as.name.local == mention->local)
         mention->found = true;
     return !mention->found;
 }
 
-bool ast_mentions(Expr *e, const Local *local)
-{
+bool ast_mentions(Expr *e, const Local *local) {
     Mention mention = {local, false};
     Walk walk = {visit_mention, NULL, &mention};
     ast_walk(&walk, e);
