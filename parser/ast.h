@@ -59,7 +59,7 @@ struct Local {
     SizeSym *sym;
     bool sym_used;
     struct Binder *binder; /* LOCAL_binder */
-    bool used;
+    Local *hides; /* checker: the variable of the same name outside */
     void *lowered; /* slot of lowering */
 };
 

@@ -1,0 +1,861 @@
+/* Calls: functions and their size parameters, records, conversions, elementwise builtins, functions as arguments.
+ * Part of the checker. */
+#include "parser/checker.h"
+#include "parser/lower_names.h"
+
+#include <string.h>
+
+/* ---- sizes of a call ----
+ * The signature's size symbols are solved from the types of the arguments, in order, as often as something new is
+ * learned: `[n,m]` first, then `[n-m+1]`. */
+
+typedef struct Solve {
+    Checker *c;
+    const Signature *sig;
+    const Size **values; /* one a size of the signature; NULL: not known yet */
+    Loc *from;           /* the argument that fixed it */
+} Solve;
+
+static int size_index(const Signature *sig, const SizeSym *sym) {
+    for (int i = 0; i < sig->sizes.n; i++) {
+        if (sig->sizes.data[i].sym == sym) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static const Size *known_size(void *user, SizeSym *sym) {
+    const Solve *s = user;
+    int i = size_index(s->sig, sym);
+    return i < 0 ? NULL : s->values[i];
+}
+
+static bool is_unknown(void *user, SizeSym *sym) {
+    const Solve *s = user;
+    int i = size_index(s->sig, sym);
+    return i >= 0 && !s->values[i];
+}
+
+static bool has_unknown(Solve *s, const Size *size) {
+    for (int i = 0; i < size->n; i++) {
+        for (int j = 0; j < size->terms[i].degree; j++) {
+            if (is_unknown(s, size->terms[i].syms[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void solve_size(Solve *s, const Size *param, const Size *arg, Loc loc) {
+    const Size *want = size_subst(s->c->polys, param, known_size, s);
+    if (!want || !has_unknown(s, want)) {
+        return;
+    }
+    const Size *value;
+    SizeSym *sym = size_solve(s->c->polys, want, arg, is_unknown, s, &value);
+    if (sym && !has_unknown(s, value)) {
+        int i = size_index(s->sig, sym);
+        s->values[i] = value;
+        s->from[i] = loc;
+    }
+}
+
+static void solve_type(Solve *s, const Ty *param, const Ty *arg, Loc loc) {
+    if (param->kind != arg->kind) {
+        return;
+    }
+    if (param->kind == TY_array) {
+        for (int i = 0; i < param->rank && i < arg->rank; i++) {
+            solve_size(s, param->dims[i], arg->dims[i], loc);
+        }
+        solve_type(s, param->elem, arg->elem, loc);
+        return;
+    }
+    for (int i = 0; i < param->n_args && i < arg->n_args; i++) {
+        solve_size(s, param->args[i], arg->args[i], loc);
+    }
+    for (int i = 0; i < param->n && i < arg->n; i++) {
+        solve_type(s, param->parts[i], arg->parts[i], loc);
+    }
+    if (param->kind == TY_fn) {
+        solve_type(s, param->result, arg->result, loc);
+    }
+}
+
+static const Ty *subst_type(Solve *s, const Ty *ty, Loc loc) {
+    const Ty *result = ty_subst(s->c->ctx, ty, known_size, s);
+    if (!result) {
+        diag_error(s->c->diags, DIAG_size_overflow, loc, "a size of the call is beyond 64 bits");
+        return ty_error();
+    }
+    return result;
+}
+
+static bool type_unknown(Solve *s, const Ty *ty) {
+    for (int i = 0; ty->kind == TY_array && i < ty->rank; i++) {
+        if (has_unknown(s, ty->dims[i])) {
+            return true;
+        }
+    }
+    if (ty->kind == TY_array) {
+        return type_unknown(s, ty->elem);
+    }
+    for (int i = 0; i < ty->n; i++) {
+        if (type_unknown(s, ty->parts[i])) {
+            return true;
+        }
+    }
+    return ty->kind == TY_fn && type_unknown(s, ty->result);
+}
+
+static void solve_init(Solve *s, Checker *c, const Signature *sig) {
+    *s = (Solve){.c = c, .sig = sig};
+    s->values = ARENA_ARRAY(c->arena, sig->sizes.n, const Size *);
+    s->from = ARENA_ARRAY(c->arena, sig->sizes.n, Loc);
+}
+
+/* Sizes that stand for others by `where n == m`, and whether all are known. */
+static bool solve_finish(Solve *s, Loc loc) {
+    bool ok = true;
+    for (int i = 0; i < s->sig->sizes.n; i++) {
+        const SizeParam *param = &s->sig->sizes.data[i];
+        if (!s->values[i] && size_is_sym(param->size) != param->sym) {
+            s->values[i] = size_subst(s->c->polys, param->size, known_size, s);
+        }
+        if (!s->values[i]) {
+            Diag *diag = diag_error(s->c->diags, DIAG_size_unsolved, loc,
+                                    "the size `%s` of `%s` is not fixed by the arguments", param->name.atom,
+                                    s->sig->name);
+            diag_label(s->c->diags, diag, param->name.loc, "`%s` is introduced here", param->name.atom);
+            ok = false;
+        } else {
+            mark_size_used(s->c, s->values[i]);
+        }
+    }
+    return ok;
+}
+
+/* ---- signatures ---- */
+
+Signature *ty_signature(Checker *c, const Ty *fn) {
+    Signature *sig = ARENA_NEW(c->arena, Signature);
+    for (int i = 0; i < fn->n; i++) {
+        vec_push(c->arena, &sig->params, ((SigParam){{NULL, {0, 0}}, fn->parts[i]}));
+    }
+    sig->result = fn->result;
+    sig->name = "function";
+    return sig;
+}
+
+Signature *fn_signature(Checker *c, FnDecl *fn, Loc use) {
+    if (c->fn) {
+        vec_push(c->arena, &c->fn->calls, ((CallEdge){fn, use}));
+    }
+    if (fn->sig_state == CHECK_failed) {
+        return NULL;
+    }
+    if (!fn->sig->result) {
+        /* Not inferred yet: only a cycle can do that, see Note [Order of checking]. A failed body said why. */
+        if (fn->body_state != CHECK_failed) {
+            Diag *diag = diag_error(c->diags, DIAG_recursion, use, "`%s` is called while its result type is inferred",
+                                    fn->name.atom);
+            diag_label(c->diags, diag, fn->name.loc, "declared here, without a result type");
+            diag_hint(c->diags, diag, "recursion is not part of the language; use `loop`");
+        }
+        return NULL;
+    }
+    return fn->sig;
+}
+
+/* ---- functions as arguments ---- */
+
+static bool check_lambda(Checker *c, Solve *s, Expr *e, const Ty *want) {
+    int n = e->as.lambda.names.n;
+    if (n != want->n) {
+        diag_error(c->diags, DIAG_argument_count, e->loc, "the function value has %d parameter%s, expected %d", n,
+                   n == 1 ? "" : "s", want->n);
+        return false;
+    }
+    uint32_t mark = size_mark(c);
+    int scope = scope_mark(c);
+    e->as.lambda.params = ARENA_ARRAY(c->arena, n, Local *);
+    bool ok = true;
+    for (int i = 0; i < n; i++) {
+        const Ty *ty = want->parts[i];
+        Name name = e->as.lambda.names.data[i];
+        if (e->as.lambda.types.data[i]) {
+            const Ty *written = resolve_type(c, e->as.lambda.types.data[i], SIZES_body);
+            solve_type(s, ty, written, e->as.lambda.types.data[i]->loc);
+            ty = subst_type(s, ty, e->loc);
+            const Size *a, *b;
+            if (!types_match(c, written, ty, &a, &b)) {
+                diag_error(c->diags, DIAG_type_mismatch, name.loc, "the parameter has type `%s`, expected `%s`",
+                           ty_text(c, written), ty_text(c, ty));
+                ok = false;
+            }
+        } else if (type_unknown(s, ty)) {
+            Diag *diag = diag_error(c->diags, DIAG_size_unsolved, name.loc,
+                                    "the type `%s` of `%s` is not fixed by the other arguments", ty_text(c, ty),
+                                    name.atom);
+            diag_hint(c->diags, diag, "write its type: `|%s: ...| ...`", name.atom);
+            ok = false;
+        }
+        e->as.lambda.params[i] = scope_add(c, LOCAL_param, name, ok ? ty : ty_error(), NULL);
+    }
+    if (ok) {
+        check_expr(c, e->as.lambda.body);
+        ok = !ty_has_error(e->as.lambda.body->ty);
+    }
+    scope_leave(c, scope);
+    if (!ok) {
+        return false;
+    }
+    Expr *body = e->as.lambda.body;
+    coerce(c, body, want->result);
+    settle(c, body);
+    solve_type(s, want->result, expr_type(body), body->loc);
+    const Ty *result = subst_type(s, want->result, e->loc);
+    if (!expect_type(c, body, result, "the result", e->loc, NULL) || !check_escape(c, body, mark, "lambda")) {
+        return false;
+    }
+    const Ty **params = ARENA_ARRAY(c->arena, n, const Ty *);
+    for (int i = 0; i < n; i++) {
+        params[i] = e->as.lambda.params[i]->ty;
+    }
+    e->ty = ty_fn(c->arena, n, params, result);
+    return true;
+}
+
+/* A function of the program, or a derivative, where one of type `want` is expected. */
+static bool check_signature_arg(Checker *c, Solve *s, Expr *e, const Signature *sig, const Ty *want,
+                                const Size *const **sizes) {
+    const Ty **params = ARENA_ARRAY(c->arena, sig->params.n, const Ty *);
+    if (sig->params.n != want->n) {
+        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` has %d parameter%s, expected a function of %d",
+                   sig->name, sig->params.n, sig->params.n == 1 ? "" : "s", want->n);
+        return false;
+    }
+    Solve own;
+    solve_init(&own, c, sig);
+    for (int i = 0; i < want->n; i++) {
+        const Ty *given = subst_type(s, want->parts[i], e->loc);
+        if (!type_unknown(s, given)) {
+            solve_type(&own, sig->params.data[i].ty, given, e->loc);
+        }
+    }
+    if (!solve_finish(&own, e->loc)) {
+        return false;
+    }
+    for (int i = 0; i < want->n; i++) {
+        params[i] = subst_type(&own, sig->params.data[i].ty, e->loc);
+    }
+    const Ty *ty = ty_fn(c->arena, want->n, params, subst_type(&own, sig->result, e->loc));
+    solve_type(s, want, ty, e->loc);
+    const Ty *expected = subst_type(s, want, e->loc);
+    const Size *a, *b;
+    if (!types_match(c, ty, expected, &a, &b)) {
+        Diag *diag = diag_error(c->diags, a ? DIAG_size_mismatch : DIAG_type_mismatch, e->loc,
+                                "`%s` has type `%s`, expected `%s`", sig->name, ty_text(c, ty),
+                                ty_text(c, expected));
+        if (a) {
+            add_size_origins(c, diag, a, b);
+        }
+        return false;
+    }
+    e->ty = ty;
+    *sizes = own.values;
+    return true;
+}
+
+static bool check_builtin_arg(Checker *c, Solve *s, Expr *e, const ElementBuiltin *builtin, const Ty *want) {
+    bool ok = builtin->arity == want->n && (builtin->class == ELEMENT_float || builtin->class == ELEMENT_number);
+    for (int i = 0; ok && i < want->n; i++) {
+        ok = ty_scalar_kind(want->parts[i]) > SK_i64 && ty_equal(want->parts[i], want->result);
+    }
+    if (!ok) {
+        diag_error(c->diags, DIAG_type_mismatch, e->loc, "`%s` is no function of type `%s`", e->as.name.atom,
+                   ty_text(c, want));
+        return false;
+    }
+    e->as.name.kind = NAME_builtin;
+    e->as.name.op = builtin->op;
+    e->ty = subst_type(s, want, e->loc);
+    return true;
+}
+
+static bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
+    const Ty *want = subst_type(s, param, e->loc);
+    e->cast = NULL;
+    e->checks.n = 0;
+    if (e->kind == E_lambda) {
+        return check_lambda(c, s, e, want);
+    }
+    if (e->kind == E_derivative) {
+        Signature *sig = check_derivative(c, e, false);
+        const Size *const *sizes;
+        return sig && check_signature_arg(c, s, e, sig, want, &sizes);
+    }
+    if (e->kind == E_name) {
+        Local *local = scope_find(c, e->as.name.atom);
+        FnDecl *fn = ptrmap_get(&c->fns, e->as.name.atom);
+        ElementBuiltin builtin;
+        if (local && local->ty->kind == TY_fn) {
+            const Size *const *sizes;
+            e->as.name.kind = NAME_local;
+            e->as.name.local = local;
+            return check_signature_arg(c, s, e, ty_signature(c, local->ty), want, &sizes);
+        }
+        if (!local && fn) {
+            Signature *sig = fn_signature(c, fn, e->loc);
+            e->as.name.kind = NAME_function;
+            e->as.name.fn = fn;
+            return sig && check_signature_arg(c, s, e, sig, want, &e->as.name.sizes);
+        }
+        if (!local && element_builtin(e->as.name.atom, &builtin)) {
+            return check_builtin_arg(c, s, e, &builtin, want);
+        }
+    }
+    check_value(c, e);
+    if (!ty_has_error(e->ty)) {
+        Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc,
+                                "expected a function of type `%s`, found a value of type `%s`",
+                                ty_text(c, want), ty_text(c, expr_type(e)));
+        diag_hint(c->diags, diag, "pass a function by name, or `|x| ...`");
+    }
+    return false;
+}
+
+/* ---- calls of functions ---- */
+
+static bool no_named_args(Checker *c, const Expr *e, const char *what) {
+    for (int i = 0; i < e->as.call.args.n; i++) {
+        if (e->as.call.args.data[i].name.atom) {
+            Diag *diag = diag_error(c->diags, DIAG_bad_arguments_syntax, e->as.call.args.data[i].name.loc,
+                                    "`%s` takes its arguments by position", what);
+            diag_hint(c->diags, diag, "only the fields of a record are named");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void report_count(Checker *c, const Expr *e, const Signature *sig) {
+    Text text;
+    check_text_of(&text, c);
+    for (int i = 0; i < sig->params.n; i++) {
+        text_printf(&text, "%s%s%s", i ? ", " : "", sig->params.data[i].name.atom ? sig->params.data[i].name.atom : "",
+                    sig->params.data[i].name.atom ? ": " : "");
+        ty_print(&text, sig->params.data[i].ty);
+    }
+    Diag *diag = diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d", sig->name,
+                            sig->params.n, sig->params.n == 1 ? "" : "s", e->as.call.args.n);
+    diag_label(c->diags, diag, sig->loc, "declared here");
+    diag_note(c->diags, diag, "its parameters are (%s)", text.data ? text.data : "");
+}
+
+static const char *param_text(Checker *c, const Signature *sig, int i) {
+    return sig->params.data[i].name.atom
+               ? arena_printf(c->arena, "the argument `%s` of `%s`", sig->params.data[i].name.atom, sig->name)
+               : arena_printf(c->arena, "argument %d of `%s`", i + 1, sig->name);
+}
+
+/* Checks the values among the arguments and lets them fix sizes. */
+static bool check_value_args(Checker *c, Solve *s, Expr *e, const Signature *sig) {
+    bool ok = true;
+    for (int i = 0; i < sig->params.n; i++) {
+        Expr *arg = e->as.call.args.data[i].value;
+        const Ty *want = sig->params.data[i].ty;
+        if (want->kind == TY_fn) {
+            continue;
+        }
+        check_expr(c, arg);
+        if (ty_has_error(arg->ty)) {
+            ok = false;
+            continue;
+        }
+        coerce(c, arg, want);
+        settle(c, arg);
+        for (int k = 0; k < sig->sizes.n; k++) {
+            if (sig->sizes.data[k].from_param == i && ty_is(arg->ty, SK_i64)) {
+                s->values[k] = expr_as_size(c, arg);
+                s->from[k] = arg->loc;
+            }
+        }
+    }
+    /* Twice: a later argument may fix what an earlier one only mentions. */
+    for (int round = 0; ok && round < 2; round++) {
+        for (int i = 0; i < sig->params.n; i++) {
+            Expr *arg = e->as.call.args.data[i].value;
+            if (sig->params.data[i].ty->kind != TY_fn) {
+                solve_type(s, sig->params.data[i].ty, expr_type(arg), arg->loc);
+            }
+        }
+    }
+    return ok;
+}
+
+static bool expect_argument(Checker *c, Solve *s, Expr *arg, const Signature *sig, int i) {
+    const Ty *want = subst_type(s, sig->params.data[i].ty, arg->loc);
+    const Size *a, *b;
+    if (want->kind == TY_error) {
+        return false;
+    }
+    types_match(c, expr_type(arg), want, &a, &b);
+    if (!a) {
+        return expect_type(c, arg, want, param_text(c, sig, i), sig->params.data[i].name.loc,
+                           sig->params.data[i].name.atom ? "the parameter" : NULL);
+    }
+    if (cast_to(c, arg, want, &a, &b)) {
+        return true;
+    }
+    Diag *diag = diag_error(c->diags, DIAG_size_mismatch, arg->loc, "%s has type `%s`, expected `%s`",
+                            param_text(c, sig, i), ty_text(c, expr_type(arg)), ty_text(c, want));
+    /* What fixed the other size: the argument that came first. */
+    for (int k = 0; k < sig->sizes.n; k++) {
+        if (s->values[k] && s->from[k].begin != arg->loc.begin && s->values[k] == b) {
+            diag_label(c->diags, diag, s->from[k], "this fixes `%s` to `%s`", sig->sizes.data[k].name.atom,
+                       size_text(c, b));
+            break;
+        }
+    }
+    add_size_origins(c, diag, a, b);
+    diag_note(c->diags, diag, "the sizes `%s` and `%s` differ", size_text(c, a), size_text(c, b));
+    return false;
+}
+
+static const Ty *call_signature(Checker *c, Expr *e, const Signature *sig) {
+    if (!no_named_args(c, e, sig->name)) {
+        return fail(e);
+    }
+    if (e->as.call.args.n != sig->params.n) {
+        report_count(c, e, sig);
+        return fail(e);
+    }
+    Solve s;
+    solve_init(&s, c, sig);
+    bool ok = check_value_args(c, &s, e, sig);
+    for (int i = 0; ok && i < sig->params.n; i++) {
+        Expr *arg = e->as.call.args.data[i].value;
+        if (sig->params.data[i].ty->kind != TY_fn) {
+            ok = expect_argument(c, &s, arg, sig, i);
+        }
+    }
+    for (int i = 0; ok && i < sig->params.n; i++) {
+        if (sig->params.data[i].ty->kind == TY_fn) {
+            ok = check_fn_arg(c, &s, e->as.call.args.data[i].value, sig->params.data[i].ty);
+        }
+    }
+    if (!ok || !solve_finish(&s, e->loc)) {
+        return fail(e);
+    }
+    e->as.call.sizes = s.values;
+    return e->ty = subst_type(&s, sig->result, e->loc);
+}
+
+/* ---- records and conversions ---- */
+
+static int field_index(const Ty *ty, Atom name) {
+    for (int i = 0; i < ty->n; i++) {
+        if (ty->names[i] == name) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Which argument gives which field; each once. */
+static bool order_fields(Checker *c, Expr *e, const TypeDecl *decl, int *order) {
+    const Ty *ty = decl->ty;
+    bool ok = true;
+    for (int i = 0; i < ty->n; i++) {
+        order[i] = -1;
+    }
+    for (int i = 0; i < e->as.call.args.n; i++) {
+        const Arg *arg = &e->as.call.args.data[i];
+        if (!arg->name.atom) {
+            Diag *diag = diag_error(c->diags, DIAG_record_fields, arg->value->loc,
+                                    "the fields of `%s` are named", decl->name.atom);
+            diag_hint(c->diags, diag, "write `%s(%s = ...)`", decl->name.atom, ty->n ? ty->names[0] : "field");
+            return false;
+        }
+        int k = field_index(ty, arg->name.atom);
+        if (k < 0) {
+            Diag *diag = diag_error(c->diags, DIAG_unknown_field, arg->name.loc, "`%s` has no field `%s`",
+                                    decl->name.atom, arg->name.atom);
+            suggest_among(c, diag, arg->name.atom, ty->n, ty->names);
+            ok = false;
+        } else if (order[k] >= 0) {
+            Diag *diag = diag_error(c->diags, DIAG_record_fields, arg->name.loc, "the field `%s` is given twice",
+                                    arg->name.atom);
+            diag_label(c->diags, diag, e->as.call.args.data[order[k]].name.loc, "the first");
+            ok = false;
+        } else {
+            order[k] = i;
+        }
+    }
+    for (int i = 0; ok && i < ty->n; i++) {
+        if (order[i] < 0) {
+            Diag *diag = diag_error(c->diags, DIAG_record_fields, e->loc, "the field `%s` of `%s` is missing",
+                                    ty->names[i], decl->name.atom);
+            diag_label(c->diags, diag, decl->name.loc, "declared here");
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+static const Ty *check_record(Checker *c, Expr *e, TypeDecl *decl) {
+    if (decl->state != CHECK_done) {
+        return fail(e);
+    }
+    if (decl->ty->kind != TY_record) {
+        diag_error(c->diags, DIAG_not_callable, e->loc, "`%s` is no record", decl->name.atom);
+        return fail(e);
+    }
+    int *order = ARENA_ARRAY(c->arena, decl->ty->n, int);
+    if (!order_fields(c, e, decl, order)) {
+        return fail(e);
+    }
+    e->as.call.kind = CALL_record;
+    e->as.call.order = order;
+    /* The fields fix the sizes like arguments. */
+    Signature sig = {.result = decl->ty, .name = decl->name.atom, .loc = decl->name.loc};
+    for (int i = 0; i < decl->sizes.n; i++) {
+        vec_push(c->arena, &sig.sizes, decl->sizes.data[i]);
+    }
+    Solve s;
+    solve_init(&s, c, &sig);
+    bool ok = true;
+    for (int i = 0; i < decl->ty->n; i++) {
+        Expr *value = e->as.call.args.data[order[i]].value;
+        vec_push(c->arena, &sig.params, ((SigParam){e->as.call.args.data[order[i]].name, decl->ty->parts[i]}));
+        check_expr(c, value);
+        if (ty_has_error(value->ty)) {
+            ok = false;
+            continue;
+        }
+        coerce(c, value, decl->ty->parts[i]);
+        settle(c, value);
+    }
+    for (int round = 0; ok && round < 2; round++) {
+        for (int i = 0; i < decl->ty->n; i++) {
+            Expr *value = e->as.call.args.data[order[i]].value;
+            solve_type(&s, decl->ty->parts[i], expr_type(value), value->loc);
+        }
+    }
+    for (int i = 0; ok && i < decl->ty->n; i++) {
+        ok = expect_argument(c, &s, e->as.call.args.data[order[i]].value, &sig, i);
+    }
+    if (!ok || !solve_finish(&s, e->loc)) {
+        return fail(e);
+    }
+    return e->ty = subst_type(&s, decl->ty, e->loc);
+}
+
+static const Ty *check_convert(Checker *c, Expr *e, ScalarKind to) {
+    if (e->as.call.args.n != 1) {
+        diag_error(c->diags, DIAG_argument_count, e->loc, "a conversion takes one argument, not %d",
+                   e->as.call.args.n);
+        return fail(e);
+    }
+    Expr *x = e->as.call.args.data[0].value;
+    check_expr(c, x);
+    if (ty_has_error(x->ty)) {
+        return fail(e);
+    }
+    /* f32(0.1) is the literal at that width */
+    bool adapts = ty_scalar_kind(x->ty) == SK_int_literal || sk_is_float(to);
+    if (is_literal_type(x->ty) && x->ty->kind != TY_tuple && adapts) {
+        set_literal(c, x, to);
+    }
+    settle(c, x);
+    int from = ty_scalar_kind(expr_type(x));
+    if (from < 0 || (from == SK_bool && to == SK_bool) || to == SK_bool) {
+        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` cannot be converted to `%s`",
+                                ty_text(c, expr_type(x)), sk_name(to));
+        if (to == SK_bool && from > SK_bool) {
+            diag_hint(c->diags, diag, "compare it: `x != 0`");
+        }
+        return fail(e);
+    }
+    e->as.call.kind = CALL_convert;
+    if (to == SK_i64) {
+        e->size = from == SK_i64 ? x->size : NULL;
+    }
+    return e->ty = ty_with_scalar(c->arena, expr_type(x), to);
+}
+
+/* ---- elementwise builtins ---- */
+
+static const Ty *check_select(Checker *c, Expr *e) {
+    Expr *cond = e->as.call.args.data[0].value;
+    Expr *choices[2] = {e->as.call.args.data[1].value, e->as.call.args.data[2].value};
+    settle(c, cond);
+    if (ty_scalar_kind(expr_type(cond)) != SK_bool) {
+        diag_error(c->diags, DIAG_condition_type, cond->loc, "the condition has type `%s`, expected `bool`",
+                   ty_text(c, expr_type(cond)));
+        return fail(e);
+    }
+    const Ty *ty = combine(c, e->loc, "select", 2, choices);
+    if (!ty) {
+        return fail(e);
+    }
+    const Ty *cond_ty = expr_type(cond);
+    if (cond_ty->kind == TY_array) { /* the shapes of condition and choices agree like those of operands */
+        if (ty_scalar_kind(ty) < 0) {
+            diag_error(c->diags, DIAG_operand_types, e->loc, "a condition per element chooses scalars, not `%s`",
+                       ty_text(c, ty));
+            return fail(e);
+        }
+        Expr shape = *choices[0];
+        shape.ty = ty_with_scalar(c->arena, ty, SK_bool);
+        shape.cast = NULL;
+        Expr *both[2] = {cond, &shape};
+        const Ty *common = combine(c, e->loc, "select", 2, both);
+        if (!common) {
+            return fail(e);
+        }
+        ty = ty_with_scalar(c->arena, common, (ScalarKind)ty_scalar_kind(ty));
+    }
+    return e->ty = ty;
+}
+
+static bool floats_only(const Ty *ty) {
+    if (ty->kind == TY_scalar) {
+        return sk_is_float(ty->scalar);
+    }
+    if (ty->kind == TY_array) {
+        return floats_only(ty->elem);
+    }
+    for (int i = 0; i < ty->n; i++) {
+        if (!floats_only(ty->parts[i])) {
+            return false;
+        }
+    }
+    return ty->kind == TY_tuple || ty->kind == TY_record;
+}
+
+static const Ty *check_elementwise(Checker *c, Expr *e, const ElementBuiltin *builtin) {
+    Atom name = e->as.call.callee->as.name.atom;
+    int n = e->as.call.args.n;
+    if (n != builtin->arity) {
+        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d", name, builtin->arity,
+                   builtin->arity == 1 ? "" : "s", n);
+        return fail(e);
+    }
+    e->as.call.kind = CALL_elementwise;
+    e->as.call.op = builtin->op;
+    Expr *operands[3];
+    for (int i = 0; i < n && i < 3; i++) {
+        operands[i] = e->as.call.args.data[i].value;
+        if (ty_has_error(check_expr(c, operands[i]))) {
+            return fail(e);
+        }
+        if (operands[i]->ty->kind == TY_tuple) {
+            settle(c, operands[i]);
+        }
+    }
+    if (builtin->class == ELEMENT_select) {
+        return check_select(c, e);
+    }
+    const Ty *ty = combine(c, e->loc, name, n, operands);
+    if (!ty) {
+        return fail(e);
+    }
+    if (builtin->class != ELEMENT_number && ty_scalar_kind(ty) == SK_int_literal) {
+        for (int i = 0; i < n; i++) {
+            set_literal(c, operands[i], SK_float_literal);
+        }
+        ty = ty_with_scalar(c->arena, ty, SK_float_literal);
+    }
+    bool fits = builtin->class == ELEMENT_number ? numbers_only(ty) : floats_only(ty);
+    if (!fits) {
+        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", name,
+                                builtin->class == ELEMENT_number ? "numbers" : "floats", ty_text(c, ty));
+        if (ty_scalar_kind(ty) == SK_i64 || ty_scalar_kind(ty) == SK_i32) {
+            diag_hint(c->diags, diag, "convert it: `f64(...)`");
+        }
+        return fail(e);
+    }
+    if (builtin->class == ELEMENT_test) {
+        for (int i = 0; i < n; i++) {
+            settle(c, operands[i]);
+        }
+        ty = ty_scalar_kind(ty) >= 0 ? ty_with_scalar(c->arena, expr_type(operands[0]), SK_bool) : NULL;
+        if (!ty) {
+            diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes scalars and arrays of scalars", name);
+            return fail(e);
+        }
+    }
+    return e->ty = ty;
+}
+
+/* ---- what is called ---- */
+
+static int find_reduce(const char *name) {
+    for (int i = 0; i < REDUCE_COUNT; i++) {
+        if (strcmp(reduce_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int find_builtin(const char *name) {
+    static const char *const names[] = {
+#define BUILTIN(name, least, most, rule) #name,
+#include "parser/builtins.def"
+#undef BUILTIN
+    };
+    for (int i = 0; i < BI_COUNT; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool find_conversion(Checker *c, const char *name, ScalarKind *kind) {
+    for (int k = SK_bool; k <= SK_f64; k++) {
+        if (strcmp(name, sk_name((ScalarKind)k)) == 0) {
+            *kind = (ScalarKind)k;
+            return true;
+        }
+    }
+    *kind = real_kind(c);
+    return strcmp(name, "real") == 0;
+}
+
+static const Ty *unknown_function(Checker *c, Expr *e) {
+    Atom name = e->as.call.callee->as.name.atom;
+    Diag *diag = diag_error(c->diags, DIAG_unknown_function, e->as.call.callee->loc, "unknown function `%s`", name);
+    const char *names[512];
+    int n = element_builtin_names(names, 128);
+    static const char *const builtins[] = {
+#define BUILTIN(name, least, most, rule) #name,
+#include "parser/builtins.def"
+#undef BUILTIN
+    };
+    for (int i = 0; i < BI_COUNT; i++) {
+        names[n++] = builtins[i];
+    }
+    for (int i = 0; i < REDUCE_COUNT; i++) {
+        names[n++] = reduce_names[i];
+    }
+    for (int i = 0; i < DERIV_COUNT; i++) {
+        names[n++] = deriv_names[i];
+    }
+    for (int i = 0; i < c->module->fns.n && n < 500; i++) {
+        names[n++] = c->module->fns.data[i]->name.atom;
+    }
+    for (int i = 0; i < c->module->types.n && n < 512; i++) {
+        names[n++] = c->module->types.data[i]->name.atom;
+    }
+    suggest_among(c, diag, name, n, names);
+    return fail(e);
+}
+
+static const Ty *call_local(Checker *c, Expr *e, Local *local) {
+    if (local->ty->kind != TY_fn) {
+        if (local->ty->kind != TY_error) {
+            Diag *diag = diag_error(c->diags, DIAG_not_callable, e->as.call.callee->loc,
+                                    "`%s` is a value of type `%s`, not a function", local->name,
+                                    ty_text(c, local->ty));
+            diag_hint(c->diags, diag,
+                      local->ty->kind == TY_array ? "elements are taken by `%s[i]`" : "a product is written `%s*(...)`",
+                      local->name);
+        }
+        return fail(e);
+    }
+    e->as.call.kind = CALL_local;
+    e->as.call.local = local;
+    Signature *sig = ty_signature(c, local->ty);
+    sig->name = local->name;
+    sig->loc = local->loc;
+    return call_signature(c, e, sig);
+}
+
+static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
+    ScalarKind kind;
+    ElementBuiltin element;
+    int reduce = find_reduce(name), builtin = find_builtin(name);
+    if (!no_named_args(c, e, name)) {
+        return fail(e);
+    }
+    if (find_conversion(c, name, &kind)) {
+        return check_convert(c, e, kind);
+    }
+    if (reduce >= 0 && e->as.call.args.n == 1) {
+        check_expr(c, e->as.call.args.data[0].value);
+        return ty_has_error(e->as.call.args.data[0].value->ty) ? fail(e)
+                                                               : check_reduce_all(c, e, (ReduceKind)reduce);
+    }
+    if (element_builtin(name, &element)) {
+        return check_elementwise(c, e, &element);
+    }
+    if (builtin >= 0) {
+        e->as.call.kind = CALL_builtin;
+        e->as.call.builtin = (Builtin)builtin;
+        return check_builtin(c, e);
+    }
+    if (reduce >= 0) {
+        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes one array, or a body with `for`", name);
+        return fail(e);
+    }
+    return unknown_function(c, e);
+}
+
+/* Arguments of a call that failed: checked for their own errors, when nothing was said about them yet. */
+static void check_leftover_args(Checker *c, Expr *e) {
+    for (int i = 0; i < e->as.call.args.n; i++) {
+        Expr *arg = e->as.call.args.data[i].value;
+        if (!arg->ty && arg->kind != E_lambda && arg->kind != E_derivative && arg->kind != E_name) {
+            check_expr(c, arg);
+        }
+    }
+}
+
+static const Ty *call_name(Checker *c, Expr *e) {
+    Atom name = e->as.call.callee->as.name.atom;
+    Local *local = scope_find(c, name);
+    if (local) {
+        return call_local(c, e, local);
+    }
+    FnDecl *fn = ptrmap_get(&c->fns, name);
+    if (fn) {
+        Signature *sig = fn_signature(c, fn, e->as.call.callee->loc);
+        e->as.call.kind = CALL_function;
+        e->as.call.fn = fn;
+        return sig ? call_signature(c, e, sig) : fail(e);
+    }
+    TypeDecl *type = ptrmap_get(&c->types, name);
+    return type ? check_record(c, e, type) : call_builtin_name(c, e, name);
+}
+
+const Ty *check_call(Checker *c, Expr *e) {
+    Expr *callee = e->as.call.callee;
+    if (callee->kind == E_name) {
+        call_name(c, e);
+    } else if (callee->kind == E_derivative) {
+        Signature *sig = check_derivative(c, callee, false);
+        e->as.call.kind = CALL_derivative;
+        if (sig) {
+            call_signature(c, e, sig);
+        } else {
+            fail(e);
+        }
+    } else {
+        check_value(c, callee);
+        if (!ty_has_error(callee->ty)) {
+            diag_error(c->diags, DIAG_not_callable, callee->loc, "a value of type `%s` is not called",
+                       ty_text(c, expr_type(callee)));
+        }
+        fail(e);
+    }
+    if (ty_has_error(e->ty)) {
+        check_leftover_args(c, e);
+    }
+    return e->ty;
+}

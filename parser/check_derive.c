@@ -1,0 +1,506 @@
+/* Derivative operators: the signature of the function that each yields, and the rules that users write.
+ * Part of the checker. */
+#include "parser/checker.h"
+
+#include <string.h>
+
+Signature *callable_signature(Checker *c, Expr *fn, bool exported) {
+    if (fn->kind == E_derivative) {
+        return check_derivative(c, fn, exported);
+    }
+    if (fn->kind == E_error) {
+        return NULL;
+    }
+    if (fn->kind == E_name) {
+        Local *local = scope_find(c, fn->as.name.atom);
+        FnDecl *decl = ptrmap_get(&c->fns, fn->as.name.atom);
+        if (local && local->ty->kind == TY_fn) {
+            fn->as.name.kind = NAME_local;
+            fn->as.name.local = local;
+            Signature *sig = ty_signature(c, local->ty);
+            sig->name = local->name;
+            sig->loc = local->loc;
+            return sig;
+        }
+        if (!local && decl) {
+            fn->as.name.kind = NAME_function;
+            fn->as.name.fn = decl;
+            return fn_signature(c, decl, fn->loc);
+        }
+    }
+    Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc, "this is no function of the program");
+    if (fn->kind == E_name) {
+        const char *names[256];
+        int n = 0;
+        for (int i = 0; i < c->module->fns.n && n < 256; i++) {
+            names[n++] = c->module->fns.data[i]->name.atom;
+        }
+        suggest_among(c, diag, fn->as.name.atom, n, names);
+    } else {
+        diag_hint(c->diags, diag, "declare it by `fn`, then name it here");
+    }
+    return NULL;
+}
+
+/* ---- chosen parameters ---- */
+
+static int find_param(const Signature *sig, Atom name) {
+    for (int i = 0; i < sig->params.n; i++) {
+        if (sig->params.data[i].name.atom == name) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool choose_named(Checker *c, Expr *e, const Signature *f) {
+    const ExprList *chosen = &e->as.deriv.chosen;
+    e->as.deriv.wrt = ARENA_ARRAY(c->arena, chosen->n, int);
+    for (int i = 0; i < chosen->n; i++) {
+        Expr *name = chosen->data[i];
+        int k = name->kind == E_name ? find_param(f, name->as.name.atom) : -1;
+        if (k < 0) {
+            Diag *diag = diag_error(c->diags, DIAG_derivative_param, name->loc, "`%s` has no parameter %s%s%s",
+                                    f->name, name->kind == E_name ? "`" : "of this name",
+                                    name->kind == E_name ? name->as.name.atom : "",
+                                    name->kind == E_name ? "`" : "");
+            diag_label(c->diags, diag, f->loc, "declared here");
+            const char *names[128];
+            int n = 0;
+            for (int j = 0; j < f->params.n && n < 128; j++) {
+                if (f->params.data[j].name.atom) {
+                    names[n++] = f->params.data[j].name.atom;
+                }
+            }
+            if (name->kind == E_name) {
+                suggest_among(c, diag, name->as.name.atom, n, names);
+            }
+            return false;
+        }
+        if (!ty_has_float(f->params.data[k].ty)) {
+            Diag *diag = diag_error(c->diags, DIAG_derivative_not_float, name->loc,
+                                    "`%s` has type `%s`, which holds no float", f->params.data[k].name.atom,
+                                    ty_text(c, f->params.data[k].ty));
+            diag_label(c->diags, diag, f->params.data[k].name.loc, "the parameter");
+            return false;
+        }
+        for (int j = 0; j < i; j++) {
+            if (e->as.deriv.wrt[j] == k) {
+                diag_error(c->diags, DIAG_duplicate, name->loc, "`%s` is chosen twice",
+                           f->params.data[k].name.atom);
+                return false;
+            }
+        }
+        e->as.deriv.wrt[i] = k;
+    }
+    e->as.deriv.n_wrt = chosen->n;
+    return true;
+}
+
+static bool choose_params(Checker *c, Expr *e, const Signature *f) {
+    if (e->as.deriv.brackets) {
+        return choose_named(c, e, f);
+    }
+    e->as.deriv.wrt = ARENA_ARRAY(c->arena, f->params.n, int);
+    e->as.deriv.n_wrt = 0;
+    for (int i = 0; i < f->params.n; i++) {
+        if (ty_has_float(f->params.data[i].ty)) {
+            e->as.deriv.wrt[e->as.deriv.n_wrt++] = i;
+        }
+    }
+    if (e->as.deriv.n_wrt == 0) {
+        Diag *diag = diag_error(c->diags, DIAG_derivative_not_float, e->loc, "no parameter of `%s` holds a float",
+                                f->name);
+        diag_label(c->diags, diag, f->loc, "declared here");
+        return false;
+    }
+    return true;
+}
+
+/* ---- results ---- */
+
+static const Ty *chosen_type(const Expr *e, const Signature *f, int i) {
+    return f->params.data[e->as.deriv.wrt[i]].ty;
+}
+
+/* The types of the chosen parameters: one as it is, several as a tuple. */
+static const Ty *chosen_tuple(Checker *c, const Expr *e, const Signature *f) {
+    if (e->as.deriv.n_wrt == 1) {
+        return chosen_type(e, f, 0);
+    }
+    const Ty **parts = ARENA_ARRAY(c->arena, e->as.deriv.n_wrt, const Ty *);
+    for (int i = 0; i < e->as.deriv.n_wrt; i++) {
+        parts[i] = chosen_type(e, f, i);
+    }
+    return ty_tuple(c->arena, e->as.deriv.n_wrt, parts);
+}
+
+/* (f's result, one of each chosen type), flat. */
+static const Ty *value_and_chosen(Checker *c, const Expr *e, const Signature *f) {
+    int n = e->as.deriv.n_wrt;
+    const Ty **parts = ARENA_ARRAY(c->arena, n + 1, const Ty *);
+    parts[0] = f->result;
+    for (int i = 0; i < n; i++) {
+        parts[i + 1] = chosen_type(e, f, i);
+    }
+    return ty_tuple(c->arena, n + 1, parts);
+}
+
+static bool needs_scalar(Checker *c, const Expr *e, const Signature *f) {
+    if (f->result->kind == TY_scalar && sk_is_float(f->result->scalar)) {
+        return true;
+    }
+    const char *op = deriv_names[e->as.deriv.op];
+    Diag *diag = diag_error(c->diags, DIAG_grad_not_scalar, e->as.deriv.fn->loc,
+                            "`%s` takes a function with one float as result, `%s` gives `%s`", op, f->name,
+                            ty_text(c, f->result));
+    diag_label(c->diags, diag, f->loc, "declared here");
+    bool second = e->as.deriv.op == DERIV_hessian || e->as.deriv.op == DERIV_hvp;
+    diag_hint(c->diags, diag, second ? "differentiate one of its components" : "use `jacobian` or `vjp`");
+    return false;
+}
+
+/* The one float kind of a type; -1: none, -2: several. */
+static int float_kind(const Ty *ty) {
+    if (ty->kind == TY_scalar) {
+        return sk_is_float(ty->scalar) ? (int)ty->scalar : -1;
+    }
+    if (ty->kind == TY_array) {
+        return float_kind(ty->elem);
+    }
+    int kind = -1;
+    for (int i = 0; ty->kind != TY_fn && i < ty->n; i++) {
+        int part = float_kind(ty->parts[i]);
+        if (part == -2 || (part >= 0 && kind >= 0 && part != kind)) {
+            return -2;
+        }
+        kind = part >= 0 ? part : kind;
+    }
+    return kind;
+}
+
+static const Ty *matrix_result(Checker *c, const Expr *e, const Size *rows, const Size *columns, int kind,
+                               const Signature *f) {
+    if (kind < 0) {
+        diag_error(c->diags, DIAG_derivative_not_float, e->loc,
+                   kind == -1 ? "`%s` has no float result" : "`%s` mixes f32 and f64, so it has no one matrix of derivatives",
+                   f->name);
+        return NULL;
+    }
+    if (!rows || !columns) {
+        diag_error(c->diags, DIAG_size_overflow, e->loc, "the size is beyond 64 bits");
+        return NULL;
+    }
+    const Size *dims[2] = {rows, columns};
+    return ty_array(c->arena, 2, dims, ty_scalar((ScalarKind)kind));
+}
+
+static const Ty *matrix_type(Checker *c, const Expr *e, const Signature *f) {
+    const Ty *chosen = chosen_tuple(c, e, f);
+    const Size *columns = ty_float_count(c->ctx, chosen);
+    bool hessian = e->as.deriv.op == DERIV_hessian;
+    const Size *rows = hessian ? columns : ty_float_count(c->ctx, f->result);
+    int kind = float_kind(f->result), other = float_kind(chosen);
+    if (kind >= 0 && other != kind) {
+        kind = -2;
+    }
+    return matrix_result(c, e, rows, columns, kind, f);
+}
+
+static const Ty *derivative_result(Checker *c, const Expr *e, const Signature *f) {
+    switch (e->as.deriv.op) {
+    case DERIV_grad:
+        return needs_scalar(c, e, f) ? chosen_tuple(c, e, f) : NULL;
+    case DERIV_value_and_grad:
+        return needs_scalar(c, e, f) ? value_and_chosen(c, e, f) : NULL;
+    case DERIV_jvp: {
+        const Ty *parts[2] = {f->result, f->result};
+        return ty_tuple(c->arena, 2, parts);
+    }
+    case DERIV_vjp:
+        return value_and_chosen(c, e, f);
+    case DERIV_hessian:
+        return needs_scalar(c, e, f) ? matrix_type(c, e, f) : NULL;
+    case DERIV_jacobian:
+    case DERIV_jacfwd:
+    case DERIV_jacrev:
+        return matrix_type(c, e, f);
+    case DERIV_hvp:
+        return needs_scalar(c, e, f) ? chosen_tuple(c, e, f) : NULL;
+    case DERIV_batch:
+        break;
+    }
+    return NULL;
+}
+
+static void add_param(Checker *c, Signature *sig, const char *name, Loc loc, const Ty *ty) {
+    Atom atom = name ? atom_of(&c->ctx->atoms, name) : NULL;
+    vec_push(c->arena, &sig->params, ((SigParam){{atom, loc}, ty}));
+}
+
+/* What the operator takes after f's own arguments. */
+static void add_directions(Checker *c, Signature *sig, const Expr *e, const Signature *f) {
+    DerivOp op = e->as.deriv.op;
+    for (int i = 0; (op == DERIV_jvp || op == DERIV_hvp) && i < e->as.deriv.n_wrt; i++) {
+        Atom name = f->params.data[e->as.deriv.wrt[i]].name.atom;
+        add_param(c, sig, name ? arena_printf(c->arena, "d_%s", name) : NULL, e->as.deriv.op_loc,
+                  chosen_type(e, f, i));
+    }
+    if (op == DERIV_vjp) {
+        add_param(c, sig, "bar", e->as.deriv.op_loc, f->result);
+    }
+}
+
+static Signature *copy_signature(Checker *c, const Expr *e, const Signature *f) {
+    Signature *sig = ARENA_NEW(c->arena, Signature);
+    for (int i = 0; i < f->sizes.n; i++) {
+        vec_push(c->arena, &sig->sizes, f->sizes.data[i]);
+    }
+    for (int i = 0; i < f->params.n; i++) {
+        vec_push(c->arena, &sig->params, f->params.data[i]);
+    }
+    sig->name = arena_printf(c->arena, "%s(%s)", deriv_names[e->as.deriv.op], f->name);
+    sig->loc = f->loc;
+    return sig;
+}
+
+/* ---- batch ---- */
+
+static const Ty *batched(Checker *c, Loc loc, const Size *n, const Ty *ty) {
+    if (ty->kind != TY_tuple) {
+        return array_of(c, loc, 1, &n, ty);
+    }
+    const Ty **parts = ARENA_ARRAY(c->arena, ty->n, const Ty *);
+    for (int i = 0; i < ty->n; i++) {
+        parts[i] = batched(c, loc, n, ty->parts[i]);
+        if (parts[i]->kind == TY_error) {
+            return parts[i];
+        }
+    }
+    return ty_tuple(c->arena, ty->n, parts);
+}
+
+/* The new axis: a size that is visible here, or, by a new name, one that the arguments fix. */
+static bool batch_axis(Checker *c, Expr *e, Signature *sig, bool exported) {
+    if (e->as.deriv.chosen.n != 1) {
+        Diag *diag = diag_error(c->diags, DIAG_derivative_param, e->loc, "`batch` takes one size in brackets");
+        diag_hint(c->diags, diag, "write `batch[n](f)`");
+        return false;
+    }
+    Expr *size = e->as.deriv.chosen.data[0];
+    bool visible = size->kind != E_name ||
+                   (!exported && (scope_find(c, size->as.name.atom) || find_size_param(c, size->as.name.atom)));
+    if (visible) {
+        if (!check_i64(c, size, "the size of `batch`")) {
+            return false;
+        }
+        e->as.deriv.batch = expr_as_size(c, size);
+        return true;
+    }
+    SizeParam param = {.name = {size->as.name.atom, size->loc}, .from_param = -1};
+    param.sym = sizesym_new(c->polys, size->as.name.atom, size->loc);
+    param.size = size_sym(c->polys, param.sym);
+    e->as.deriv.batch = param.size;
+    for (int i = 0; exported && i < sig->sizes.n; i++) {
+        if (sig->sizes.data[i].name.atom == param.name.atom) {
+            Diag *diag = diag_error(c->diags, DIAG_duplicate, size->loc, "the function has a size `%s` already",
+                                    param.name.atom);
+            diag_label(c->diags, diag, sig->sizes.data[i].name.loc, "this one");
+            diag_hint(c->diags, diag, "choose another name for the new axis");
+            return false;
+        }
+    }
+    vec_push(c->arena, &sig->sizes, param);
+    for (int i = sig->sizes.n - 1; i > 0; i--) { /* the leading axis comes first */
+        sig->sizes.data[i] = sig->sizes.data[i - 1];
+    }
+    sig->sizes.data[0] = param;
+    return true;
+}
+
+static Signature *batch_signature(Checker *c, Expr *e, const Signature *f, bool exported) {
+    Signature *sig = copy_signature(c, e, f);
+    if (!batch_axis(c, e, sig, exported)) {
+        return NULL;
+    }
+    for (int i = 0; i < sig->sizes.n; i++) {
+        if (sig->sizes.data[i].from_param >= 0) {
+            diag_error(c->diags, DIAG_derivative_operand, e->as.deriv.fn->loc,
+                       "`%s` takes a size as the value `%s`, which cannot differ along a new axis", f->name,
+                       sig->sizes.data[i].name.atom);
+            return NULL;
+        }
+    }
+    for (int i = 0; i < sig->params.n; i++) {
+        sig->params.data[i].ty = batched(c, e->loc, e->as.deriv.batch, sig->params.data[i].ty);
+        if (sig->params.data[i].ty->kind == TY_error) {
+            return NULL;
+        }
+    }
+    sig->result = batched(c, e->loc, e->as.deriv.batch, f->result);
+    return sig->result->kind == TY_error ? NULL : sig;
+}
+
+Signature *check_derivative(Checker *c, Expr *e, bool exported) {
+    e->ty = ty_error();
+    Signature *f = callable_signature(c, e->as.deriv.fn, exported);
+    if (!f) {
+        return NULL;
+    }
+    Signature *sig;
+    if (e->as.deriv.op == DERIV_batch) {
+        sig = batch_signature(c, e, f, exported);
+        e->as.deriv.sig = sig;
+        return sig;
+    }
+    if (!choose_params(c, e, f)) {
+        return NULL;
+    }
+    sig = copy_signature(c, e, f);
+    add_directions(c, sig, e, f);
+    sig->result = derivative_result(c, e, f);
+    if (!sig->result) {
+        return NULL;
+    }
+    if (!ty_has_float(f->result)) {
+        diag_error(c->diags, DIAG_derivative_not_float, e->as.deriv.fn->loc,
+                   "the result of `%s`, `%s`, holds no float", f->name, ty_text(c, f->result));
+        return NULL;
+    }
+    e->as.deriv.sig = sig;
+    return sig;
+}
+
+/* ---- rules ---- */
+
+static bool rule_params(Checker *c, Rule *rule, const Signature *f) {
+    if (rule->params.n != f->params.n) {
+        Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                                "`%s` has %d parameter%s, its rule %d", f->name, f->params.n,
+                                f->params.n == 1 ? "" : "s", rule->params.n);
+        diag_label(c->diags, diag, f->loc, "declared here");
+        return false;
+    }
+    bool ok = true;
+    for (int i = 0; i < rule->params.n; i++) {
+        AstParam *param = rule->params.data[i];
+        const Ty *ty = resolve_type(c, param->type, SIZES_result);
+        const Size *a, *b;
+        if (ty->kind != TY_error && !types_match(c, ty, f->params.data[i].ty, &a, &b)) {
+            Diag *diag = diag_error(c->diags, DIAG_rule_signature, param->name.loc,
+                                    "`%s` has type `%s`, in the function `%s`", param->name.atom, ty_text(c, ty),
+                                    ty_text(c, f->params.data[i].ty));
+            diag_label(c->diags, diag, f->params.data[i].name.loc, "the parameter of the function");
+            ok = false;
+        }
+        ok = ok && ty->kind != TY_error;
+        SizeParam *size = find_size_param(c, param->name.atom);
+        bool is_size = size && ty_is(ty, SK_i64);
+        param->local = scope_add(c, LOCAL_param, param->name, ty, is_size ? size->size : NULL);
+        if (is_size) {
+            param->local->sym = size->sym;
+        }
+    }
+    return ok;
+}
+
+/* The types of the parameters of one part, and of its body. */
+static const Ty *part_types(Checker *c, const RulePart *part, const Signature *f, const Ty **want, int *n) {
+    *n = 0;
+    int floats = 0;
+    const Ty **parts = ARENA_ARRAY(c->arena, f->params.n + 1, const Ty *);
+    for (int i = 0; i < f->params.n; i++) {
+        if (ty_has_float(f->params.data[i].ty)) {
+            parts[floats++] = f->params.data[i].ty;
+        }
+    }
+    if (part->is_jvp) {
+        for (int i = 0; i < floats; i++) {
+            want[(*n)++] = parts[i];
+        }
+        return f->result;
+    }
+    want[(*n)++] = f->result;
+    want[(*n)++] = f->result;
+    return floats == 1 ? parts[0] : ty_tuple(c->arena, floats, parts);
+}
+
+static void check_part(Checker *c, RulePart *part, const Signature *f) {
+    part->is_jvp = strcmp(part->kind.atom, "jvp") == 0;
+    if (!part->is_jvp && strcmp(part->kind.atom, "vjp") != 0) {
+        diag_error(c->diags, DIAG_rule_signature, part->kind.loc, "a rule is `jvp` or `vjp`, not `%s`",
+                   part->kind.atom);
+        return;
+    }
+    const Ty **want = ARENA_ARRAY(c->arena, f->params.n + 2, const Ty *);
+    int n;
+    const Ty *result = part_types(c, part, f, want, &n);
+    if (part->params.n != n) {
+        diag_error(c->diags, DIAG_rule_signature, part->kind.loc,
+                   part->is_jvp ? "the `jvp` of `%s` takes %d tangent%s, one for each float parameter"
+                                : "the `vjp` of `%s` takes %d value%s: the result and its cotangent",
+                   f->name, n, n == 1 ? "" : "s");
+        return;
+    }
+    int scope = scope_mark(c);
+    bool ok = true;
+    for (int i = 0; i < n; i++) {
+        AstParam *param = part->params.data[i];
+        const Ty *ty = resolve_type(c, param->type, SIZES_result);
+        const Size *a, *b;
+        if (ty->kind != TY_error && !types_match(c, ty, want[i], &a, &b)) {
+            diag_error(c->diags, DIAG_rule_signature, param->name.loc, "`%s` has type `%s`, expected `%s`",
+                       param->name.atom, ty_text(c, ty), ty_text(c, want[i]));
+            ok = false;
+        }
+        param->local = scope_add(c, LOCAL_param, param->name, ty, NULL);
+    }
+    if (ok) {
+        check_expr(c, part->body);
+        if (!ty_has_error(part->body->ty)) {
+            expect_type(c, part->body, result, part->is_jvp ? "the tangent" : "the cotangent", f->loc,
+                        "of this function");
+        }
+        part->ty = expr_type(part->body);
+    }
+    scope_leave(c, scope);
+}
+
+void check_rule(Checker *c, Rule *rule) {
+    FnDecl *fn = ptrmap_get(&c->fns, rule->name.atom);
+    if (!fn) {
+        Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc, "unknown function `%s`",
+                                rule->name.atom);
+        const char *names[256];
+        int n = 0;
+        for (int i = 0; i < c->module->fns.n && n < 256; i++) {
+            names[n++] = c->module->fns.data[i]->name.atom;
+        }
+        suggest_among(c, diag, rule->name.atom, n, names);
+        return;
+    }
+    if (fn->rule) {
+        Diag *diag = diag_error(c->diags, DIAG_duplicate, rule->name.loc, "`%s` has a rule already", rule->name.atom);
+        diag_label(c->diags, diag, fn->rule->name.loc, "the first");
+        return;
+    }
+    if (fn->sig_state == CHECK_failed || !fn->sig->result) {
+        return;
+    }
+    fn->rule = rule;
+    rule->fn = fn;
+    /* A rule may call the function it is for, so its calls are no edges of the search for recursion. */
+    FnDecl scratch = *fn;
+    memset(&scratch.calls, 0, sizeof scratch.calls);
+    c->sig = fn->sig;
+    c->fn = &scratch;
+    int scope = scope_mark(c);
+    if (rule_params(c, rule, fn->sig)) {
+        for (int i = 0; i < rule->parts.n; i++) {
+            check_part(c, rule->parts.data[i], fn->sig);
+        }
+    }
+    scope_leave(c, scope);
+    c->sig = NULL;
+    c->fn = NULL;
+}

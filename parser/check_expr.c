@@ -1,0 +1,744 @@
+/* Expressions: literals, names, operators, tuples, arrays, blocks and branches. Part of the checker. */
+#include "parser/checker.h"
+#include "parser/lower_names.h"
+
+#include <math.h>
+#include <string.h>
+
+const Ty *fail(Expr *e) {
+    e->ty = ty_error();
+    return e->ty;
+}
+
+const Ty *check_value(Checker *c, Expr *e) {
+    check_expr(c, e);
+    settle(c, e);
+    return expr_type(e);
+}
+
+bool check_i64(Checker *c, Expr *e, const char *what) {
+    check_expr(c, e);
+    coerce(c, e, ty_scalar(SK_i64));
+    if (e->ty->kind == TY_error || ty_is(e->ty, SK_i64)) {
+        return e->ty->kind != TY_error;
+    }
+    Diag *diag = diag_error(c->diags, DIAG_index_type, e->loc, "%s has type `%s`, expected `i64`", what,
+                            ty_text(c, e->ty));
+    if (e->ty->kind == TY_scalar && e->ty->scalar != SK_bool) {
+        diag_hint(c->diags, diag, "convert it: `i64(...)`");
+    }
+    return false;
+}
+
+bool check_bool(Checker *c, Expr *e, const char *what) {
+    check_value(c, e);
+    if (e->ty->kind == TY_error || ty_is(e->ty, SK_bool)) {
+        return e->ty->kind != TY_error;
+    }
+    Diag *diag = diag_error(c->diags, DIAG_condition_type, e->loc, "%s has type `%s`, expected `bool`", what,
+                            ty_text(c, e->ty));
+    if (ty_scalar_kind(e->ty) == SK_bool) {
+        diag_hint(c->diags, diag, "reduce it by `any(...)` or `all(...)`");
+    } else if (e->ty->kind == TY_scalar) {
+        diag_hint(c->diags, diag, "compare it: `... != 0`");
+    }
+    return false;
+}
+
+/* ---- names ---- */
+
+static bool find_constant(const char *name, double *value) {
+    if (strcmp(name, "pi") == 0) {
+        *value = 3.14159265358979323846;
+    } else if (strcmp(name, "inf") == 0) {
+        *value = INFINITY;
+    } else if (strcmp(name, "nan") == 0) {
+        *value = NAN;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static const Ty *unknown_name(Checker *c, Expr *e) {
+    Atom name = e->as.name.atom;
+    for (int i = 0; c->hidden && i < c->hidden->n; i++) {
+        if (c->hidden->data[i]->name.atom == name) {
+            Diag *diag = diag_error(c->diags, DIAG_bound_not_allowed, e->loc,
+                                    "the bounds of an array cannot use its binder `%s`", name);
+            diag_label(c->diags, diag, c->hidden->data[i]->name.loc, "`%s` is a binder of this array", name);
+            diag_hint(c->diags, diag, "only a reduction may be triangular; an array is rectangular");
+            return fail(e);
+        }
+    }
+    ElementBuiltin builtin;
+    bool is_function = ptrmap_has(&c->fns, name) || element_builtin(name, &builtin);
+    if (is_function || ptrmap_has(&c->types, name)) {
+        Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->loc, "`%s` is a %s, not a value", name,
+                                is_function ? "function" : "type");
+        diag_hint(c->diags, diag, is_function ? "call it, `%s(...)`, or pass it as an argument"
+                                              : "build a record by `%s(field = value)`", name);
+        return fail(e);
+    }
+    Diag *diag = diag_error(c->diags, DIAG_unknown_name, e->loc, "unknown name `%s`", name);
+    suggest(c, diag, name);
+    return fail(e);
+}
+
+static const Ty *check_name(Checker *c, Expr *e) {
+    Atom name = e->as.name.atom;
+    Local *local = scope_find(c, name);
+    if (local) {
+        e->as.name.kind = NAME_local;
+        e->as.name.local = local;
+        e->size = local->size;
+        if (local->ty->kind == TY_fn) {
+            Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc, "`%s` is a function, not a value",
+                                    name);
+            diag_hint(c->diags, diag, "call it, `%s(...)`, or pass it as an argument", name);
+            return fail(e);
+        }
+        return e->ty = local->ty;
+    }
+    SizeParam *param = find_size_param(c, name);
+    if (param) {
+        e->as.name.kind = NAME_size;
+        e->size = param->size;
+        return e->ty = ty_scalar(SK_i64);
+    }
+    if (find_constant(name, &e->as.name.number)) {
+        e->as.name.kind = NAME_constant;
+        return e->ty = ty_scalar(SK_float_literal);
+    }
+    return unknown_name(c, e);
+}
+
+/* ---- elementwise operations ---- */
+
+/* Literals take the kind of the first operand that is none; beside each other they stay literals. */
+static void adapt_literals(Checker *c, int n, Expr *const *operands) {
+    const Ty *concrete = NULL;
+    bool any_float = false;
+    for (int i = 0; i < n; i++) {
+        if (!is_literal_type(operands[i]->ty) && !ty_is(operands[i]->ty, SK_bool) && !concrete) {
+            concrete = expr_type(operands[i]);
+        }
+        any_float = any_float || ty_scalar_kind(operands[i]->ty) == SK_float_literal;
+    }
+    for (int i = 0; i < n; i++) {
+        if (concrete) {
+            coerce(c, operands[i], concrete);
+        } else if (operands[i]->ty->kind == TY_tuple) {
+            settle(c, operands[i]);
+        } else if (any_float && ty_scalar_kind(operands[i]->ty) == SK_int_literal) {
+            set_literal(c, operands[i], SK_float_literal);
+        }
+    }
+}
+
+/* The shape that two types have in common. Literal kinds and scalars must be equal already. NULL: none; then sizes
+ * that differ are in *a and *b. */
+static const Ty *common_type(Checker *c, const Ty *x, const Ty *y, const Size **a, const Size **b) {
+    if (x->kind == TY_scalar && y->kind == TY_scalar) {
+        return x->scalar == y->scalar ? x : NULL;
+    }
+    if (y->kind == TY_scalar) {
+        return common_type(c, y, x, a, b);
+    }
+    if (x->kind == TY_scalar && y->kind == TY_array) {
+        return common_type(c, x, y->elem, a, b) ? y : NULL;
+    }
+    if (x->kind == TY_scalar) { /* leaf by leaf */
+        for (int i = 0; i < y->n; i++) {
+            if (!common_type(c, x, y->parts[i], a, b)) {
+                return NULL;
+            }
+        }
+        return y;
+    }
+    if (x->kind == TY_array && y->kind == TY_array) {
+        if (x->rank < y->rank) {
+            return common_type(c, y, x, a, b);
+        }
+        if (!types_match(c, x->elem, y->elem, a, b)) {
+            return NULL;
+        }
+        /* Sizes fixed by the program are kept, computed ones cast to them. */
+        const Size *dims[TY_MAX_RANK];
+        for (int i = 0; i < x->rank; i++) {
+            dims[i] = x->dims[i];
+            int j = i - (x->rank - y->rank);
+            if (j < 0 || x->dims[i] == y->dims[j]) {
+                continue;
+            }
+            if (sizes_agree(c, x->dims[i], y->dims[j]) == AGREE_no) {
+                *a = x->dims[i];
+                *b = y->dims[j];
+                return NULL;
+            }
+            if (size_is_computed(x->dims[i]) && !size_is_computed(y->dims[j])) {
+                dims[i] = y->dims[j];
+            }
+        }
+        return ty_array(c->arena, x->rank, dims, x->elem);
+    }
+    return types_match(c, x, y, a, b) ? x : NULL;
+}
+
+/* The operand's own type, with the sizes of the common one. */
+static const Ty *conform(Checker *c, const Ty *ty, const Ty *common) {
+    if (ty->kind == TY_scalar) {
+        return ty;
+    }
+    if (ty->kind == TY_array) {
+        return ty_array(c->arena, ty->rank, common->dims + (common->rank - ty->rank), ty->elem);
+    }
+    return common;
+}
+
+static void report_combine(Checker *c, Loc loc, const char *op, const Expr *x, const Expr *y, const Size *a,
+                           const Size *b) {
+    const Ty *tx = expr_type(x), *ty = expr_type(y);
+    Diag *diag;
+    if (a) {
+        diag = diag_error(c->diags, DIAG_size_mismatch, loc, "`%s`: the sizes `%s` and `%s` differ", op,
+                          size_text(c, a), size_text(c, b));
+    } else {
+        diag = diag_error(c->diags, DIAG_operand_types, loc, "`%s` does not apply to `%s` and `%s`", op,
+                          ty_text(c, tx), ty_text(c, ty));
+    }
+    diag_label(c->diags, diag, x->loc, "this is `%s`", ty_text(c, tx));
+    diag_label(c->diags, diag, y->loc, "this is `%s`", ty_text(c, ty));
+    int kx = ty_scalar_kind(tx), ky = ty_scalar_kind(ty);
+    int64_t value;
+    if (a) {
+        const SizeSym *sa = size_is_sym(a), *sb = size_is_sym(b);
+        if (sa && sb) {
+            diag_note(c->diags, diag, "`%s` is introduced at %u:%u, `%s` at %u:%u", sa->name,
+                      source_position(&c->ctx->sources, sa->loc.begin).line,
+                      source_position(&c->ctx->sources, sa->loc.begin).column, sb->name,
+                      source_position(&c->ctx->sources, sb->loc.begin).line,
+                      source_position(&c->ctx->sources, sb->loc.begin).column);
+        }
+        const Size *difference = size_sub(c->polys, a, b);
+        if (difference && !size_is_const(difference, &value)) {
+            diag_hint(c->diags, diag, "if they are always equal, say so: `where %s == %s`", size_text(c, a),
+                      size_text(c, b));
+        }
+    } else if (kx >= 0 && ky >= 0 && kx != ky) {
+        int wider = kx > ky ? kx : ky;
+        diag_hint(c->diags, diag, "there is no implicit conversion: write `%s(...)`", sk_name((ScalarKind)wider));
+    } else if (tx->kind == TY_array && ty->kind == TY_array && tx->rank != ty->rank) {
+        diag_hint(c->diags, diag, "the shape of one must be a suffix of the other's");
+    }
+}
+
+const Ty *combine(Checker *c, Loc loc, const char *op, int n, Expr *const *operands) {
+    for (int i = 0; i < n; i++) {
+        if (ty_has_error(operands[i]->ty)) {
+            return NULL;
+        }
+    }
+    adapt_literals(c, n, operands);
+    const Ty *common = expr_type(operands[0]);
+    for (int i = 1; i < n; i++) {
+        const Size *a = NULL, *b = NULL;
+        const Ty *next = common_type(c, common, expr_type(operands[i]), &a, &b);
+        if (!next) {
+            report_combine(c, loc, op, operands[i - 1], operands[i], a, b);
+            return NULL;
+        }
+        common = next;
+    }
+    for (int i = 0; i < n; i++) {
+        cast_to(c, operands[i], conform(c, expr_type(operands[i]), common), NULL, NULL);
+    }
+    return common;
+}
+
+bool numbers_only(const Ty *ty) {
+    if (ty->kind == TY_scalar) {
+        return ty->scalar != SK_bool;
+    }
+    if (ty->kind == TY_array) {
+        return numbers_only(ty->elem);
+    }
+    for (int i = 0; i < ty->n; i++) {
+        if (!numbers_only(ty->parts[i])) {
+            return false;
+        }
+    }
+    return ty->kind == TY_tuple || ty->kind == TY_record;
+}
+
+static const Ty *wrong_operand(Checker *c, Expr *e, const char *op, const Ty *ty, const char *wanted) {
+    diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", op, wanted, ty_text(c, ty));
+    return fail(e);
+}
+
+/* ---- operators ---- */
+
+static void size_of_binary(Checker *c, Expr *e) {
+    const Size *a = e->as.binary.a->size, *b = e->as.binary.b->size;
+    if (!a || !b || !ty_is(e->ty, e->ty->scalar) || !sk_is_int(e->ty->scalar)) {
+        return;
+    }
+    if (e->as.binary.op == BIN_add) {
+        e->size = size_add(c->polys, a, b);
+    } else if (e->as.binary.op == BIN_sub) {
+        e->size = size_sub(c->polys, a, b);
+    } else if (e->as.binary.op == BIN_mul) {
+        e->size = size_mul(c->polys, a, b);
+    }
+}
+
+static bool fold_power(Expr *e, const Expr *a, const Expr *b) {
+    if (a->kind != E_int || b->kind != E_int) {
+        return false;
+    }
+    int64_t base = a->as.integer, result = 1;
+    for (int64_t i = 0; i < b->as.integer && i < 64; i++) {
+        if (__builtin_mul_overflow(result, base, &result)) {
+            return false;
+        }
+    }
+    e->kind = E_int;
+    e->as.integer = result;
+    e->ty = ty_scalar(SK_int_literal);
+    return true;
+}
+
+static const Ty *check_arithmetic(Checker *c, Expr *e) {
+    Expr *operands[2] = {e->as.binary.a, e->as.binary.b};
+    BinaryOp op = e->as.binary.op;
+    const char *name = binary_name(op);
+    bool literals = operands[0]->kind == E_int && operands[1]->kind == E_int;
+    if (op == BIN_div && literals) {
+        Diag *diag = diag_error(c->diags, DIAG_int_literal_division, e->loc,
+                                "the division of two integers truncates");
+        diag_hint(c->diags, diag, "write `%lld.0/%lld.0`", (long long)operands[0]->as.integer,
+                  (long long)operands[1]->as.integer);
+        return fail(e);
+    }
+    if (op == BIN_pow && literals && fold_power(e, operands[0], operands[1])) {
+        e->size = size_const(c->polys, e->as.integer);
+        return e->ty;
+    }
+    const Ty *ty = combine(c, e->as.binary.op_loc, name, 2, operands);
+    if (!ty) {
+        return fail(e);
+    }
+    if (!numbers_only(ty)) {
+        return wrong_operand(c, e, name, ty, "numbers");
+    }
+    if (op == BIN_pow && ty_scalar_kind(ty) >= 0 && sk_is_int((ScalarKind)ty_scalar_kind(ty))) {
+        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->as.binary.op_loc, "`**` takes floats, not `%s`",
+                                ty_text(c, ty));
+        diag_hint(c->diags, diag, "write the product, or convert: `f64(k)**2`");
+        return fail(e);
+    }
+    e->ty = ty;
+    if (ty->kind == TY_scalar) {
+        size_of_binary(c, e);
+    }
+    return ty;
+}
+
+static const Ty *check_comparison(Checker *c, Expr *e) {
+    Expr *operands[2] = {e->as.binary.a, e->as.binary.b};
+    const char *name = binary_name(e->as.binary.op);
+    const Ty *ty = combine(c, e->as.binary.op_loc, name, 2, operands);
+    if (!ty) {
+        return fail(e);
+    }
+    int kind = ty_scalar_kind(ty);
+    bool equality = e->as.binary.op == BIN_eq || e->as.binary.op == BIN_ne;
+    if (kind < 0 || (kind == SK_bool && !equality)) {
+        return wrong_operand(c, e, name, ty, kind < 0 ? "scalars and arrays of scalars" : "numbers");
+    }
+    settle(c, operands[0]);
+    settle(c, operands[1]);
+    return e->ty = ty_with_scalar(c->arena, ty, SK_bool);
+}
+
+static const Ty *check_logic(Checker *c, Expr *e) {
+    Expr *operands[2] = {e->as.binary.a, e->as.binary.b};
+    const char *name = binary_name(e->as.binary.op);
+    for (int i = 0; i < 2; i++) {
+        if (ty_has_error(operands[i]->ty)) {
+            return fail(e);
+        }
+        settle(c, operands[i]);
+        if (ty_scalar_kind(expr_type(operands[i])) != SK_bool) {
+            Diag *diag = diag_error(c->diags, DIAG_condition_type, operands[i]->loc,
+                                    "`%s` takes bool, not `%s`", name, ty_text(c, expr_type(operands[i])));
+            diag_hint(c->diags, diag, "compare it first");
+            return fail(e);
+        }
+    }
+    const Ty *ty = combine(c, e->as.binary.op_loc, name, 2, operands);
+    return ty ? (e->ty = ty) : fail(e);
+}
+
+/* Splits the axes of an operand of `@`: batch axes, then a matrix or a vector. */
+static bool matmul_batch(Checker *c, const Ty *a, int matrix_a, const Ty *b, int matrix_b, const Size **dims,
+                         int *n, const Size **bad_a, const Size **bad_b) {
+    int na = a->rank - matrix_a, nb = b->rank - matrix_b;
+    const Size *const *longer = na >= nb ? a->dims : b->dims;
+    *n = na >= nb ? na : nb;
+    for (int i = 0; i < *n; i++) {
+        dims[i] = longer[i];
+        int ia = i - (*n - na), ib = i - (*n - nb);
+        if (ia >= 0 && ib >= 0 && sizes_agree(c, a->dims[ia], b->dims[ib]) == AGREE_no) {
+            *bad_a = a->dims[ia];
+            *bad_b = b->dims[ib];
+            return false;
+        }
+    }
+    return true;
+}
+
+const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Expr *b) {
+    if (ty_has_error(a->ty) || ty_has_error(b->ty)) {
+        return fail(e);
+    }
+    coerce(c, a, expr_type(b));
+    coerce(c, b, expr_type(a));
+    settle(c, a);
+    settle(c, b);
+    const Ty *ta = expr_type(a), *tb = expr_type(b);
+    int ka = ty_scalar_kind(ta), kb = ty_scalar_kind(tb);
+    if (ta->kind != TY_array || tb->kind != TY_array || ka != kb || ka <= SK_bool) {
+        report_combine(c, loc, op, a, b, NULL, NULL);
+        if (ta->kind == TY_scalar || tb->kind == TY_scalar) {
+            diag_hint(c->diags, c->diags->items.n ? c->diags->items.data[c->diags->items.n - 1] : NULL,
+                      "a product with a scalar is written `*`");
+        }
+        return fail(e);
+    }
+    int ma = ta->rank == 1 ? 1 : 2, mb = tb->rank == 1 ? 1 : 2;
+    const Size *inner_a = ta->dims[ta->rank - 1], *inner_b = tb->dims[tb->rank - mb];
+    const Size *dims[2 * TY_MAX_RANK], *bad_a = inner_a, *bad_b = inner_b;
+    int n = 0;
+    Agreement inner = sizes_agree(c, inner_a, inner_b);
+    if (inner == AGREE_no || !matmul_batch(c, ta, ma, tb, mb, dims, &n, &bad_a, &bad_b)) {
+        report_combine(c, loc, op, a, b, bad_a, bad_b);
+        return fail(e);
+    }
+    if (inner == AGREE_at_run_time) {
+        const Size *cast[TY_MAX_RANK];
+        memcpy(cast, tb->dims, sizeof cast[0] * (size_t)tb->rank);
+        cast[tb->rank - mb] = inner_a;
+        cast_to(c, b, ty_array(c->arena, tb->rank, cast, tb->elem), NULL, NULL);
+    }
+    if (ma == 2) {
+        dims[n++] = ta->dims[ta->rank - 2];
+    }
+    if (mb == 2) {
+        dims[n++] = tb->dims[tb->rank - 1];
+    }
+    return e->ty = array_of(c, loc, n, dims, ta->elem);
+}
+
+static const Ty *check_binary(Checker *c, Expr *e) {
+    check_expr(c, e->as.binary.a);
+    check_expr(c, e->as.binary.b);
+    switch (e->as.binary.op) {
+    case BIN_or:
+    case BIN_and:
+        return check_logic(c, e);
+    case BIN_eq:
+    case BIN_ne:
+    case BIN_lt:
+    case BIN_gt:
+    case BIN_le:
+    case BIN_ge:
+        return check_comparison(c, e);
+    case BIN_matmul:
+        return check_matmul(c, e, e->as.binary.op_loc, "@", e->as.binary.a, e->as.binary.b);
+    case BIN_add:
+    case BIN_sub:
+    case BIN_mul:
+    case BIN_div:
+    case BIN_rem:
+    case BIN_pow:
+        return check_arithmetic(c, e);
+    }
+    return fail(e);
+}
+
+static const Ty *check_unary(Checker *c, Expr *e) {
+    Expr *x = e->as.unary.x;
+    const Ty *ty = check_expr(c, x);
+    if (ty_has_error(ty)) {
+        return fail(e);
+    }
+    if (e->as.unary.op == UN_not) {
+        if (ty_scalar_kind(ty) != SK_bool) {
+            return wrong_operand(c, e, "!", ty, "bool");
+        }
+        return e->ty = expr_type(x);
+    }
+    if (!numbers_only(ty)) {
+        return wrong_operand(c, e, "-", ty, "numbers");
+    }
+    e->ty = expr_type(x);
+    if (e->ty->kind == TY_scalar && x->size) {
+        e->size = size_sub(c->polys, size_const(c->polys, 0), x->size);
+    }
+    return e->ty;
+}
+
+static const Ty *check_transpose(Checker *c, Expr *e) {
+    const Ty *ty = check_value(c, e->as.unary.x);
+    if (ty_has_error(ty)) {
+        return fail(e);
+    }
+    if (ty->kind != TY_array || ty->rank < 2) {
+        Diag *diag = diag_error(c->diags, DIAG_rank_mismatch, e->loc, "`'` transposes a matrix, not `%s`",
+                                ty_text(c, ty));
+        if (ty->kind == TY_array) {
+            diag_hint(c->diags, diag, "a vector is row and column at once: `x @ A` and `A @ x`");
+        }
+        return fail(e);
+    }
+    const Size *dims[TY_MAX_RANK];
+    memcpy(dims, ty->dims, sizeof dims[0] * (size_t)ty->rank);
+    dims[ty->rank - 2] = ty->dims[ty->rank - 1];
+    dims[ty->rank - 1] = ty->dims[ty->rank - 2];
+    return e->ty = ty_array(c->arena, ty->rank, dims, ty->elem);
+}
+
+/* ---- tuples and arrays ---- */
+
+static const Ty *check_tuple(Checker *c, Expr *e) {
+    int n = e->as.items.n;
+    const Ty **parts = ARENA_ARRAY(c->arena, n, const Ty *);
+    bool ok = true;
+    for (int i = 0; i < n; i++) {
+        check_expr(c, e->as.items.data[i]);
+        parts[i] = expr_type(e->as.items.data[i]);
+        ok = ok && parts[i]->kind != TY_error;
+    }
+    return ok ? (e->ty = ty_tuple(c->arena, n, parts)) : fail(e);
+}
+
+/* [a, b, c]: all of one type, which numbers of the others' kind adapt to. */
+static const Ty *check_array(Checker *c, Expr *e) {
+    int n = e->as.items.n;
+    const Ty *elem = NULL;
+    Expr *first = NULL;
+    bool ok = true, any_float = false;
+    for (int i = 0; i < n; i++) {
+        Expr *item = e->as.items.data[i];
+        check_expr(c, item);
+        if (item->ty->kind == TY_tuple) {
+            settle(c, item);
+        }
+        ok = ok && !ty_has_error(item->ty);
+        any_float = any_float || ty_scalar_kind(item->ty) == SK_float_literal;
+        if (!elem && !is_literal_type(item->ty)) {
+            elem = expr_type(item);
+            first = item;
+        }
+    }
+    if (!ok) {
+        return fail(e);
+    }
+    if (!elem) {
+        first = e->as.items.data[0];
+        for (int i = 0; any_float && i < n; i++) {
+            set_literal(c, e->as.items.data[i], SK_float_literal);
+        }
+        elem = expr_type(first);
+    }
+    for (int i = 0; i < n; i++) {
+        Expr *item = e->as.items.data[i];
+        if (!is_literal_type(elem) &&
+            !expect_type(c, item, elem, "an element of the array", first->loc, "the first element decides")) {
+            return fail(e);
+        }
+    }
+    const Size *dim = size_const(c->polys, n);
+    return e->ty = array_of(c, e->loc, 1, &dim, elem);
+}
+
+/* ---- blocks and branches ---- */
+
+static void bind_pattern(Checker *c, Pattern *pattern, const Ty *ty, const Size *size) {
+    if (pattern->name.atom) {
+        pattern->local = scope_add(c, LOCAL_let, pattern->name, ty, size);
+        return;
+    }
+    bool fits = ty->kind == TY_tuple && ty->n == pattern->parts.n;
+    if (!fits && ty->kind != TY_error) {
+        Diag *diag = diag_error(c->diags, DIAG_pattern_arity, pattern->loc,
+                                "the pattern has %d names, the value is `%s`", pattern->parts.n,
+                                ty_text(c, ty));
+        if (ty->kind == TY_array) {
+            diag_hint(c->diags, diag, "take elements of an array by indices");
+        }
+    }
+    for (int i = 0; i < pattern->parts.n; i++) {
+        for (int j = 0; j < i; j++) {
+            Name a = pattern->parts.data[i]->name, b = pattern->parts.data[j]->name;
+            if (a.atom && a.atom == b.atom && strcmp(a.atom, "_") != 0) {
+                Diag *diag = diag_error(c->diags, DIAG_duplicate, a.loc, "`%s` stands twice in the pattern",
+                                        a.atom);
+                diag_label(c->diags, diag, b.loc, "the first");
+            }
+        }
+        bind_pattern(c, pattern->parts.data[i], fits ? ty->parts[i] : ty_error(), NULL);
+    }
+}
+
+static void check_let(Checker *c, Let *let) {
+    if (!let->pattern) {
+        check_bool(c, let->value, "an assertion");
+        return;
+    }
+    const Ty *want = let->type ? resolve_type(c, let->type, SIZES_body) : NULL;
+    check_expr(c, let->value);
+    if (want && want->kind != TY_error && !ty_has_error(let->value->ty)) {
+        expect_type(c, let->value, want, "the value", let->type->loc, "declared here");
+    }
+    settle(c, let->value);
+    bind_pattern(c, let->pattern, expr_type(let->value), let->value->size);
+}
+
+static const Ty *check_block(Checker *c, Expr *e) {
+    int mark = scope_mark(c);
+    for (int i = 0; i < e->as.block.lets.n; i++) {
+        check_let(c, e->as.block.lets.data[i]);
+    }
+    Expr *result = e->as.block.result;
+    if (result) {
+        check_expr(c, result);
+        e->ty = expr_type(result);
+        e->size = result->size;
+    } else {
+        e->ty = ty_tuple(c->arena, 0, NULL);
+    }
+    scope_leave(c, mark);
+    return e->ty;
+}
+
+static const Ty *check_if(Checker *c, Expr *e) {
+    Expr *then_ = e->as.if_.then_, *else_ = e->as.if_.else_;
+    check_bool(c, e->as.if_.cond, "the condition");
+    uint32_t mark = size_mark(c);
+    check_expr(c, then_);
+    check_expr(c, else_);
+    if (ty_has_error(then_->ty) || ty_has_error(else_->ty)) {
+        return fail(e);
+    }
+    coerce(c, then_, expr_type(else_));
+    coerce(c, else_, expr_type(then_));
+    if (is_literal_type(then_->ty) && is_literal_type(else_->ty) && !ty_equal(then_->ty, else_->ty)) {
+        settle(c, then_);
+        settle(c, else_);
+    }
+    /* The branch whose sizes are fixed by the program gives the type. */
+    const Size *a, *b;
+    bool computed = then_->ty->kind == TY_array && size_is_computed(expr_type(then_)->dims[0]);
+    const Ty *to = expr_type(computed ? else_ : then_);
+    if (!cast_to(c, computed ? then_ : else_, to, &a, &b)) {
+        Diag *diag = diag_error(c->diags, a ? DIAG_size_mismatch : DIAG_branch_types, e->loc,
+                                "the branches have types `%s` and `%s`", ty_text(c, expr_type(then_)),
+                                ty_text(c, expr_type(else_)));
+        diag_label(c->diags, diag, then_->loc, "`%s`", ty_text(c, expr_type(then_)));
+        diag_label(c->diags, diag, else_->loc, "`%s`", ty_text(c, expr_type(else_)));
+        return fail(e);
+    }
+    if (!check_escape(c, then_, mark, "branch") || !check_escape(c, else_, mark, "branch")) {
+        return fail(e);
+    }
+    e->ty = to;
+    e->size = then_->size == else_->size && then_->size && !size_is_since(then_->size, mark) ? then_->size
+                                                                                            : NULL;
+    return e->ty;
+}
+
+static const Ty *check_lambda_place(Checker *c, Expr *e) {
+    Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc, "a function is no value");
+    diag_hint(c->diags, diag, "pass it as an argument, or declare it by `fn`");
+    return fail(e);
+}
+
+static const Ty *check_derivative_place(Checker *c, Expr *e) {
+    const char *op = deriv_names[e->as.deriv.op];
+    if (check_derivative(c, e, false)) {
+        Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc, "`%s(...)` is a function, not a value",
+                                op);
+        diag_hint(c->diags, diag, "call it: `%s(f)(x)`", op);
+    }
+    return fail(e);
+}
+
+static const Ty *dispatch(Checker *c, Expr *e) {
+    switch (e->kind) {
+    case E_error:
+        return fail(e);
+    case E_int:
+        e->size = size_const(c->polys, e->as.integer);
+        return e->ty = ty_scalar(SK_int_literal);
+    case E_float:
+        return e->ty = ty_scalar(SK_float_literal);
+    case E_bool:
+        return e->ty = ty_scalar(SK_bool);
+    case E_name:
+        return check_name(c, e);
+    case E_unary:
+        return check_unary(c, e);
+    case E_binary:
+        return check_binary(c, e);
+    case E_transpose:
+        return check_transpose(c, e);
+    case E_call:
+        return check_call(c, e);
+    case E_reduce:
+        return check_reduce(c, e);
+    case E_scatter:
+        return check_scatter(c, e);
+    case E_index:
+        return check_index(c, e);
+    case E_field:
+        return check_field(c, e);
+    case E_with:
+        return check_with(c, e);
+    case E_array:
+        return check_array(c, e);
+    case E_comp:
+        return check_comp(c, e);
+    case E_tuple:
+        return check_tuple(c, e);
+    case E_block:
+        return check_block(c, e);
+    case E_if:
+        return check_if(c, e);
+    case E_loop:
+        return check_loop(c, e);
+    case E_checkpoint:
+        check_expr(c, e->as.unary.x);
+        return e->ty = expr_type(e->as.unary.x);
+    case E_lambda:
+        return check_lambda_place(c, e);
+    case E_derivative:
+        return check_derivative_place(c, e);
+    }
+    return fail(e);
+}
+
+const Ty *check_expr(Checker *c, Expr *e) {
+    /* A body may be checked twice, see check_loops.c: start afresh. */
+    e->size = NULL;
+    e->binds = NULL;
+    e->cast = NULL;
+    e->checks.n = 0;
+    dispatch(c, e);
+    if (e->ty->depth > TY_MAX_DEPTH || e->ty->leaves > TY_MAX_LEAVES) {
+        diag_error(c->diags, DIAG_too_deep, e->loc, "the value has too many parts");
+        return fail(e);
+    }
+    return e->ty;
+}

@@ -1,0 +1,131 @@
+/* What the files of the checker share (check*.c). Nobody else includes it.
+ *
+ * Note [Literal types]
+ * Literals, and operations on literals only, have a literal kind until they meet a concrete scalar. check_expr may
+ * return such types; every place that keeps a value calls coerce (towards a known type) or settle (i64, real). Both
+ * walk down to the literals, so that no literal kind is left in the tree.
+ *
+ * Note [Computed sizes]
+ * A size that stands for a value of the program is a symbol with `computed` set. Where such a size meets another one,
+ * the comparison is left to run time: expr->checks, and expr->cast for the type that is seen from there on. Symbols
+ * made inside of a body that runs many times or perhaps not (loops, comprehensions, branches, lambdas) must not occur
+ * in the type that leaves it: symbols are numbered, so a mark of the next number at the entry tells which they are.
+ *
+ * Note [Order of checking]
+ * Functions are checked callees first, by the names that occur in their bodies (a superset of their calls), so that
+ * result types are there when they are inferred, without recursion over the chain of calls. */
+#ifndef BPC_PARSER_CHECKER_H
+#define BPC_PARSER_CHECKER_H
+
+#include "parser/check.h"
+
+typedef VEC(Local *) LocalList;
+
+typedef struct Checker {
+    Context *ctx;
+    Arena *arena;
+    PolyTable *polys;
+    DiagList *diags;
+    AstModule *module;
+    PtrMap fns, types;  /* Atom -> declaration */
+    PtrMap sym_locals;  /* SizeSym -> the Local whose value it is */
+    /* the body being checked */
+    FnDecl *fn;         /* NULL in tests and rules */
+    Signature *sig;     /* whose sizes are visible; NULL in tests */
+    LocalList scope;    /* innermost last */
+    PtrMap innermost;   /* Atom -> Local: the visible variable of a name */
+    const BinderList *hidden; /* binders that bounds may not use: for a better message */
+    bool retrying;
+    int type_nesting;
+} Checker;
+
+/* ---- check.c ---- */
+void check_text_of(Text *text, Checker *c); /* an empty text in the checker's arena */
+const char *ty_text(Checker *c, const Ty *ty);
+const char *size_text(Checker *c, const Size *size);
+ScalarKind real_kind(const Checker *c);
+void suggest(Checker *c, Diag *diag, const char *name); /* "did you mean" among what is visible as a value */
+void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *const *names);
+bool is_reserved(const char *name);
+
+/* ---- check_scope.c: variables ---- */
+Local *scope_add(Checker *c, LocalKind kind, Name name, const Ty *ty, const Size *size);
+Local *scope_find(Checker *c, Atom name);
+int scope_mark(const Checker *c);
+void scope_leave(Checker *c, int mark);
+SizeParam *find_size_param(Checker *c, Atom name);
+uint32_t size_mark(const Checker *c); /* see Note [Computed sizes] */
+bool size_is_since(const Size *size, uint32_t mark);
+/* Reports a size in ty that was made since mark; true when there is none. */
+bool check_escape(Checker *c, const Expr *e, uint32_t mark, const char *where);
+
+/* ---- check_types.c: types as written, sizes, comparison ---- */
+typedef enum SizeScope { SIZES_signature, SIZES_result, SIZES_body } SizeScope;
+const Ty *resolve_type(Checker *c, TypeExpr *type, SizeScope scope);
+void declare_type(Checker *c, TypeDecl *decl);
+const Ty *instantiate_type(Checker *c, TypeDecl *decl, int n, const Size *const *sizes);
+/* The polynomial of an i64 expression that was checked; an opaque one gets a symbol (e->binds). */
+const Size *expr_as_size(Checker *c, Expr *e);
+void mark_size_used(Checker *c, const Size *size);
+bool size_is_computed(const Size *size);
+typedef enum Agreement { AGREE_equal, AGREE_at_run_time, AGREE_no } Agreement;
+Agreement sizes_agree(Checker *c, const Size *a, const Size *b);
+/* Sees e as of type `to`, which has its shape; adds run-time checks where sizes differ. False when they cannot agree:
+ * then *a and *b (where not NULL) are the sizes, or NULL when the types differ otherwise. */
+bool cast_to(Checker *c, Expr *e, const Ty *to, const Size **a, const Size **b);
+bool types_match(Checker *c, const Ty *from, const Ty *to, const Size **a, const Size **b);
+/* coerce, then cast_to, with a message: "the argument `x` has type A, expected B". */
+bool expect_type(Checker *c, Expr *e, const Ty *to, const char *what, Loc reason, const char *reason_text);
+void add_size_origins(Checker *c, Diag *diag, const Size *a, const Size *b);
+void report_sizes(Checker *c, Loc loc, const Size *a, const Size *b, const char *what);
+const Ty *array_of(Checker *c, Loc loc, int rank, const Size *const *dims, const Ty *elem);
+
+/* ---- check_literals.c ---- */
+bool is_literal_type(const Ty *ty);
+void settle(Checker *c, Expr *e);
+void coerce(Checker *c, Expr *e, const Ty *to); /* as far as it goes */
+void set_literal(Checker *c, Expr *e, ScalarKind kind);
+
+/* ---- check_expr.c ---- */
+const Ty *check_expr(Checker *c, Expr *e); /* may be of a literal kind */
+const Ty *check_value(Checker *c, Expr *e); /* settled */
+bool check_i64(Checker *c, Expr *e, const char *what);
+bool check_bool(Checker *c, Expr *e, const char *what);
+/* The type of an elementwise operation of n operands, which are cast to agree; NULL after a message. */
+const Ty *combine(Checker *c, Loc loc, const char *op, int n, Expr *const *operands);
+const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Expr *b);
+const Ty *fail(Expr *e); /* sets and gives the error type */
+bool numbers_only(const Ty *ty); /* every leaf is a number */
+
+/* ---- check_loops.c ---- */
+const Ty *check_comp(Checker *c, Expr *e);
+const Ty *check_reduce(Checker *c, Expr *e);
+const Ty *check_reduce_all(Checker *c, Expr *e, ReduceKind kind); /* sum(x) */
+const Ty *check_scatter(Checker *c, Expr *e);
+const Ty *check_loop(Checker *c, Expr *e);
+
+/* ---- check_index.c ---- */
+const Ty *check_index(Checker *c, Expr *e);
+const Ty *check_field(Checker *c, Expr *e);
+const Ty *check_with(Checker *c, Expr *e);
+/* A plain index into an axis of that extent: infers binders, notes what is proved. */
+bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range);
+
+/* ---- check_calls.c ---- */
+const Ty *check_call(Checker *c, Expr *e);
+Signature *fn_signature(Checker *c, FnDecl *fn, Loc use); /* NULL after a message */
+Signature *ty_signature(Checker *c, const Ty *fn);
+const Ty *check_builtin(Checker *c, Expr *e); /* check_builtins.c */
+
+/* ---- check_derive.c ---- */
+Signature *check_derivative(Checker *c, Expr *e, bool exported); /* NULL after a message */
+Signature *callable_signature(Checker *c, Expr *fn, bool exported);
+void check_rule(Checker *c, Rule *rule);
+
+/* ---- check_decls.c ---- */
+void declare_signature(Checker *c, FnDecl *fn);
+void check_body(Checker *c, FnDecl *fn);
+void check_export(Checker *c, ExportDecl *e);
+void check_test(Checker *c, Test *test);
+
+#endif
