@@ -48,7 +48,7 @@ static void name_structs(Lower *L, Tree *shape, const char *name) {
 static Tree *add_own_param(Lower *L, Atom name, Tree *shape) {
     LowFn *fn = L->fn->fn;
     name_structs(L, shape, arena_printf(L->arena, "%s_%s", fn->func->name, name ? name : "arg"));
-    vec_push(L->arena, &fn->params, ((LowParam){name, shape}));
+    vec_push(L->arena, &fn->params, ((LowParam){name, shape, false}));
     TreeList leaves = {0};
     tree_leaves(L->arena, shape, &leaves);
     Value **values = ARENA_ARRAY(L->arena, leaves.n + 1, Value *);
@@ -66,7 +66,7 @@ static void add_results(Lower *L, LowFn *fn, Tree *shape) {
         return;
     }
     name_structs(L, shape, arena_printf(L->arena, "%s_out", fn->func->name));
-    vec_push(L->arena, &fn->results, ((LowParam){NULL, shape}));
+    vec_push(L->arena, &fn->results, ((LowParam){NULL, shape, false}));
 }
 
 static void open_sizes(Lower *L, FnCtx *fn, const Signature *sig) {

@@ -418,9 +418,9 @@ Value *low_contract_sum(Lower *L, Expr *body, int n, const Range *ranges) {
     for (int i = 0; i < 2; i++) {
         for (int k = 0; k < n; k++)
             spec[at++] = (char)('i' + factors[i].binder[k]);
-        memcpy(&spec[at], i == 0 ? "," : "->", 3);
-        at += i == 0 ? 1 : 2;
+        spec[at++] = i == 0 ? ',' : '-';
     }
+    spec[at++] = '>';
     spec[at] = '\0';
     return ir_contract(L->b, spec, factors[0].value, factors[1].value);
 }

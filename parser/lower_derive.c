@@ -95,7 +95,7 @@ static void add_param(Build *build, Atom name, Tree *shape, ValueList *values) {
     Atom unique = name;
     for (int i = 2; name_taken(build->g, unique); i++)
         unique = low_atom(d->ctx, d->arena, "%s_%d", name, i);
-    vec_push(d->arena, &build->g->params, ((LowParam){unique, shape}));
+    vec_push(d->arena, &build->g->params, ((LowParam){unique, shape, false}));
     TreeList leaves = {0};
     tree_active_leaves(d->arena, shape, &leaves);
     for (int i = 0; i < leaves.n; i++) {
@@ -104,8 +104,14 @@ static void add_param(Build *build, Atom name, Tree *shape, ValueList *values) {
     }
 }
 
+/* The same parameter, perhaps with another shape. */
+static void add_like(Build *build, const LowParam *param, Tree *shape) {
+    add_param(build, param->name, shape, &build->own);
+    build->g->params.data[build->g->params.n - 1].flat = param->flat;
+}
+
 static void add_result(Build *build, Atom name, Tree *shape) {
-    vec_push(build->d->arena, &build->g->results, ((LowParam){name, shape}));
+    vec_push(build->d->arena, &build->g->results, ((LowParam){name, shape, false}));
 }
 
 /* A new function with f's sizes, called after the function `of`; `axis` is the size of a batch,
@@ -135,8 +141,7 @@ static void begin(Build *build, const Deriver *d, const LowFn *f, const LowFn *o
 
 static void add_own_params(Build *build) {
     for (int i = 0; i < build->f->params.n; i++)
-        add_param(build, build->f->params.data[i].name, build->f->params.data[i].shape,
-                  &build->own);
+        add_like(build, &build->f->params.data[i], build->f->params.data[i].shape);
 }
 
 static void add_captured_params(Build *build) {
@@ -299,6 +304,7 @@ static void add_gradient_results(Build *build, const char *prefix, int n_wrt, co
         const LowParam *param = &build->f->params.data[wrt[i]];
         Tree *shape = derive_tangent(d->arena, param->shape);
         add_result(build, low_atom(d->ctx, d->arena, "%s%s", prefix, param->name), shape);
+        build->g->results.data[build->g->results.n - 1].flat = param->flat;
         vec_push(d->arena, parts, shape);
     }
 }
@@ -341,12 +347,9 @@ static LowFn *derive_vjp(const Deriver *d, const LowFn *f, int n_wrt, const int 
     Build build;
     begin(&build, d, f, f, "vjp", NULL);
     add_own_params(&build);
-    for (int i = 0; i < f->results.n; i++) {
-        Tree *shape = derive_tangent(d->arena, f->results.data[i].shape);
-        Atom name = f->results.n == 1 ? atom_of(&d->ctx->atoms, "bar")
-                                      : low_atom(d->ctx, d->arena, "bar%d", i);
-        add_param(&build, name, shape, &build.extra);
-    }
+    add_param(&build, atom_of(&d->ctx->atoms, "bar"), derive_tangent(d->arena, f->result),
+              &build.extra);
+    build.g->params.data[build.g->params.n - 1].flat = true;
     add_captured_params(&build);
     Chosen chosen;
     choose(d, f, n_wrt, wrt, &chosen);
@@ -368,6 +371,7 @@ static void add_direction_params(Build *build, int n_wrt, const int *wrt) {
         const LowParam *param = &build->f->params.data[wrt[i]];
         add_param(build, low_atom(d->ctx, d->arena, "d_%s", param->name),
                   derive_tangent(d->arena, param->shape), &build->extra);
+        build->g->params.data[build->g->params.n - 1].flat = param->flat;
     }
 }
 
@@ -579,8 +583,7 @@ LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name) {
     Build build;
     begin(&build, d, f, f, "batch", axis);
     for (int i = 0; i < f->params.n; i++)
-        add_param(&build, f->params.data[i].name, batched(d, f->params.data[i].shape, extent),
-                  &build.own);
+        add_like(&build, &f->params.data[i], batched(d, f->params.data[i].shape, extent));
     add_captured_params(&build);
 
     LoopSpec spec = {.extent = extent, .n_slice = build.own.n, .slices = build.own.data};

@@ -13,7 +13,7 @@ static Param *describe_fields(Lower *L, const Tree *shape) {
     for (int i = 0; i < shape->n; i++) {
         Atom name =
             shape->kind == TREE_record ? shape->names[i] : low_atom(L->ctx, L->arena, "%d", i);
-        LowParam field = {name, shape->parts[i]};
+        LowParam field = {name, shape->parts[i], false};
         describe(L, &field, &fields[i]);
     }
     return fields;
@@ -32,13 +32,30 @@ static void describe(Lower *L, const LowParam *from, Param *to) {
     to->fields = describe_fields(L, from->shape);
 }
 
+static void flatten(Lower *L, Atom stem, Tree *shape, int *count, LowParamList *out) {
+    for (int i = 0; shape->kind == TREE_tuple && i < shape->n; i++)
+        flatten(L, stem, shape->parts[i], count, out);
+    if (shape->kind == TREE_tuple)
+        return;
+    LowParam part = {low_atom(L->ctx, L->arena, "%s%d", stem, (*count)++), shape, false};
+    vec_push(L->arena, out, part);
+}
+
 /* A parameter or result without any active leaf does not exist in C. */
 static int describe_all(Lower *L, const LowParamList *from, Param **to) {
+    LowParamList all = {0};
+    for (int i = 0; i < from->n; i++) {
+        int count = 0;
+        if (from->data[i].flat && from->data[i].shape->kind == TREE_tuple)
+            flatten(L, from->data[i].name, from->data[i].shape, &count, &all);
+        else
+            vec_push(L->arena, &all, from->data[i]);
+    }
     int n = 0;
-    *to = ARENA_ARRAY(L->m->arena, from->n + 1, Param);
-    for (int i = 0; i < from->n; i++)
-        if (tree_active_count(from->data[i].shape) > 0)
-            describe(L, &from->data[i], &(*to)[n++]);
+    *to = ARENA_ARRAY(L->m->arena, all.n + 1, Param);
+    for (int i = 0; i < all.n; i++)
+        if (tree_active_count(all.data[i].shape) > 0)
+            describe(L, &all.data[i], &(*to)[n++]);
     return n;
 }
 
@@ -82,7 +99,8 @@ static LowParamList subst_params(ShapeContext *context, const LowParamList *from
     LowParamList to = {0};
     for (int i = 0; i < from->n; i++) {
         LowParam param = {from->data[i].name,
-                          tree_map(context->L->arena, from->data[i].shape, subst_leaf, context)};
+                          tree_map(context->L->arena, from->data[i].shape, subst_leaf, context),
+                          from->data[i].flat};
         vec_push(context->L->arena, &to, param);
     }
     return to;

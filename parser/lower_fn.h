@@ -12,6 +12,7 @@
 typedef struct LowParam {
     Atom name;
     Tree *shape;
+    bool flat; /* a tuple whose parts are parameters of their own in C: bar0, bar1, ... */
 } LowParam;
 typedef VEC(LowParam) LowParamList;
 

@@ -158,7 +158,7 @@ Tree *low_index(Lower *L, const Tree *tree, int n, const Axis *axes) {
 
 static Tree *index_general(Lower *L, Expr *e) {
     Tree *x = lower_expr(L, e->as.index.x);
-    const Index *at[ACCESS_MAX];
+    const Index *at[ACCESS_MAX] = {NULL};
     Axis axes[ACCESS_MAX];
     for (int i = 0; i < e->as.index.at.n; i++)
         at[i] = &e->as.index.at.data[i];
@@ -232,7 +232,7 @@ static Tree *with_field(Lower *L, Expr *e, Tree *x, Tree *value) {
 
 Tree *lower_with(Lower *L, Expr *e) {
     Tree *x = lower_expr(L, e->as.with.x);
-    const Index *at[ACCESS_MAX];
+    const Index *at[ACCESS_MAX] = {NULL};
     Axis axes[ACCESS_MAX];
     int n = e->as.with.at.n, n_ranges = 0;
     for (int i = 0; i < n; i++)

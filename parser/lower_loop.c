@@ -36,6 +36,15 @@ Range low_range(Lower *L, Binder *binder, bool rectangular) {
     return range;
 }
 
+/* Of binders whose bounds do not depend on each other: outside of all their loops, since the result
+ * is of these sizes. */
+static Range *all_ranges(Lower *L, const BinderList *binders, bool rectangular) {
+    Range *ranges = ARENA_ARRAY(L->arena, binders->n + 1, Range);
+    for (int i = 0; i < binders->n; i++)
+        ranges[i] = low_range(L, binders->data[i], rectangular);
+    return ranges;
+}
+
 static void forget_binders(Lower *L, const BinderList *binders) {
     for (int i = 0; i < binders->n; i++)
         env_forget(L, binders->data[i]->local);
@@ -131,21 +140,21 @@ static Tree *results_from(Lower *L, const Tree *shape, const Inst *loop, int fir
 /* ---- comprehensions ---- */
 
 /* e for binders k.. : the values of the innermost body, stacked along one axis a binder. */
-static Tree *stack_level(Lower *L, Expr *e, int k, bool rectangular) {
+static Tree *stack_level(Lower *L, Expr *e, int k, const Range *ranges) {
     if (k == e->as.reduce.binders.n)
         return low_conform_tree(L, lower_expr(L, e->as.reduce.body),
                                 env_shape(L, expr_type(e->as.reduce.body)));
-    Range range = low_range(L, e->as.reduce.binders.data[k], rectangular);
     OpenLoop loop;
-    low_open(L, &loop, &range, 1, &e->as.reduce.body, NULL, NULL);
-    Tree *element = stack_level(L, e, k + 1, rectangular);
+    low_open(L, &loop, &ranges[k], 1, &e->as.reduce.body, NULL, NULL);
+    Tree *element = stack_level(L, e, k + 1, ranges);
     yield_tree(L, element);
     return results_from(L, element, low_close(L, &loop), 0);
 }
 
 Tree *lower_comp(Lower *L, Expr *e) {
     forget_binders(L, &e->as.reduce.binders);
-    Tree *stacked = stack_level(L, e, 0, true);
+    Range *ranges = all_ranges(L, &e->as.reduce.binders, true);
+    Tree *stacked = stack_level(L, e, 0, ranges);
     return low_conform_tree(L, stacked, env_shape(L, e->ty));
 }
 
@@ -317,8 +326,8 @@ Tree *lower_reduce(Lower *L, Expr *e) {
     }
     if (!bounds_are_outer(&e->as.reduce.binders))
         return tree_value(L->arena, reduce_level(L, e, 0, reduce_of(kind)));
-    Tree *stacked = stack_level(L, e, 0, false);
-    Value *x = stacked->value;
+    Range *ranges = all_ranges(L, &e->as.reduce.binders, false);
+    Value *x = stack_level(L, e, 0, ranges)->value;
     return tree_value(L->arena, reduce_axes(L, reduce_of(kind), x, e->as.reduce.binders.n));
 }
 
