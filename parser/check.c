@@ -188,6 +188,19 @@ static void check_imports(Checker *c) {
     }
 }
 
+/* Functions are checked callees first; messages are read from top to bottom. A stable insertion sort: they are few. */
+static void sort_diags(DiagList *diags, int first) {
+    for (int i = first + 1; i < diags->items.n; i++) {
+        Diag *diag = diags->items.data[i];
+        int j = i;
+        while (j > first && diags->items.data[j - 1]->labels[0].loc.begin > diag->labels[0].loc.begin) {
+            diags->items.data[j] = diags->items.data[j - 1];
+            j--;
+        }
+        diags->items.data[j] = diag;
+    }
+}
+
 bool check_module(Context *ctx, AstModule *module) {
     Checker checker = {.ctx = ctx,
                        .arena = &ctx->arena,
@@ -195,7 +208,7 @@ bool check_module(Context *ctx, AstModule *module) {
                        .diags = &ctx->diags,
                        .module = module};
     Checker *c = &checker;
-    int errors = ctx->diags.errors;
+    int errors = ctx->diags.errors, first_diag = ctx->diags.items.n;
     ptrmap_init(&c->fns, c->arena);
     ptrmap_init(&c->types, c->arena);
     ptrmap_init(&c->sym_locals, c->arena);
@@ -229,5 +242,6 @@ bool check_module(Context *ctx, AstModule *module) {
     for (int i = 0; i < walk.order.n; i++) {
         vec_push(c->arena, &module->order, walk.order.data[i]);
     }
+    sort_diags(&ctx->diags, first_diag);
     return ctx->diags.errors == errors;
 }

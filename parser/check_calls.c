@@ -149,6 +149,29 @@ Signature *ty_signature(Checker *c, const Ty *fn) {
     return sig;
 }
 
+enum { MOST_ON_DEMAND = 8 };
+
+/* The order of checking follows names, and a variable named like a function may mislead it: then the callee's body is
+ * checked in the middle of the caller's, in a scope of its own. */
+static void check_on_demand(Checker *c, FnDecl *fn) {
+    FnDecl *outer_fn = c->fn;
+    Signature *outer_sig = c->sig;
+    LocalList outer_scope = c->scope;
+    PtrMap outer_innermost = c->innermost;
+    const BinderList *outer_hidden = c->hidden;
+    c->scope = (LocalList){0};
+    c->hidden = NULL;
+    ptrmap_init(&c->innermost, c->arena);
+    c->on_demand++;
+    check_body(c, fn);
+    c->on_demand--;
+    c->fn = outer_fn;
+    c->sig = outer_sig;
+    c->scope = outer_scope;
+    c->innermost = outer_innermost;
+    c->hidden = outer_hidden;
+}
+
 Signature *fn_signature(Checker *c, FnDecl *fn, Loc use) {
     if (c->fn) {
         vec_push(c->arena, &c->fn->calls, ((CallEdge){fn, use}));
@@ -156,13 +179,15 @@ Signature *fn_signature(Checker *c, FnDecl *fn, Loc use) {
     if (fn->sig_state == CHECK_failed) {
         return NULL;
     }
+    if (!fn->sig->result && fn->body_state == CHECK_none && c->on_demand < MOST_ON_DEMAND) {
+        check_on_demand(c, fn);
+    }
     if (!fn->sig->result) {
-        /* Not inferred yet: only a cycle can do that, see Note [Order of checking]. A failed body said why. */
-        if (fn->body_state != CHECK_failed) {
-            Diag *diag = diag_error(c->diags, DIAG_recursion, use, "`%s` is called while its result type is inferred",
+        /* A busy body is a cycle, reported by its calls; a failed one has said why. */
+        if (fn->body_state == CHECK_none) {
+            Diag *diag = diag_error(c->diags, DIAG_too_deep, use, "the result type of `%s` cannot be inferred here",
                                     fn->name.atom);
-            diag_label(c->diags, diag, fn->name.loc, "declared here, without a result type");
-            diag_hint(c->diags, diag, "recursion is not part of the language; use `loop`");
+            diag_hint(c->diags, diag, "state it: `-> f64`");
         }
         return NULL;
     }
@@ -415,8 +440,8 @@ static bool expect_argument(Checker *c, Solve *s, Expr *arg, const Signature *si
     /* What fixed the other size: the argument that came first. */
     for (int k = 0; k < sig->sizes.n; k++) {
         if (s->values[k] && s->from[k].begin != arg->loc.begin && s->values[k] == b) {
-            diag_label(c->diags, diag, s->from[k], "this fixes `%s` to `%s`", sig->sizes.data[k].name.atom,
-                       size_text(c, b));
+            diag_label(c->diags, diag, s->from[k], "this fixes the size `%s` of `%s` to `%s`",
+                       sig->sizes.data[k].name.atom, sig->name, size_text(c, b));
             break;
         }
     }

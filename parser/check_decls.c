@@ -309,14 +309,18 @@ static bool infer_result(Checker *c, FnDecl *fn) {
         }
         adopt_size(c, fn, size);
     }
+    const Size *size = foreign_size(fn->sig, ty);
     Diag *diag = diag_error(c->diags, DIAG_size_escapes, fn->body->loc,
-                            "the size `%s` of the result is computed inside of the function",
-                            size_text(c, foreign_size(fn->sig, ty)));
+                            "the size `%s` of the result is computed inside of the function", size_text(c, size));
+    add_size_origins(c, diag, size, size);
     diag_hint(c->diags, diag, "pass it as an i64 parameter, and state the result type");
     return false;
 }
 
 void check_body(Checker *c, FnDecl *fn) {
+    if (fn->body_state != CHECK_none) {
+        return; /* on demand, already */
+    }
     if (fn->sig_state == CHECK_failed || !fn->body) {
         fn->body_state = fn->sig_state == CHECK_failed ? CHECK_failed : CHECK_done;
         return;

@@ -13,7 +13,8 @@
  *
  * Note [Order of checking]
  * Functions are checked callees first, by the names that occur in their bodies (a superset of their calls), so that
- * result types are there when they are inferred, without recursion over the chain of calls. */
+ * result types are there when they are inferred, without recursion over the chain of calls. Where a variable named
+ * like a function misled the order, a body is checked on demand. */
 #ifndef BPC_PARSER_CHECKER_H
 #define BPC_PARSER_CHECKER_H
 
@@ -37,6 +38,7 @@ typedef struct Checker {
     const BinderList *hidden; /* binders that bounds may not use: for a better message */
     bool retrying;
     int type_nesting;
+    int on_demand; /* bodies being checked in the middle of others */
 } Checker;
 
 /* ---- check.c ---- */
