@@ -115,7 +115,7 @@ static Datum *random_datum(Arena *arena, const Type *type, const Func *f, const 
         if (type_is_float(type))
             d->f[k] = type->elem == S_f32 ? (double)(float)(4 * x - 2) : 4 * x - 2;
         else
-            d->i[k] = type->elem == S_bool ? x < 0.5 : (int64_t)(x * 6) - (type->rank > 0 ? 0 : 0);
+            d->i[k] = type->elem == S_bool ? x < 0.5 : (int64_t)(x * 6);
     }
     return d;
 }
@@ -398,7 +398,10 @@ int main(int argc, char **argv)
             snprintf(path, sizeof path, "%s/%s", argv[1], name);
             run_file(path, name);
         }
+        free(entries[k]);
     }
+    if (n >= 0)
+        free(entries);
     printf("%d runs, %d failures\n", runs, failures);
     return failures > 0 || runs == 0;
 }
