@@ -806,8 +806,18 @@ static bool read_result_list(Reader *r, TypeList *types) {
     return take_mark(r, '(') && (at_mark(r, ')') || read_types(r, types)) && take_mark(r, ')');
 }
 
-static bool read_return(Reader *r, Func *func, const TypeList *types) {
+/* The result types may name sizes that the body binds, so they are read after it: here they are skipped. */
+static bool skip_result_list(Reader *r) {
+    while (r->token.kind != TOKEN_end && r->token.kind != TOKEN_bad && !at_mark(r, '{')) {
+        advance(r);
+    }
+    return at_mark(r, '{') || expected(r, "'{'");
+}
+
+/* `at` is where the result types stand. */
+static bool read_return(Reader *r, Func *func, const Reader *at) {
     Region *body = func->body;
+    TypeList result_types = {0}, *types = &result_types;
     Loc loc = r->token.loc;
     if (!accept_word(r, "return")) {
         return expected(r, "'return'");
@@ -816,6 +826,15 @@ static bool read_return(Reader *r, Func *func, const TypeList *types) {
     if (r->token.kind == TOKEN_value && !take_values(r, &values)) {
         return false;
     }
+    Lexer lexer = r->lexer;
+    Token token = r->token;
+    r->lexer = at->lexer;
+    r->token = at->token;
+    if (!read_result_list(r, types)) {
+        return false;
+    }
+    r->lexer = lexer;
+    r->token = token;
     for (int i = 0; i < values.n; i++) {
         vec_push(r->arena, &body->yields, values.data[i]);
         if (i < types->n && values.data[i]->type != types->data[i]) {
@@ -846,7 +865,11 @@ static bool read_func(Reader *r, bool is_extern) {
     r->depth = 0;
     ptrmap_init(&r->values, r->arena);
     ptrmap_init(&r->syms, r->arena);
-    if (!read_size_params(r, func) || !read_params(r, func) || !read_result_list(r, &types)) {
+    if (!read_size_params(r, func) || !read_params(r, func)) {
+        return false;
+    }
+    Reader results = *r;
+    if (!(is_extern ? read_result_list(r, &types) : skip_result_list(r))) {
         return false;
     }
     if (is_extern && types.n != 1) {
@@ -858,7 +881,7 @@ static bool read_func(Reader *r, bool is_extern) {
         IrBuilder b;
         ir_builder_init(&b, r->m, func->body);
         b.fold = false;
-        if (!take_mark(r, '{') || !read_region(r, &b) || !read_return(r, func, &types)) {
+        if (!take_mark(r, '{') || !read_region(r, &b) || !read_return(r, func, &results)) {
             return false;
         }
     }

@@ -202,10 +202,23 @@ static bool verify_region(Verifier *v, const Region *region, const Inst *owner) 
 
 /* ---- functions ---- */
 
+static void set_bound_sizes(Verifier *v, const Func *func, bool bound) {
+    for (int i = 0; i < func->body->insts.n; i++) {
+        const Inst *inst = func->body->insts.data[i];
+        if (inst->op == OP_dim) {
+            ptrmap_put(&v->syms, inst->attr.sym, bound ? inst->attr.sym : NULL);
+        }
+    }
+}
+
+/* A result may have a size that the function itself binds, of a parameter's value; such a function is only exported,
+ * since the type of a call's result would not be in scope at the caller. */
 static void check_result_scope(Verifier *v, const Func *func) {
+    set_bound_sizes(v, func, true);
     for (int i = 0; i < func->body->yields.n; i++) {
         check_type_scope(v, NULL, func->body->yields.data[i]->type);
     }
+    set_bound_sizes(v, func, false);
 }
 
 static bool is_scalar_function(const Func *func) {
@@ -230,7 +243,7 @@ static void verify_func(Verifier *v, const Func *func) {
         bind_sym(v, NULL, func->sizes.data[i]);
     }
     if (verify_region(v, func->body, NULL)) {
-        check_result_scope(v, func); /* symbols bound inside are out of scope now */
+        check_result_scope(v, func); /* symbols bound in nested regions are out of scope now */
         if (v->ok) {
             verify_accs(v, func);
         }

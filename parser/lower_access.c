@@ -172,7 +172,14 @@ Value *low_window(Lower *L, Value *x, const Range *range, const Size *offset, bo
     }
     if (start == zero && x->type->dims[0] == range->extent)
         return x;
-    return start && in_range ? ir_slice(L->b, x, ir_size(L->b, start), range->extent) : NULL;
+    if (!start || !in_range)
+        return NULL;
+    Value *lo = ir_size(L->b, start);
+    if (range->clamped) { /* of nothing: the start may lie behind the array */
+        const Size *last = size_sub(&L->ctx->polys, x->type->dims[0], range->extent);
+        lo = last && start != zero ? ir_ew2(L->b, OP_min, lo, ir_size(L->b, last)) : lo;
+    }
+    return ir_slice(L->b, x, lo, range->extent);
 }
 
 typedef struct WindowContext {

@@ -223,29 +223,11 @@ static bool small_exponent(const Expr *e, int64_t *n) {
     return *n >= 1 && *n <= 4;
 }
 
-/* Integer powers by repeated multiplication; a negative exponent is an error. */
-static Value *integer_power(Lower *L, Value *x, Value *n) {
-    Value *zero = ir_int(L->b, n->type->elem, 0);
-    ir_check(L->b, ir_ew2(L->b, OP_ge, n, zero), "negative exponent of an integer power");
-    Value *count = ir_convert(L->b, n, S_i64);
-    Value *one = ir_const(L->b, x->type, 1.0);
-    const Size *extent = env_value_size(L, count, "power", true);
-    LoopSpec spec = {.extent = extent, .n_carry = 1, .carries = &one};
-    IrBuilder body;
-    ir_loop_begin(L->b, &spec, &body);
-    ir_yield(&body, ir_ew2(&body, OP_mul, body.region->params.data[1], x));
-    return ir_loop_end(L->b, &spec, &body)->out[0];
-}
-
 static Tree *lower_power(Lower *L, Expr *e, Tree *const *args, const Tree *shape) {
     int64_t n;
     if (small_exponent(e->as.binary.b, &n))
         return small_power(L, args[0], n);
-    if (args[0]->kind != TREE_leaf || type_is_float(args[0]->value->type))
-        return low_elementwise(L, OP_pow, 2, args, shape);
-    if (args[0]->value->type->rank > 0 || args[1]->value->type->rank > 0)
-        lower_unsupported(L, e->loc, "a power of integer arrays");
-    return tree_value(L->arena, integer_power(L, args[0]->value, args[1]->value));
+    return low_elementwise(L, OP_pow, 2, args, shape);
 }
 
 static Tree *lower_binary(Lower *L, Expr *e) {

@@ -160,6 +160,7 @@ typedef struct Range {
     const Binder *binder;
     const Size *extent;
     Value *lo; /* NULL: 0 */
+    bool clamped; /* the bounds may leave less than nothing */
 } Range;
 Range low_range(Lower *L, Binder *binder, bool rectangular);
 void low_open(Lower *L, OpenLoop *loop, const Range *range, int n_bodies, Expr *const *bodies,

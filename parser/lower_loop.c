@@ -33,6 +33,7 @@ Range low_range(Lower *L, Binder *binder, bool rectangular) {
         low_check_size(L, count, binder->hi->loc);
     else
         range.extent = clamped(L, count, "count");
+    range.clamped = !rectangular;
     return range;
 }
 
