@@ -229,21 +229,26 @@ static void emit_nest(Emit *e, Product *p, int k, const int *chosen, bool accumu
     counted_end(e, &loop, NULL);
 }
 
-/* The operand as memory: a value that is the same everywhere stands once. */
-static View *in_memory(Emit *e, const Value *value) {
-    View *view = emit_val(e, value)->view;
-    if (view->base) {
-        return view;
-    }
+/* One element in memory, seen as `view`, whose strides become 0. */
+static View *one_place(Emit *e, View view, LLVMValueRef v) {
     View *place = ARENA_NEW(e->arena, View);
-    *place = *view;
-    place->base = LLVMBuildAlloca(e->entry, emit_memory_type(e, view->elem), "splat");
+    *place = view;
+    place->base = LLVMBuildAlloca(e->entry, emit_memory_type(e, view.elem), "splat");
     for (int k = 0; k < place->rank; k++) {
         place->strides[k] = emit_i64(e, 0);
     }
-    View element = {.base = place->base, .elem = view->elem};
-    view_store(e, &element, val_of(view->splat));
+    View element = {.base = place->base, .elem = view.elem};
+    view_store(e, &element, val_of(v));
     return place;
+}
+
+/* The operand as memory: a scalar, or a value that is the same everywhere, stands once. */
+static View *in_memory(Emit *e, const Value *value) {
+    Val *val = emit_val(e, value);
+    if (value->type->rank == 0) {
+        return one_place(e, (View){.elem = value->type->elem}, val->v);
+    }
+    return val->view->base ? val->view : one_place(e, *val->view, val->view->splat);
 }
 
 static View *result_view(Emit *e, const Inst *inst) {
