@@ -44,7 +44,7 @@ static void push_elementwise(Jvp *s, IrBuilder *b, const Inst *inst)
             continue;
         Value *partial = rule_partial(b, inst->op, k, x, primal(s, inst->out[0]));
         if (partial)
-            sum = plus(b, sum, ir_ew2(b, OP_mul, t, partial));
+            sum = plus(b, sum, times_partial(b, t, partial));
     }
     set_tangent(s, inst->out[0], sum);
 }

@@ -54,3 +54,15 @@ Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r)
         return NULL;
     }
 }
+
+static bool is_one(const Value *v)
+{
+    while (v->inst && v->inst->op == OP_broadcast)
+        v = v->inst->in[0];
+    return v->inst && v->inst->op == OP_const && v->inst->attr.num == 1.0;
+}
+
+Value *times_partial(IrBuilder *b, Value *x, Value *partial)
+{
+    return is_one(partial) ? x : ir_ew2(b, OP_mul, x, partial);
+}

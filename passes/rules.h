@@ -10,5 +10,7 @@
 /* The partial derivative of `op` by operand k at operands x[] with result r, emitted by b; of r's type.
  * NULL where no derivative flows (kinks of measure zero included: sign, floor, comparisons). */
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r);
+/* x*partial, and x itself where the partial derivative is 1: x may be an acc, which only passes through. */
+Value *times_partial(IrBuilder *b, Value *x, Value *partial);
 
 #endif

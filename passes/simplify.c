@@ -63,7 +63,8 @@ static const Region *nested_needs(Simplify *s, const Inst *inst, IrMap *map, con
         ptrmap_init(&syms, s->arena);
         ir_free_values(s->arena, inst->regions[k], &free);
         for (int i = 0; i < free.n; i++)
-            at = deeper(at, irmap_get(map, free.data[i])->region);
+            if (is_live(&s->live, free.data[i]))
+                at = deeper(at, irmap_get(map, free.data[i])->region);
         ir_free_syms(s->arena, inst->regions[k], &syms);
         for (uint32_t i = 0; i < syms.cap; i++)
             if (syms.keys[i]) {
@@ -79,7 +80,8 @@ static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, co
 {
     const Region *at = top;
     for (int k = 0; k < inst->n_in; k++)
-        at = deeper(at, irmap_get(map, inst->in[k])->region);
+        if (is_live(&s->live, inst->in[k])) /* the rest of a loop's operands goes */
+            at = deeper(at, irmap_get(map, inst->in[k])->region);
     for (int k = 0; k < inst->n_out; k++)
         at = type_region(s, irmap_type(map, inst->out[k]->type), at);
     if (inst->op == OP_size)

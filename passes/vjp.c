@@ -202,7 +202,8 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
         ir_clone_inst(b, inst, &s->map);
     if (saving && inst_is_dear(inst))
         for (int i = 0; i < inst->n_out; i++)
-            vec_push(s->arena, saving, ((Saved){.source = inst->out[i]}));
+            if (!inst->out[i]->is_acc)
+                vec_push(s->arena, saving, ((Saved){.source = inst->out[i]}));
 }
 
 /* ---- the sweep ---- */
@@ -217,8 +218,11 @@ static void recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *
     for (int i = 0; i < source->insts.n; i++) {
         const Inst *inst = source->insts.data[i];
         bool have = inst->op == OP_loop ? ptrmap_get(&s->records, inst) != NULL : inst->n_out > 0;
-        for (int k = 0; k < inst->n_out; k++)
-            have = have && ptrmap_has(restored, inst->out[k]);
+        for (int k = 0; k < inst->n_out; k++) {
+            have = have && (inst->out[k]->is_acc || ptrmap_has(restored, inst->out[k]));
+            if (inst->out[k]->is_acc) /* nothing reads the sum so far */
+                irmap_put(&s->map, inst->out[k], zeros_of(b, irmap_type(&s->map, inst->out[k]->type)));
+        }
         if (!have)
             forward_inst(s, b, inst, NULL);
     }
@@ -320,7 +324,7 @@ static void restore_inner_records(Vjp *s, const AdjointLoop *a, PtrMap *restored
         LoopRecord *now = ptrmap_get(restored, inst);
         bool complete = a->record && before && before->saved.n == (now ? now->saved.n : 0);
         for (int k = 0; k < inst->n_out; k++)
-            complete = complete && ptrmap_has(restored, inst->out[k]);
+            complete = complete && (inst->out[k]->is_acc || ptrmap_has(restored, inst->out[k]));
         if (complete && !now) {
             now = ARENA_NEW(s->arena, LoopRecord);
             now->loop = inst;
@@ -476,7 +480,7 @@ static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
             continue;
         Value *partial = rule_partial(b, inst->op, k, x, primal(s, inst->out[0]));
         if (partial)
-            accumulate(s, b, inst->in[k], ir_ew2(b, OP_mul, g, partial));
+            accumulate(s, b, inst->in[k], times_partial(b, g, partial));
     }
 }
 
@@ -507,24 +511,28 @@ static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     }
 }
 
-/* The adjoint of one operand of an einsum is an einsum of the result's adjoint and the other operand. */
-static Value *contract_adjoint(Vjp *s, IrBuilder *b, const char *g_axes, Value *g, const char *other_axes, Value *other,
-                               const char *axes)
+/* An einsum; a scalar times an array is written as such. */
+static Value *product(Vjp *s, IrBuilder *b, const char *x_axes, Value *x, const char *y_axes, Value *y, const char *axes)
 {
-    return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", g_axes, other_axes, axes), g, other);
+    if (x->type->rank == 0 && !strcmp(y_axes, axes))
+        return ir_ew2(b, OP_mul, ir_broadcast(b, x, y->type), y);
+    if (y->type->rank == 0 && !strcmp(x_axes, axes))
+        return ir_ew2(b, OP_mul, x, ir_broadcast(b, y, x->type));
+    return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", x_axes, y_axes, axes), x, y);
 }
 
+/* The adjoint of one operand of an einsum is an einsum of the result's adjoint and the other operand. */
 static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
 {
     const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
     const char *x_axes = arena_strdup(s->arena, spec, (size_t)(comma - spec));
     const char *y_axes = arena_strdup(s->arena, comma + 1, (size_t)(arrow - comma - 1));
     const char *out_axes = arrow + 2;
+    Value *x = primal(s, inst->in[0]), *y = primal(s, inst->in[1]);
     if (is_active(s, inst->in[0]))
-        accumulate(s, b, inst->in[0], contract_adjoint(s, b, out_axes, g, y_axes, primal(s, inst->in[1]), x_axes));
+        accumulate(s, b, inst->in[0], product(s, b, out_axes, g, y_axes, y, x_axes));
     if (is_active(s, inst->in[1])) /* the shared operand first, so that outer products read A' g */
-        accumulate(s, b, inst->in[1],
-                   ir_contract(b, arena_printf(s->arena, "%s,%s->%s", x_axes, out_axes, y_axes), primal(s, inst->in[0]), g));
+        accumulate(s, b, inst->in[1], product(s, b, x_axes, x, out_axes, g, y_axes));
 }
 
 /* Adds into an array at an index: index, and slice. */
