@@ -214,7 +214,8 @@ static Expr *build_reduce(Builder *b, Loc loc, const Expr *callee, const CallArg
                    : -1;
     if (kind < 0) {
         Diag *diag = diag_error(&b->ctx->diags, DIAG_unknown_function, callee->loc,
-                                "no reduction of this name");
+                                "no reduction is called `%s`",
+                                callee->kind == E_name ? callee->as.name.atom : "...");
         const char *near = callee->kind == E_name ? nearest_name(callee->as.name.atom, reduce_names,
                                                                  REDUCE_COUNT)
                                                   : NULL;

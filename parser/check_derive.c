@@ -1,8 +1,37 @@
 /* Derivative operators: the signature of the function that each yields, and the rules that users write.
  * Part of the checker. */
 #include "parser/checker.h"
+#include "parser/lower_names.h"
 
 #include <string.h>
+
+static void report_operand(Checker *c, const Expr *fn) {
+    if (fn->kind != E_name) {
+        Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc, "this is no function of the program");
+        diag_hint(c->diags, diag, "declare it by `fn`, then name it here");
+        return;
+    }
+    Atom name = fn->as.name.atom;
+    ElementBuiltin builtin;
+    if (scope_find(c, name)) {
+        diag_error(c->diags, DIAG_derivative_operand, fn->loc, "`%s` is a value, not a function", name);
+        return;
+    }
+    if (element_builtin(name, &builtin)) {
+        Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc,
+                                "`%s` is a builtin, not a function of the program", name);
+        diag_hint(c->diags, diag, "wrap it: `fn f(x: real) = %s(x%s);`", name,
+                  builtin.arity == 1 ? "" : builtin.arity == 2 ? ", y" : ", y, z");
+        return;
+    }
+    Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc, "unknown function `%s`", name);
+    const char *names[256];
+    int n = 0;
+    for (int i = 0; i < c->module->fns.n && n < 256; i++) {
+        names[n++] = c->module->fns.data[i]->name.atom;
+    }
+    suggest_among(c, diag, name, n, names);
+}
 
 Signature *callable_signature(Checker *c, Expr *fn, bool exported) {
     if (fn->kind == E_derivative) {
@@ -28,17 +57,7 @@ Signature *callable_signature(Checker *c, Expr *fn, bool exported) {
             return fn_signature(c, decl, fn->loc);
         }
     }
-    Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc, "this is no function of the program");
-    if (fn->kind == E_name) {
-        const char *names[256];
-        int n = 0;
-        for (int i = 0; i < c->module->fns.n && n < 256; i++) {
-            names[n++] = c->module->fns.data[i]->name.atom;
-        }
-        suggest_among(c, diag, fn->as.name.atom, n, names);
-    } else {
-        diag_hint(c->diags, diag, "declare it by `fn`, then name it here");
-    }
+    report_operand(c, fn);
     return NULL;
 }
 

@@ -594,7 +594,7 @@ static void bind_pattern(Checker *c, Pattern *pattern, const Ty *ty, const Size 
 
 static void check_let(Checker *c, Let *let) {
     if (!let->pattern) {
-        check_bool(c, let->value, "an assertion");
+        check_bool(c, let->value, "the assertion");
         return;
     }
     const Ty *want = let->type ? resolve_type(c, let->type, SIZES_body) : NULL;

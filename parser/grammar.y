@@ -79,7 +79,10 @@ static void yyerror(Loc *loc, void *scanner, struct Builder *b, const char *mess
 %token '<' "`<`" '>' "`>`" '+' "`+`" '-' "`-`" '*' "`*`" '/' "`/`" '%' "`%`" '@' "`@`" '!' "`!`" '\'' "`'`"
 %token '(' "`(`" ')' "`)`" '[' "`[`" ']' "`]`" '{' "`{`" '}' "`}`" '=' "`=`" ',' "`,`" ';' "`;`" ':' "`:`"
 %token '.' "`.`" '|' "`|`"
-%token START_EXPORT "an export"
+
+/* Given out first: what is parsed. Behind START_MODULE the empty module is reduced at once, so that an error in the
+ * very first declaration has a place to recover. */
+%token START_MODULE START_EXPORT
 
 /* The value of a `with` takes everything up to the next `with`. */
 %precedence WITH_VALUE
@@ -119,7 +122,7 @@ static void yyerror(Loc *loc, void *scanner, struct Builder *b, const char *mess
 %%
 
 input
-    : module
+    : START_MODULE module
     | START_EXPORT expr opt_as { b->only_export = build_export(b, loc_join(@2, @3), $2, $3); }
     ;
 
@@ -154,7 +157,7 @@ decl
       }
     | TEST STRING block { build_test(b, @$, (Name){$2, @2}, $3); }
     | error ';' { yyerrok; }
-    | error '}' { yyerrok; }
+    | error '}' /* what follows may belong to it still: stay quiet for three tokens */
     | ';' { syntax_stray_semicolon(b, @1); }
     ;
 
@@ -296,7 +299,7 @@ let
     : LET pattern opt_type '=' expr ';' { $$ = build_let(b, @$, $2, $3, $5); }
     | ASSERT expr ';' { $$ = build_let(b, @$, NULL, NULL, $2); }
     | expr ';' { syntax_statement(b, $1, @2); $$ = NULL; }
-    | error ';' { $$ = NULL; yyerrok; }
+    | error ';' { $$ = NULL; b->dropped = @2; yyerrok; }
     ;
 
 opt_type
@@ -374,8 +377,6 @@ postfix
     | postfix '.' FLOAT { syntax_component(b, @3); $$ = build_error(b, @$); }
     | postfix '[' indices ']' { $$ = build_index(b, @$, $1, $3); }
     | postfix '(' opt_args ')' { $$ = build_call(b, @$, $1, $3); }
-    | postfix '(' error ')' { $$ = build_error(b, @$); }
-    | postfix '[' error ']' { $$ = build_error(b, @$); }
     ;
 
 primary
@@ -385,10 +386,8 @@ primary
     | BOOL { $$ = build_bool(b, @$, $1); }
     | '(' expr ')' { $$ = build_parens(b, @$, $2); }
     | '(' exprs2 ')' { $$ = build_items(b, @$, E_tuple, $2); }
-    | '(' error ')' { $$ = build_error(b, @$); }
     | '[' array_items ']' { $$ = build_items(b, @$, E_array, $2); }
     | '[' expr FOR binders ']' { $$ = build_comp(b, @$, $2, $4); }
-    | '[' error ']' { $$ = build_error(b, @$); }
     | value_block
     | if
     | loop

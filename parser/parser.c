@@ -34,7 +34,7 @@ AstModule *parse_source(Context *ctx, Source *source) {
     module->ctx = ctx;
     module->source = source;
     Builder builder = {.ctx = ctx, .arena = &ctx->arena, .module = module};
-    run(&builder, source, 0);
+    run(&builder, source, T_START_MODULE);
     return module;
 }
 

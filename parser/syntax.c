@@ -81,6 +81,7 @@ static bool starts_expression(const char *name) {
 static void list_expected(Text *text, const char *const *expected, int n) {
     bool expression = expects(expected, n, "integer") && expects(expected, n, "`(`");
     bool operator = !expression && expects(expected, n, "`**`");
+    bool declaration = expects(expected, n, "`import`");
     const char *shown[64];
     int count = 0;
     if (expression) {
@@ -88,7 +89,8 @@ static void list_expected(Text *text, const char *const *expected, int n) {
     }
     for (int i = 0; i < n && count < 62; i++) {
         bool covered = (expression && starts_expression(expected[i])) ||
-                       (operator && is_operator(expected[i]));
+                       (operator && is_operator(expected[i])) ||
+                       (declaration && strcmp(expected[i], "`;`") == 0);
         if (!covered) {
             shown[count++] = expected[i];
         }
@@ -164,9 +166,11 @@ static void hint_at(Builder *b, Diag *diag, const char *got, Loc loc, const char
         diag_hint(diags, diag, "%s", foreign);
     } else if (strcmp(got, "`=`") == 0 && expects(expected, n, "`==`")) {
         diag_hint(diags, diag, "equality is written `==`; names are bound by `let`");
+    } else if (strcmp(got, "end of file") == 0 && expects(expected, n, "`}`")) {
+        diag_hint(diags, diag, "a `{` is not closed");
     } else if (strcmp(got, "`|`") == 0) {
         diag_hint(diags, diag, "a function value `|x| e` is only an argument; `or` is written `||`");
-    } else if (strcmp(got, "`->`") == 0) {
+    } else if (strcmp(got, "`->`") == 0 && expects(expected, n, "`**`")) {
         diag_hint(diags, diag, "`->` stands before a result type; a field is taken by `.`");
     } else if (strcmp(got, "`.`") == 0 && starts_expression(n > 0 ? expected[0] : "")) {
         diag_hint(diags, diag, "a number starts with a digit: `0.5`");
@@ -184,11 +188,17 @@ void syntax_report(Builder *b, const char *got, Loc loc, const char *const *expe
     Text list;
     text_init(&list, b->arena);
     list_expected(&list, expected, n);
+    const Source *source = source_of(&b->ctx->sources, loc);
+    const char *what = got;
+    if (source && strcmp(got, "identifier") == 0 && loc.end - loc.begin <= 60) {
+        what = arena_printf(b->arena, "`%.*s`", (int)(loc.end - loc.begin),
+                            source->text + (loc.begin - source->base));
+    }
     Diag *diag;
     if (list.n > 0) {
-        diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s, expected %s", got, list.data);
+        diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s, expected %s", what, list.data);
     } else {
-        diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s", got);
+        diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s", what);
     }
     hint_at(b, diag, got, loc, expected, n);
 }

@@ -257,7 +257,7 @@ const char *nearest_name(const char *name, const char *const *names, int n) {
         return NULL;
     }
     const char *best = NULL;
-    int best_distance = (int)len / 3 + 1;
+    int best_distance = ((int)len + 2) / 4; /* at most: 1 of 3, 2 of 6, 3 of 10 letters */
     for (int i = 0; i < n; i++) {
         size_t other = strlen(names[i]);
         if (other == 0 || other > LONGEST_NAME || strcmp(name, names[i]) == 0) {
