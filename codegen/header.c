@@ -154,9 +154,24 @@ static void print_param_doc(Text *out, const Param *param, const char *role)
     text_puts(out, "\n");
 }
 
+/* The declaration as written, on one line; nothing in it may end the C comment. */
+static void print_declaration(Text *out, const char *text)
+{
+    for (const char *at = text; *at; at++) {
+        bool blank = isspace((unsigned char)*at);
+        if (blank && isspace((unsigned char)at[1]))
+            continue;
+        text_add(out, blank ? " " : at, 1);
+        if (at[0] == '*' && at[1] == '/')
+            text_puts(out, " ");
+    }
+}
+
 static void print_doc(Text *out, const Export *export)
 {
-    text_printf(out, "/* %s\n", export->doc ? export->doc : export->name);
+    text_puts(out, "/* ");
+    print_declaration(out, export->doc ? export->doc : export->name);
+    text_puts(out, "\n");
     for (int i = 0; i < export->n_params; i++)
         print_param_doc(out, &export->params[i], "in");
     for (int i = 0; i < export->n_results; i++)

@@ -43,6 +43,12 @@ const char *compile_header(Context *ctx, const IrModule *ir) {
 
 bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
     static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
+    if (ir->exports.n == 0) {
+        Diag *diag = diag_error(&ctx->diags, DIAG_nothing_exported, (Loc){0, 0},
+                                "%s exports nothing, so there is nothing to compile", ir->name);
+        diag_hint(&ctx->diags, diag, "write `export` before a function, or pass --export");
+        return false;
+    }
     PassOptions passes = {0};
 #ifndef NDEBUG
     passes.verify_each = true;

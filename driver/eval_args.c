@@ -6,8 +6,6 @@
 #include "driver/eval_args.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,24 +172,9 @@ bool eval_args_read(Arena *arena, const Func *f, const char *const *texts, int n
 
 /* ---- results ---- */
 
-static void print_float(Text *out, Scalar elem, double num) {
-    char digits[40];
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, num);
-        double back = strtod(digits, NULL);
-        if (elem == S_f32 ? (float)back == (float)num : back == num) {
-            break;
-        }
-    }
-    text_puts(out, isnan(num) ? "nan" : digits);
-    if (isfinite(num) && !strpbrk(digits, ".e")) {
-        text_puts(out, ".0");
-    }
-}
-
 static void print_element(Text *out, const Datum *d, int64_t at) {
     if (type_is_float(d->type)) {
-        print_float(out, d->type->elem, d->f[at]);
+        ir_print_number(out, d->type->elem, d->f[at]);
     } else if (d->type->elem == S_bool) {
         text_puts(out, d->i[at] ? "true" : "false");
     } else {
