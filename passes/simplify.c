@@ -24,6 +24,7 @@ typedef struct Simplify {
     PtrMap uses;
     PtrMap sums;       /* the add that feeds an acc made of a carry -> the carry parameter */
     PtrMap sym_region; /* emitted size symbol -> Region that binds it */
+    PtrMap bound;      /* emitted value -> a symbol bound to it */
     Level *level;
     bool hoist;
 } Simplify;
@@ -94,7 +95,7 @@ static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, co
 static Level *hoist_level(Simplify *s, const Inst *inst, IrMap *map)
 {
     Level *level = s->level, *top = level;
-    if (!s->hoist || !inst_is_pure(inst) || !level->is_loop)
+    if (!s->hoist || !(inst_is_pure(inst) || inst->op == OP_dim) || !level->is_loop)
         return level;
     while (top->up)
         top = top->up;
@@ -325,6 +326,23 @@ static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
             irmap_put(map, inst->out[i], out[n++]);
 }
 
+/* A value bound twice gives one symbol, so that loops over it have one extent. */
+static void emit_dim(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
+{
+    Value *k = irmap_get(map, inst->in[0]);
+    SizeSym *known = ptrmap_get(&s->bound, k);
+    if (known && region_contains(ptrmap_get(&s->sym_region, known), b->region)) {
+        ptrmap_put(&map->syms, inst->attr.sym, (void *)(uintptr_t)size_sym(&s->m->ctx->polys, known));
+        return;
+    }
+    ir_clone_inst(b, inst, map);
+    SizeSym *sym = size_is_sym(irmap_size(map, size_sym(&s->m->ctx->polys, inst->attr.sym)));
+    if (!sym)
+        return;
+    ptrmap_put(&s->sym_region, sym, b->region);
+    ptrmap_put(&s->bound, k, sym);
+}
+
 static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
 {
     b->loc = inst->loc;
@@ -338,13 +356,10 @@ static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
             irmap_put(map, inst->out[0], ir_ew2(b, OP_add, irmap_get(map, inst->in[1]), irmap_get(map, inst->in[0])));
             return;
         }
-        ir_clone_inst(b, inst, map);
-        if (inst->op == OP_dim) {
-            const Size *size = irmap_size(map, size_sym(&s->m->ctx->polys, inst->attr.sym));
-            SizeSym *sym = size_is_sym(size);
-            if (sym)
-                ptrmap_put(&s->sym_region, sym, b->region);
-        }
+        if (inst->op == OP_dim)
+            emit_dim(s, b, inst, map);
+        else
+            ir_clone_inst(b, inst, map);
     }
 }
 
@@ -367,6 +382,7 @@ static void simplify_round(IrModule *m, Func *f, bool hoist)
     ptrmap_init(&s.uses, s.arena);
     ptrmap_init(&s.sums, s.arena);
     ptrmap_init(&s.sym_region, s.arena);
+    ptrmap_init(&s.bound, s.arena);
     count_uses(f->body, &s.uses);
     Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
     IrMap map;
