@@ -223,12 +223,6 @@ static bool loop_next(Eval *e, const LoopParts *l, int64_t i) {
             return false;
         }
     }
-    for (int k = 0; k < l->n_carry; k++) {
-        const Value *param = l->params[l->n_slice + k];
-        if (!take_over(e, param, eval_get(e, inst->out[k]), inst->loc)) {
-            return false;
-        }
-    }
     for (int k = 0; k < l->n_stack; k++) {
         Datum *whole = eval_get(e, inst->out[l->n_carry + l->n_acc + k]);
         const Datum *row = eval_get(e, l->yields[l->n_carry + l->n_acc + k]);
@@ -236,6 +230,13 @@ static bool loop_next(Eval *e, const LoopParts *l, int64_t i) {
             return eval_fail(e, inst->loc, "a stacked value changed its size");
         }
         eval_copy(whole, i * row->count, row, 0, row->count);
+    }
+    /* last, because yields may be parameters */
+    for (int k = 0; k < l->n_carry; k++) {
+        const Value *param = l->params[l->n_slice + k];
+        if (!take_over(e, param, eval_get(e, inst->out[k]), inst->loc)) {
+            return false;
+        }
     }
     return true;
 }

@@ -300,6 +300,7 @@ Func *ir_find_func(const IrModule *m, const char *name);
 /* ---- text, checking, evaluation ---- */
 void ir_print(Text *out, const IrModule *m);
 void ir_print_func(Text *out, const Func *f);
+void ir_print_number(Text *out, Scalar elem, double num); /* the shortest decimal that reads back exactly */
 IrModule *ir_read(Context *ctx, Arena *arena, Source *source); /* NULL: diagnostics were queued */
 /* Queues a diagnostic naming the broken rule, the operation and its line; false when something is broken. */
 bool ir_verify(const IrModule *m);

@@ -183,17 +183,18 @@ static void print_values(Printer *p, Value *const *values, int n) {
     }
 }
 
-/* The shortest decimal that reads back as num, and looks like a float. */
-static void print_number(Text *out, Scalar elem, double num) {
+void ir_print_number(Text *out, Scalar elem, double num) {
     char digits[40];
     if (isnan(num) || isinf(num)) {
         text_puts(out, isnan(num) ? "nan" : num < 0 ? "-inf" : "inf");
         return;
     }
+    bool exponent = fabs(num) >= 1e16 || fabs(num) < 1e-4; /* between, digits alone are as short */
     for (int precision = 1; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, num);
         double back = strtod(digits, NULL);
-        if (elem == S_f32 ? (float)back == (float)num : back == num) {
+        bool exact = elem == S_f32 ? (float)back == (float)num : back == num;
+        if (exact && (exponent || !strchr(digits, 'e'))) {
             break;
         }
     }
@@ -215,7 +216,7 @@ static void print_const(Printer *p, const Inst *inst) {
     Scalar elem = inst->out[0]->type->elem;
     text_puts(p->out, " ");
     if (elem >= S_f32) {
-        print_number(p->out, elem, inst->attr.num);
+        ir_print_number(p->out, elem, inst->attr.num);
     } else if (elem == S_bool) {
         text_puts(p->out, inst->attr.integer ? "true" : "false");
     } else {
