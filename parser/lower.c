@@ -45,17 +45,28 @@ static void name_structs(Lower *L, Tree *shape, const char *name) {
     }
 }
 
+/* A parameter of the IR for every leaf, called after the fields on the way to it: p_W1. */
+static Tree *add_leaf_params(Lower *L, const char *name, const Tree *shape) {
+    Atom atom = name ? atom_of(&L->ctx->atoms, name) : NULL;
+    if (shape->kind == TREE_leaf)
+        return tree_value(L->arena, ir_param(L->m, L->fn->fn->func->body, shape->type, atom));
+    Tree **parts = ARENA_ARRAY(L->arena, shape->n + 1, Tree *);
+    for (int i = 0; i < shape->n; i++) {
+        const char *part =
+            shape->kind == TREE_record ? shape->names[i] : arena_printf(L->arena, "%d", i);
+        parts[i] = add_leaf_params(L, arena_printf(L->arena, "%s_%s", name ? name : "arg", part),
+                                   shape->parts[i]);
+    }
+    if (shape->kind == TREE_tuple)
+        return tree_tuple(L->arena, shape->n, parts);
+    return tree_record(L->arena, shape->n, parts, shape->names, shape->struct_name);
+}
+
 static Tree *add_own_param(Lower *L, Atom name, Tree *shape) {
     LowFn *fn = L->fn->fn;
     name_structs(L, shape, arena_printf(L->arena, "%s_%s", fn->func->name, name ? name : "arg"));
     vec_push(L->arena, &fn->params, ((LowParam){name, shape, false}));
-    TreeList leaves = {0};
-    tree_leaves(L->arena, shape, &leaves);
-    Value **values = ARENA_ARRAY(L->arena, leaves.n + 1, Value *);
-    for (int i = 0; i < leaves.n; i++)
-        values[i] = ir_param(L->m, fn->func->body, leaves.data[i]->type, name);
-    Value *const *next = values;
-    return tree_with_values(L->arena, shape, &next, NULL, NULL);
+    return add_leaf_params(L, name, shape);
 }
 
 /* Results as C sees them: tuples fall apart, records stay. */

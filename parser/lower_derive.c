@@ -90,18 +90,26 @@ static bool name_taken(const LowFn *g, Atom name) {
     return false;
 }
 
+/* A parameter of the IR for every active leaf, called after the fields on the way to it. */
+static void add_leaf_params(Build *build, Atom name, const Tree *shape, ValueList *values) {
+    const Deriver *d = build->d;
+    if (shape->kind == TREE_leaf && !shape->inactive)
+        vec_push(d->arena, values, ir_param(d->m, build->g->func->body, shape->type, name));
+    for (int i = 0; i < shape->n; i++) {
+        Atom part = shape->kind == TREE_record
+                        ? low_atom(d->ctx, d->arena, "%s_%s", name, shape->names[i])
+                        : low_atom(d->ctx, d->arena, "%s_%d", name, i);
+        add_leaf_params(build, part, shape->parts[i], values);
+    }
+}
+
 static void add_param(Build *build, Atom name, Tree *shape, ValueList *values) {
     const Deriver *d = build->d;
     Atom unique = name;
     for (int i = 2; name_taken(build->g, unique); i++)
         unique = low_atom(d->ctx, d->arena, "%s_%d", name, i);
     vec_push(d->arena, &build->g->params, ((LowParam){unique, shape, false}));
-    TreeList leaves = {0};
-    tree_active_leaves(d->arena, shape, &leaves);
-    for (int i = 0; i < leaves.n; i++) {
-        Value *param = ir_param(build->d->m, build->g->func->body, leaves.data[i]->type, unique);
-        vec_push(d->arena, values, param);
-    }
+    add_leaf_params(build, unique, shape, values);
 }
 
 /* The same parameter, perhaps with another shape. */

@@ -131,6 +131,15 @@ static void bind_tied(Lower *L, const LowFn *fn, int param, Value *value, const 
     }
 }
 
+/* A host could not pass such an array: its size would be known only after the parameters. */
+static bool mentions_tied(const LowFn *fn, const Type *type) {
+    for (int i = 0; i < fn->tied.n; i++)
+        for (int k = 0; k < type->rank; k++)
+            if (size_mentions(type->dims[k], fn->func->sizes.data[fn->tied.data[i].size]))
+                return true;
+    return false;
+}
+
 static LowFn *front_function(Lower *L, const LowFn *fn, Loc loc) {
     const char *name = arena_printf(L->arena, "%s_export", fn->func->name);
     FnCtx *front = fnctx_open(L, low_unique_name(L->ctx, L->arena, &L->names, name), loc, NULL);
@@ -144,6 +153,8 @@ static LowFn *front_function(Lower *L, const LowFn *fn, Loc loc) {
         TreeList leaves = {0};
         tree_active_leaves(L->arena, fn->params.data[i].shape, &leaves);
         for (int k = 0; k < leaves.n; k++) {
+            if (mentions_tied(fn, leaves.data[k]->type))
+                lower_unsupported(L, loc, "an argument whose size another argument gives");
             const Type *type =
                 ir_subst_type(L->m, leaves.data[k]->type, lookup_size, &context.sizes);
             vec_push(L->arena, &args,

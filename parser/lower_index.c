@@ -185,38 +185,19 @@ Tree *lower_access(Lower *L, Expr *e) {
 
 /* ---- with ---- */
 
-static Tree *update_leaf(void *user, const Tree *leaf, const Tree *value) {
-    const AxesContext *context = user;
-    Lower *L = context->L;
-    Value *x = leaf->value, *idx[IR_MAX_RANK];
-    int8_t perm[IR_MAX_RANK], back[IR_MAX_RANK];
-    int n_idx, rank = x->type->rank;
-    bool moved = index_first(context, rank, perm, idx, &n_idx);
-    if (moved)
-        x = ir_transpose(L->b, x, perm);
-    Value *v = low_conform(L, value->value, ir_drop_axes(L->m, x->type, n_idx));
-    x = ir_update(L->b, x, v, n_idx, idx);
-    for (int k = 0; k < rank; k++)
-        back[perm[k]] = (int8_t)k;
-    return tree_value(L->arena, moved ? ir_transpose(L->b, x, back) : x);
-}
+/* Updates take leading indices only: an element, a row, or a field of a record. */
+typedef struct UpdateContext {
+    Lower *L;
+    int n;
+    Value *idx[IR_MAX_RANK];
+} UpdateContext;
 
-/* x with [lo:hi] = v: row by row. */
-static Tree *replace_rows(void *user, const Tree *leaf, const Tree *value) {
-    const AxesContext *context = user;
+static Tree *update_leaf(void *user, const Tree *leaf, const Tree *value) {
+    const UpdateContext *context = user;
     Lower *L = context->L;
-    const Axis *axis = &context->axes[0];
     Value *x = leaf->value;
-    LoopSpec spec = {.extent = axis->extent, .n_carry = 1, .carries = &x};
-    const Type *rows = ir_add_axis(L->m, ir_drop_axes(L->m, x->type, 1), axis->extent);
-    Value *v = low_conform(L, value->value, rows);
-    IrBuilder body;
-    ir_loop_begin(L->b, &spec, &body);
-    Value *i = ir_body_index(&body);
-    Value *at = ir_ew2(&body, OP_add, axis->at, i);
-    Value *row = ir_index(&body, v, 1, &i);
-    ir_yield(&body, ir_update(&body, body.region->params.data[1], row, 1, &at));
-    return tree_value(L->arena, ir_loop_end(L->b, &spec, &body)->out[0]);
+    Value *v = low_conform(L, value->value, ir_drop_axes(L->m, x->type, context->n));
+    return tree_value(L->arena, ir_update(L->b, x, v, context->n, context->idx));
 }
 
 static Tree *with_field(Lower *L, Expr *e, Tree *x, Tree *value) {
@@ -234,19 +215,14 @@ Tree *lower_with(Lower *L, Expr *e) {
     Tree *x = lower_expr(L, e->as.with.x);
     const Index *at[ACCESS_MAX] = {NULL};
     Axis axes[ACCESS_MAX];
-    int n = e->as.with.at.n, n_ranges = 0;
-    for (int i = 0; i < n; i++)
+    UpdateContext context = {.L = L, .n = e->as.with.at.n};
+    for (int i = 0; i < context.n; i++)
         at[i] = &e->as.with.at.data[i];
-    low_axes(L, x, n, at, NULL, axes);
-    for (int i = 0; i < n; i++)
-        n_ranges += axes[i].kind == AXIS_range;
+    low_axes(L, x, context.n, at, NULL, axes);
     Tree *value = lower_expr(L, e->as.with.value);
-    if (n == 0)
+    if (context.n == 0)
         return with_field(L, e, x, value);
-    AxesContext context = {L, n, axes};
-    if (n_ranges > 0 && (n > 1 || axes[0].kind != AXIS_range)) {
-        lower_unsupported(L, e->loc, "`with` on a range beside other indices");
-        return x;
-    }
-    return tree_map2(L->arena, x, value, n_ranges > 0 ? replace_rows : update_leaf, &context);
+    for (int i = 0; i < context.n; i++)
+        context.idx[i] = axes[i].at;
+    return tree_map2(L->arena, x, value, update_leaf, &context);
 }
