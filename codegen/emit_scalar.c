@@ -105,6 +105,15 @@ static LLVMValueRef int_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     }
 }
 
+/* The larger or smaller of two, NaN where either is. llvm.maximum, which also orders -0 below +0, takes twice as many
+ * instructions; of zeros, either may come out here. */
+static LLVMValueRef float_extreme(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
+    LLVMBuilderRef b = e->builder;
+    LLVMValueRef first = LLVMBuildFCmp(b, op == OP_max ? LLVMRealOGT : LLVMRealOLT, x, y, "");
+    LLVMValueRef extreme = LLVMBuildSelect(b, first, x, y, "");
+    return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), x, extreme, "");
+}
+
 static LLVMValueRef float_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     switch (op) {
     case OP_add:
@@ -116,9 +125,8 @@ static LLVMValueRef float_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y)
     case OP_div:
         return LLVMBuildFDiv(e->builder, x, y, "");
     case OP_min:
-        return binary_intrinsic(e, "llvm.minimum", x, y);
     case OP_max:
-        return binary_intrinsic(e, "llvm.maximum", x, y);
+        return float_extreme(e, op, x, y);
     default:
         return LLVMBuildFRem(e->builder, x, y, "");
     }
