@@ -332,6 +332,7 @@ struct Expr {
             Expr *cond;       /* while: sees the carried values */
             Expr *max_iter;   /* while: i64 */
             Expr *body;
+            int literal_kind; /* checker: the kind that literal initial values were found to need, plus 1 */
             CheckpointKind checkpoint;
             Expr *checkpoint_arg; /* every, binomial: an i64 */
         } loop;

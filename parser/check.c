@@ -206,7 +206,8 @@ bool check_module(Context *ctx, AstModule *module) {
                        .arena = &ctx->arena,
                        .polys = &ctx->polys,
                        .diags = &ctx->diags,
-                       .module = module};
+                       .module = module,
+                       .retries_left = 400};
     Checker *c = &checker;
     int errors = ctx->diags.errors, first_diag = ctx->diags.items.n;
     ptrmap_init(&c->fns, c->arena);

@@ -215,7 +215,7 @@ void coerce(Checker *c, Expr *e, const Ty *to) {
     bool float_literal = has_float_literal(e->ty);
     if (kind < 0 || (float_literal && !sk_is_float((ScalarKind)kind))) {
         settle(c, e);
-    } else if (kind != SK_int_literal && kind != SK_float_literal) {
+    } else if (kind != SK_int_literal && (kind != SK_float_literal || !float_literal)) {
         set_literal(c, e, (ScalarKind)kind);
     }
 }

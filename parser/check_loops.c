@@ -408,17 +408,20 @@ static bool loop_pass(Checker *c, Expr *e, int kind, bool *any_literal) {
     return ok && (!binder || close_binder(c, binder, mark));
 }
 
-/* An initial value that is a literal takes the kind that the body needs: real first, then the others. */
+/* An initial value that is a literal takes the kind that the body needs: real first, then the others. What an
+ * inner loop found is kept for the passes of the outer ones, so that nests of any depth are found that can be. */
+enum { MOST_RETRYING = 3 };
+
 static bool check_passes(Checker *c, Expr *e) {
     bool any_literal = false;
     int errors = c->diags->errors, items = c->diags->items.n;
-    if (loop_pass(c, e, -1, &any_literal)) {
+    if (loop_pass(c, e, e->as.loop.literal_kind - 1, &any_literal)) {
         return true;
     }
-    if (!any_literal || c->retrying || c->diags->errors >= c->diags->limit) {
+    if (!any_literal || c->retrying >= MOST_RETRYING || c->retries_left <= 0 || c->diags->errors >= c->diags->limit) {
         return false;
     }
-    c->retrying = true;
+    c->retrying++;
     int first_errors = c->diags->errors, first_items = c->diags->items.n;
     Diag **kept = ARENA_ARRAY(c->arena, first_items - items + 1, Diag *);
     for (int i = items; i < first_items; i++) {
@@ -429,9 +432,11 @@ static bool check_passes(Checker *c, Expr *e) {
     for (int i = 0; i < 2 && !ok; i++) {
         c->diags->errors = errors;
         c->diags->items.n = items;
+        c->retries_left--;
         ok = loop_pass(c, e, kinds[i], &any_literal) && c->diags->errors == errors;
+        e->as.loop.literal_kind = ok ? kinds[i] + 1 : 0;
     }
-    c->retrying = false;
+    c->retrying--;
     if (!ok) {
         c->diags->errors = errors;
         c->diags->items.n = items;

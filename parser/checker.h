@@ -36,7 +36,8 @@ typedef struct Checker {
     LocalList scope;    /* innermost last */
     PtrMap innermost;   /* Atom -> Local: the visible variable of a name */
     const BinderList *hidden; /* binders that bounds may not use: for a better message */
-    bool retrying;
+    int retrying;     /* loops whose literal initial values are being tried; see check_loops.c */
+    int retries_left; /* in the module: what is hopeless is not tried for ever */
     int type_nesting;
     int on_demand; /* bodies being checked in the middle of others */
 } Checker;

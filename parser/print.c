@@ -34,12 +34,19 @@ static void finish_expr(Printer *p, const Expr *e) {
         text_puts(p->out, " : ");
         ty_print(p->out, expr_type(e));
     }
+    for (int i = 0; i < e->checks.n; i++) {
+        text_puts(p->out, i ? ", " : " checks ");
+        size_print(p->out, e->checks.data[i].a);
+        text_puts(p->out, " == ");
+        size_print(p->out, e->checks.data[i].b);
+    }
     finish(p, e->loc);
 }
 
 /* ---- types as written ---- */
 
-static void print_size_expr(Printer *p, const Expr *e) {
+/* Parentheses only where one operation stands in another. */
+static void print_size_expr(Printer *p, const Expr *e, bool inside) {
     switch (e->kind) {
     case E_int:
         text_printf(p->out, "%" PRId64, e->as.integer);
@@ -49,14 +56,14 @@ static void print_size_expr(Printer *p, const Expr *e) {
         break;
     case E_unary:
         text_puts(p->out, e->as.unary.op == UN_neg ? "-" : "!");
-        print_size_expr(p, e->as.unary.x);
+        print_size_expr(p, e->as.unary.x, true);
         break;
     case E_binary:
-        text_puts(p->out, "(");
-        print_size_expr(p, e->as.binary.a);
+        text_puts(p->out, inside ? "(" : "");
+        print_size_expr(p, e->as.binary.a, true);
         text_printf(p->out, " %s ", binary_name(e->as.binary.op));
-        print_size_expr(p, e->as.binary.b);
-        text_puts(p->out, ")");
+        print_size_expr(p, e->as.binary.b, true);
+        text_puts(p->out, inside ? ")" : "");
         break;
     default:
         text_puts(p->out, "?");
@@ -68,7 +75,7 @@ static void print_size_list(Printer *p, const ExprList *sizes) {
     text_puts(p->out, "[");
     for (int i = 0; i < sizes->n; i++) {
         text_puts(p->out, i ? "," : "");
-        print_size_expr(p, sizes->data[i]);
+        print_size_expr(p, sizes->data[i], false);
     }
     text_puts(p->out, "]");
 }
