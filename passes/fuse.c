@@ -20,6 +20,7 @@ typedef struct Node {
     int group;        /* the node that leads its group: itself, or an earlier loop */
     VEC(int) members; /* of a leader: nodes of the group, itself first */
     bool checks, unsafe, flat, emitted;
+    int users, user;  /* how many nodes read its results, and the last of them */
     int mark;
 } Node;
 
@@ -144,8 +145,12 @@ static void build_node(Block *g, int i, PtrMap *dims)
         ir_free_values(arena, inst->regions[k], &node->uses);
     for (int k = 0; k < node->uses.n; k++) {
         const Value *v = resolve(g->s, node->uses.data[k]);
-        if (v->inst && ptrmap_has(&g->at, v->inst))
-            depend(g, node, node_of(g, v->inst));
+        if (!v->inst || !ptrmap_has(&g->at, v->inst))
+            continue;
+        Node *maker = &g->nodes[node_of(g, v->inst)];
+        depend(g, node, node_of(g, v->inst));
+        maker->users += maker->users == 0 || maker->user != i;
+        maker->user = i;
     }
     depend_on_sizes(g, node, dims);
     node->group = i;
@@ -195,45 +200,122 @@ static bool operand_joins(const Block *g, const Inst *loop, int k, const Value *
     return v->index < nstate && ptrmap_get(&g->s->uses, v) == (void *)1;
 }
 
-static bool can_join(Block *g, int leader, const Node *node, bool *connected)
+/* Whether what the members of `group` read from `from` is read iteration by iteration; counts such reads. */
+static bool reads_join(const Block *g, const Node *group, int from, int *reads)
 {
-    const Inst *loop = node->inst, *first = g->nodes[leader].inst;
-    *connected = false;
-    if (!is_parallel(first) || first->attr.loop.extent != loop->attr.loop.extent)
-        return false;
-    for (int k = 0; k < node->uses.n; k++) {
-        const Value *v = resolve(g->s, node->uses.data[k]);
-        if (!in_group(g, leader, v))
-            continue;
-        if (k >= loop->n_in || !operand_joins(g, loop, k, v))
-            return false;
-        *connected = true;
-    }
-    g->mark++;
-    for (int k = 0; k < node->deps.n; k++) {
-        int dep = g->nodes[node->deps.data[k]].group;
-        if (dep != leader && reaches(g, dep, leader))
-            return false;
+    for (int i = 0; i < group->members.n; i++) {
+        const Node *node = &g->nodes[group->members.data[i]];
+        for (int k = 0; k < node->uses.n; k++) {
+            const Value *v = resolve(g->s, node->uses.data[k]);
+            if (!in_group(g, from, v))
+                continue;
+            if (k >= node->inst->n_in || !operand_joins(g, node->inst, k, v))
+                return false;
+            ++*reads;
+        }
     }
     return true;
+}
+
+/* Whether a path leads from `group` to `to` through instructions outside both. */
+static bool reaches_around(Block *g, int group, int to)
+{
+    const Node *leader = &g->nodes[group];
+    g->mark++;
+    for (int i = 0; i < leader->members.n; i++) {
+        const Node *node = &g->nodes[leader->members.data[i]];
+        for (int k = 0; k < node->deps.n; k++) {
+            int dep = g->nodes[node->deps.data[k]].group;
+            if (dep != to && dep != group && reaches(g, dep, to))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether two groups slice the same array. */
+static bool share_slices(const Block *g, const Node *a, const Node *b)
+{
+    for (int i = 0; i < a->members.n; i++)
+        for (int j = 0; j < b->members.n; j++) {
+            const Inst *x = g->nodes[a->members.data[i]].inst, *y = g->nodes[b->members.data[j]].inst;
+            for (int k = 0; k < x->attr.loop.n_slice; k++)
+                for (int l = 0; l < y->attr.loop.n_slice; l++)
+                    if (resolve(g->s, x->in[k]) == resolve(g->s, y->in[l]))
+                        return true;
+        }
+    return false;
+}
+
+/* Two groups become one loop when that saves a pass over memory: one reads what the other makes, or both read the same. */
+static bool can_merge(Block *g, int a, int b, bool connected)
+{
+    const Node *x = &g->nodes[a], *y = &g->nodes[b];
+    int reads = 0;
+    if (x->inst->attr.loop.extent != y->inst->attr.loop.extent)
+        return false;
+    if (!reads_join(g, y, a, &reads) || !reads_join(g, x, b, &reads))
+        return false;
+    if (connected ? reads == 0 : reads > 0 || x->flat != y->flat || !share_slices(g, x, y))
+        return false;
+    return !reaches_around(g, b, a) && !reaches_around(g, a, b);
+}
+
+static int merge_groups(Block *g, int a, int b)
+{
+    int first = a < b ? a : b, second = a < b ? b : a, at = 0, with = 0;
+    Node *x = &g->nodes[first], *y = &g->nodes[second];
+    VEC(int) members = {0};
+    while (at < x->members.n || with < y->members.n) {
+        bool from_x = with == y->members.n || (at < x->members.n && x->members.data[at] < y->members.data[with]);
+        vec_push(g->s->arena, &members, from_x ? x->members.data[at++] : y->members.data[with++]);
+    }
+    for (int i = 0; i < members.n; i++)
+        g->nodes[members.data[i]].group = first;
+    x->members.data = members.data;
+    x->members.n = members.n;
+    x->members.cap = members.cap;
+    x->flat = x->flat && y->flat;
+    return first;
+}
+
+/* The nearest earlier group that the group of node i can merge with, or -1. */
+static int find_partner(Block *g, int group, int i, bool connected)
+{
+    for (int j = i - 1, tried = 0; j >= 0 && tried < FUSE_WINDOW; j--) {
+        const Node *other = &g->nodes[j];
+        if (other->group != j || j == group || !is_parallel(other->inst))
+            continue;
+        tried++;
+        if (can_merge(g, j, group, connected))
+            return j;
+    }
+    return -1;
+}
+
+/* A loop that feeds only one later loop waits for it: joined with its producers it would have to store its result. */
+static bool waits_for_consumer(const Block *g, const Node *node)
+{
+    if (node->users != 1)
+        return false;
+    const Node *user = &g->nodes[node->user];
+    int reads = 0;
+    return is_parallel(user->inst) && user->inst->attr.loop.extent == node->inst->attr.loop.extent &&
+           reads_join(g, user, node->group, &reads);
 }
 
 static void join_groups(Block *g)
 {
     for (int i = 0; i < g->n; i++) {
         Node *node = &g->nodes[i];
-        if (!is_parallel(node->inst))
+        if (!is_parallel(node->inst) || waits_for_consumer(g, node))
             continue;
-        for (int j = i - 1, tried = 0; j >= 0 && tried < FUSE_WINDOW; j--) {
-            bool connected;
-            if (g->nodes[j].group != j || !is_parallel(g->nodes[j].inst))
-                continue;
-            tried++;
-            if (!can_join(g, j, node, &connected) || (!connected && node->flat != g->nodes[j].flat))
-                continue;
-            node->group = j;
-            vec_push(g->s->arena, &g->nodes[j].members, i);
-            break;
+        for (int group = i, partner = 0; partner >= 0;) {
+            partner = find_partner(g, group, i, true);
+            if (partner < 0)
+                partner = find_partner(g, group, i, false);
+            if (partner >= 0)
+                group = merge_groups(g, group, partner);
         }
     }
 }

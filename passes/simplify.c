@@ -2,7 +2,7 @@
  *
  * One round rebuilds a function from its live values only. Loops lose results, carries, accs and slices that nothing reads;
  * a carry that never changes becomes its initial value; a slice of a broadcast becomes what was broadcast; a carry that is
- * only added to becomes an acc. Instructions without effect move out of loops as far as their operands allow, never out of
+ * only added to becomes an acc; of two equal loops or accs one stays. Instructions without effect move out of loops as far as their operands allow, never out of
  * an `if`. Rounds are repeated while they shrink the function, as each exposes more.
  *
  * Note [Hoisting stays safe]
@@ -10,6 +10,7 @@
  * a check guards. */
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
+#include "passes/same.h"
 
 typedef struct Level {
     IrBuilder *b;
@@ -23,6 +24,7 @@ typedef struct Simplify {
     Liveness live;
     PtrMap uses;
     PtrMap sums;       /* the add that feeds an acc made of a carry -> the carry parameter */
+    PtrMap dropped;    /* adds of accs that another acc of the loop duplicates */
     PtrMap sym_region; /* emitted size symbol -> Region that binds it */
     PtrMap bound;      /* emitted value -> a symbol bound to it */
     Level *level;
@@ -119,11 +121,30 @@ static Inst *sum_carry(const Simplify *s, const Inst *loop, int k)
     return used_once && adds ? y->inst : NULL;
 }
 
+/* An acc of the loop, before k, that sums the same from the same start; -1 when there is none. */
+static int same_acc(const Simplify *s, const Inst *loop, int k, IrMap *map)
+{
+    const Region *body = loop->regions[0];
+    int ns = loop->attr.loop.n_slice;
+    const Inst *sum = sum_carry(s, loop, k);
+    if (!sum)
+        return -1;
+    for (int j = loop->attr.loop.n_carry; j < k; j++) {
+        const Inst *other = sum_carry(s, loop, j);
+        bool same_start = irmap_get(map, loop->in[ns + j]) == irmap_get(map, loop->in[ns + k]);
+        if (other && same_start && sum->in[0] == body->params.data[1 + ns + k] && other->in[1] == sum->in[1] &&
+            other->in[0] == body->params.data[1 + ns + j] && !ptrmap_has(&s->dropped, other))
+            return j;
+    }
+    return -1;
+}
+
 typedef struct Trim {
     const Inst *loop;
     VEC(Value *) slices, carries, accs; /* mapped operands of the new loop */
     int *param;      /* source body param (without the index) -> its place in the new list of its kind, or -1 */
     int *result;     /* source result -> place in the new results, or -1 */
+    int *twin;       /* state k -> the acc that it duplicates, or -1 */
     bool *as_acc;    /* carry k became an acc */
 } Trim;
 
@@ -169,8 +190,13 @@ static void trim_state(Simplify *s, Trim *t, IrMap *map)
         Value *init = irmap_get(map, loop->in[ns + k]);
         t->param[ns + k] = -1;
         t->as_acc[k] = k >= nc;
+        t->twin[k] = -1;
         if (!is_live(&s->live, loop->out[k]) || is_invariant_state(loop, k))
             continue;
+        if (k >= nc && (t->twin[k] = same_acc(s, loop, k, map)) >= 0) {
+            ptrmap_put(&s->dropped, loop->regions[0]->yields.data[k]->inst, NULL);
+            continue;
+        }
         Inst *sum = k < nc ? sum_carry(s, loop, k) : NULL;
         if (sum) {
             t->as_acc[k] = true;
@@ -262,6 +288,7 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map)
     Trim t = {.loop = loop};
     t.param = ARENA_ARRAY(s->arena, loop->n_in + 1, int);
     t.result = ARENA_ARRAY(s->arena, loop->n_out + 1, int);
+    t.twin = ARENA_ARRAY(s->arena, nstate + 1, int);
     t.as_acc = ARENA_ARRAY(s->arena, nstate + 1, bool);
     trim_slices(s, &t, map);
     trim_state(s, &t, map);
@@ -291,13 +318,17 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map)
         return; /* only hoisted or trivial results were left */
     b->loc = loop->loc;
     Inst *out = ir_loop_end(b, &spec, &body);
+    Inst *same = find_same_loop(s->arena, out);
     for (int k = 0; k < loop->n_out; k++) {
         bool made = k < nstate ? t.param[ns + k] >= 0 : t.result[k] >= 0;
         if (!made)
             continue;
         out->out[t.result[k]]->name = loop->out[k]->name;
-        irmap_put(map, loop->out[k], out->out[t.result[k]]);
+        irmap_put(map, loop->out[k], (same ? same : out)->out[t.result[k]]);
     }
+    for (int k = 0; k < nstate; k++)
+        if (t.twin[k] >= 0)
+            irmap_put(map, loop->out[k], irmap_get(map, loop->out[t.twin[k]]));
 }
 
 /* ---- ifs ---- */
@@ -366,7 +397,7 @@ static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
 {
     Simplify *s = user;
-    if (!inst_is_live(&s->live, inst))
+    if (!inst_is_live(&s->live, inst) || ptrmap_has(&s->dropped, inst))
         return;
     Level *here = s->level, *at = hoist_level(s, inst, map);
     (void)b;
@@ -381,6 +412,7 @@ static void simplify_round(IrModule *m, Func *f, bool hoist)
     liveness_find(&s.live, s.arena, f);
     ptrmap_init(&s.uses, s.arena);
     ptrmap_init(&s.sums, s.arena);
+    ptrmap_init(&s.dropped, s.arena);
     ptrmap_init(&s.sym_region, s.arena);
     ptrmap_init(&s.bound, s.arena);
     count_uses(f->body, &s.uses);
