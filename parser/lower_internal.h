@@ -153,7 +153,6 @@ typedef struct OpenLoop {
     IrBuilder *outer;
     int slice_mark;
     ValueList slices;
-    const Size *extent; /* of the IR; never negative */
 } OpenLoop;
 /* The extent of a binder: bounds are evaluated, and clamped or checked against being negative. */
 typedef struct Range {

@@ -110,12 +110,3 @@ Tree *tree_map2(Arena *arena, const Tree *a, const Tree *b, TreeLeafFn2 leaf, vo
         result->parts[i] = tree_map2(arena, a->parts[i], b->parts[i], leaf, user);
     return result;
 }
-
-bool tree_has_float(const Tree *tree) {
-    if (tree->kind == TREE_leaf)
-        return !tree->inactive && type_is_float(tree->type);
-    for (int i = 0; i < tree->n; i++)
-        if (tree_has_float(tree->parts[i]))
-            return true;
-    return false;
-}

@@ -51,6 +51,5 @@ Tree *tree_map(Arena *arena, const Tree *tree, TreeLeafFn leaf, void *user);
 /* Two trees of one structure, leaf by leaf. */
 typedef Tree *(*TreeLeafFn2)(void *user, const Tree *a, const Tree *b);
 Tree *tree_map2(Arena *arena, const Tree *a, const Tree *b, TreeLeafFn2 leaf, void *user);
-bool tree_has_float(const Tree *tree); /* some active leaf is of a float type */
 
 #endif
