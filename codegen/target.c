@@ -32,8 +32,20 @@ void target_initialize(void) {
     (void)pthread_once(&native_once, initialize_native);
 }
 
+/* Moves a string of LLVM's into the arena; LLVM gets it back even when there is no memory for the copy. */
 static const char *keep_message(Arena *arena, char *message) {
-    const char *copy = message ? arena_strdup(arena, message, strlen(message)) : "";
+    if (!message) {
+        return "";
+    }
+    jmp_buf here, *outer = arena->alloc->oom;
+    if (outer && setjmp(here) != 0) {
+        arena->alloc->oom = outer;
+        LLVMDisposeMessage(message);
+        longjmp(*outer, 1);
+    }
+    arena->alloc->oom = outer ? &here : NULL;
+    const char *copy = arena_strdup(arena, message, strlen(message));
+    arena->alloc->oom = outer;
     LLVMDisposeMessage(message);
     return copy;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIXELS = 64, HIDDEN = 32, CLASSES = 10, BATCH = 32, EPOCHS = 40, MAX_ROWS = 4096 };
+enum { PIXELS = 64, HIDDEN = 32, CLASSES = 10, BATCH = 32, EPOCHS = 60, MAX_ROWS = 4096 };
 
 typedef struct Data {
     float X[MAX_ROWS][PIXELS];
@@ -45,19 +45,17 @@ static bool read_data(const char *path) {
     return ok && data.rows > 0;
 }
 
-static void swap_rows(int a, int b) {
-    float x[PIXELS];
-    memcpy(x, data.X[a], sizeof x);
-    memcpy(data.X[a], data.X[b], sizeof x);
-    memcpy(data.X[b], x, sizeof x);
-    int64_t y = data.y[a];
-    data.y[a] = data.y[b];
-    data.y[b] = y;
-}
-
 static void shuffle(int rows) {
-    for (int i = rows - 1; i > 0; i--)
-        swap_rows(i, (int)(random_u32() % (uint32_t)(i + 1)));
+    for (int i = rows - 1; i > 0; i--) {
+        int k = (int)(random_u32() % (uint32_t)(i + 1));
+        float x[PIXELS];
+        memcpy(x, data.X[i], sizeof x);
+        memcpy(data.X[i], data.X[k], sizeof x);
+        memcpy(data.X[k], x, sizeof x);
+        int64_t y = data.y[i];
+        data.y[i] = data.y[k];
+        data.y[k] = y;
+    }
 }
 
 /* Memory that the compiled code reads and writes is the host's: it allocates nothing itself. */
@@ -71,9 +69,11 @@ static void *zeroed(size_t bytes) {
     return memset(memory, 0, padded);
 }
 
+/* One piece of memory, a leaf after the other. */
 static Mlp new_mlp(void) {
-    return (Mlp){zeroed(HIDDEN * PIXELS * sizeof(float)), zeroed(HIDDEN * sizeof(float)),
-                 zeroed(CLASSES * HIDDEN * sizeof(float)), zeroed(CLASSES * sizeof(float))};
+    float *w = zeroed((HIDDEN * PIXELS + HIDDEN + CLASSES * HIDDEN + CLASSES) * sizeof *w);
+    float *b1 = w + HIDDEN * PIXELS, *W2 = b1 + HIDDEN, *b2 = W2 + CLASSES * HIDDEN;
+    return (Mlp){w, b1, W2, b2};
 }
 
 static void init_weights(float *w, int count, int inputs) {
@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
 
     float t = 0;
     for (int epoch = 1; epoch <= EPOCHS; epoch++) {
-        float rate = 0.004f * 0.5f * (1 + cosf(3.14159265f * (float)epoch / EPOCHS));
+        float rate = 0.012f * 0.5f * (1 + cosf(3.14159265f * (float)epoch / EPOCHS));
         double total = 0;
         shuffle(train);
         for (int at = 0; at + BATCH <= train; at += BATCH) {
@@ -136,9 +136,13 @@ int main(int argc, char **argv) {
             now = next;
             next = swap;
         }
-        if (epoch == 1 || epoch % 5 == 0)
+        if (epoch == 1 || epoch % 10 == 0)
             printf("epoch %2d: loss %.4f\n", epoch, total / (train / BATCH));
     }
     printf("accuracy on the held-out fifth: %.2f%%\n", 100 * accuracy(&now.p, train, test));
+    float *owned[] = {now.p.W1, now.m.W1, now.v.W1, next.p.W1, next.m.W1, next.v.W1};
+    for (int i = 0; i < 6; i++)
+        free(owned[i]);
+    free(work);
     return 0;
 }
