@@ -2,8 +2,10 @@
  *
  * A loop qualifies when iterations are independent (no carries, or carries that are reductions) and everything in it
  * can be done a lane at a time. Of nested loops that qualify the innermost is taken, whose accesses are most
- * often contiguous; but where the inner loops are sequential, or too short to fill the lanes, the outer one is. */
+ * often contiguous; but where the inner loops are sequential, too short to fill the lanes, or full of reductions,
+ * the outer one is (lanes_cost.h). */
 #include "codegen/lanes.h"
+#include "codegen/lanes_cost.h"
 
 typedef struct Chooser {
     IrModule *m;
@@ -187,10 +189,24 @@ static bool has_good_loop(const Chooser *c, const Region *region) {
     return false;
 }
 
+static bool is_good(const void *user, const Inst *loop) {
+    const Chooser *c = user;
+    return loop_fits(loop) && fills_lanes(c, loop);
+}
+
+/* Whether the loop itself should run in lanes, rather than loops inside it. */
+static bool is_best_across(const Chooser *c, const Inst *loop) {
+    if (!has_good_loop(c, loop->regions[0])) {
+        return true;
+    }
+    int lanes = lanes_of_loop(c, loop);
+    return fills_lanes(c, loop) && lanes_cost_across(loop, lanes) < lanes_cost_within(loop, lanes, is_good, c);
+}
+
 static void choose_in(const Chooser *c, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_loop && loop_fits(inst) && !has_good_loop(c, inst->regions[0])) {
+        if (inst->op == OP_loop && loop_fits(inst) && is_best_across(c, inst)) {
             ptrmap_put(c->widths, inst, (void *)(intptr_t)lanes_of_loop(c, inst));
             continue;
         }

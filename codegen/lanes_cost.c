@@ -1,0 +1,218 @@
+/* See lanes_cost.h. Called by lanes.c only. */
+#include "codegen/lanes_cost.h"
+
+enum { UNKNOWN_EXTENT = 64 };
+
+/* Costs of one access or event, in vector instructions; lanes apart cost that much a lane. */
+static const double LOAD_APART = 1.25, STORE_APART = 2.5, BOOL_APART = 4.0, ADD_APART = 4.0;
+static const double REDUCTION = 15.0, LOOP_START = 10.0, LOOP_STEP = 1.0;
+
+static double extent_of(const Inst *loop) {
+    int64_t extent;
+    return size_is_const(loop->attr.loop.extent, &extent) ? (double)extent : (double)UNKNOWN_EXTENT;
+}
+
+/* ---- where the lanes of a value lie ---- */
+
+typedef enum Access {
+    ACCESS_same,  /* the same for all lanes */
+    ACCESS_dense, /* lanes side by side */
+    ACCESS_apart, /* each lane somewhere else */
+} Access;
+
+static bool varies(const Value *v, const Inst *loop);
+
+static bool any_varies(Value *const *values, int n, const Inst *loop) {
+    for (int k = 0; k < n; k++) {
+        if (varies(values[k], loop)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static Access access_param(const Value *v, const Inst *loop);
+
+static Access access_of(const Value *array, const Inst *loop) {
+    if (!region_contains(loop->regions[0], array->region)) {
+        return ACCESS_same;
+    }
+    const Inst *inst = array->inst;
+    if (!inst) {
+        return access_param(array, loop);
+    }
+    switch (inst->op) {
+    case OP_index:
+    case OP_slice:
+        return any_varies(inst->in + 1, inst->n_in - 1, loop) ? ACCESS_apart : access_of(inst->in[0], loop);
+    case OP_transpose:
+    case OP_reverse:
+    case OP_reshape:
+        return access_of(inst->in[0], loop);
+    case OP_broadcast:
+        return inst->in[0]->type->rank > 0 ? access_of(inst->in[0], loop) : ACCESS_same;
+    default:
+        return ACCESS_dense; /* made here, once a lane */
+    }
+}
+
+static Access access_param(const Value *v, const Inst *loop) {
+    const Inst *owner = v->region->owner;
+    int n_slice = owner->attr.loop.n_slice;
+    if (v->index >= 1 && v->index <= n_slice) {
+        if (owner == loop) {
+            return v->type->rank == 0 ? ACCESS_dense : ACCESS_apart;
+        }
+        return access_of(owner->in[v->index - 1], loop);
+    }
+    return owner == loop ? ACCESS_same : ACCESS_dense;
+}
+
+static bool varies(const Value *v, const Inst *loop) {
+    if (!region_contains(loop->regions[0], v->region)) {
+        return false;
+    }
+    const Inst *inst = v->inst;
+    if (!inst) {
+        const Inst *owner = v->region->owner;
+        if (owner == loop) {
+            return true;
+        }
+        bool is_slice = v->index >= 1 && v->index <= owner->attr.loop.n_slice;
+        return v->index > 0 && !(is_slice && access_param(v, loop) == ACCESS_same);
+    }
+    if (inst->op == OP_index) {
+        return access_of(inst->in[0], loop) != ACCESS_same || any_varies(inst->in + 1, inst->n_in - 1, loop);
+    }
+    return inst->n_region > 0 || any_varies(inst->in, inst->n_in, loop);
+}
+
+static double load_cost(Access access, int lanes) {
+    return access == ACCESS_apart ? LOAD_APART * lanes : 1;
+}
+
+/* ---- all in lanes ---- */
+
+static double across(const Region *region, const Inst *outer, int lanes);
+
+/* Whether the stacked result is a row of what the outer loop stacks, so that lanes are a row apart. */
+static bool leaves_the_lane(const Inst *inner, int j, const Inst *outer) {
+    const Region *body = outer->regions[0];
+    int n_state = outer->attr.loop.n_carry + outer->attr.loop.n_acc;
+    for (int k = n_state; k < body->yields.n; k++) {
+        if (body->yields.data[k] == inner->out[j]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static double inner_loop_across(const Inst *inner, const Inst *outer, int lanes) {
+    double once = across(inner->regions[0], outer, lanes) + LOOP_STEP;
+    for (int k = 0; k < inner->attr.loop.n_slice; k++) {
+        if (inner->regions[0]->params.data[1 + k]->type->rank == 0) {
+            once += load_cost(access_of(inner->in[k], outer), lanes);
+        }
+    }
+    for (int j = inner->attr.loop.n_carry + inner->attr.loop.n_acc; j < inner->n_out; j++) {
+        if (inner->regions[0]->yields.data[j]->type->rank == 0) {
+            double apart = inner->out[j]->type->elem == S_bool ? BOOL_APART : STORE_APART;
+            once += leaves_the_lane(inner, j, outer) ? apart * lanes : 1;
+        }
+    }
+    return extent_of(inner) * once + LOOP_STEP;
+}
+
+static double write_across(const Inst *inst, const Inst *outer, int lanes) {
+    bool own = access_of(inst->in[0], outer) == ACCESS_dense;
+    double once = 2;
+    if (any_varies(inst->in + 2, inst->n_in - 2, outer)) {
+        once = ADD_APART * lanes;
+    } else if (!own) {
+        once = REDUCTION; /* all lanes add to one place */
+    }
+    return inst->in[1]->type->rank > 0 ? once * UNKNOWN_EXTENT : once;
+}
+
+static double inst_across(const Inst *inst, const Inst *outer, int lanes) {
+    switch (inst->op) {
+    case OP_loop:
+        return inner_loop_across(inst, outer, lanes);
+    case OP_if:
+        return 2 + across(inst->regions[0], outer, lanes) + across(inst->regions[1], outer, lanes);
+    case OP_index:
+        if (inst->out[0]->type->rank > 0) {
+            return 0;
+        }
+        return load_cost(any_varies(inst->in + 1, inst->n_in - 1, outer) ? ACCESS_apart
+                                                                         : access_of(inst->in[0], outer),
+                         lanes);
+    case OP_update:
+    case OP_add_at:
+    case OP_add_slice:
+        return write_across(inst, outer, lanes);
+    default:
+        return op_is_elementwise(inst->op) ? op_info[inst->op].cost : 0;
+    }
+}
+
+static double across(const Region *region, const Inst *outer, int lanes) {
+    double sum = 0;
+    for (int i = 0; i < region->insts.n; i++) {
+        sum += inst_across(region->insts.data[i], outer, lanes);
+    }
+    return sum;
+}
+
+double lanes_cost_across(const Inst *loop, int lanes) {
+    return across(loop->regions[0], loop, lanes) + loop->attr.loop.n_slice;
+}
+
+/* ---- one after the other ---- */
+
+typedef struct Within {
+    int lanes;
+    bool (*is_good)(const void *user, const Inst *loop);
+    const void *user;
+} Within;
+
+static double within(const Region *region, const Within *w, double scale);
+
+static double loop_within(const Inst *loop, const Within *w) {
+    int n_state = 0, n_stack = 0;
+    for (int j = 0; j < loop->n_out; j++) {
+        bool state = j < loop->attr.loop.n_carry + loop->attr.loop.n_acc;
+        n_state += state && loop->out[j]->type->rank == 0;
+        n_stack += !state;
+    }
+    double once = within(loop->regions[0], w, 1) + LOOP_STEP + loop->attr.loop.n_slice + n_stack;
+    double extent = extent_of(loop);
+    if (w->is_good(w->user, loop)) {
+        double vectors = (double)(((int64_t)extent + w->lanes - 1) / w->lanes);
+        return vectors * once + LOOP_START + REDUCTION * n_state;
+    }
+    return extent * once + LOOP_STEP;
+}
+
+static double within(const Region *region, const Within *w, double scale) {
+    double sum = 0;
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop) {
+            sum += loop_within(inst, w);
+        } else if (inst->op == OP_if) {
+            sum += 2 + 0.5 * (within(inst->regions[0], w, scale) + within(inst->regions[1], w, scale));
+        } else if (op_is_elementwise(inst->op)) {
+            sum += scale * op_info[inst->op].cost;
+        } else if (inst->op == OP_index || inst->op == OP_add_at || inst->op == OP_update) {
+            sum += scale;
+        }
+    }
+    return sum;
+}
+
+double lanes_cost_within(const Inst *loop, int lanes, bool (*is_good)(const void *user, const Inst *),
+                         const void *user) {
+    Within w = {lanes, is_good, user};
+    return lanes * within(loop->regions[0], &w, 1);
+}
