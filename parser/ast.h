@@ -1,9 +1,10 @@
-/* The abstract syntax tree of a bp module: what the parser builds, the checker fills in and lowering reads.
+/* The abstract syntax tree of a bp module: what the parser builds, the checker fills in and
+ * lowering reads.
  *
- * Invariants: nodes live in the context's arena and are never shared; no chain of children is longer than
- * AST_MAX_DEPTH, so that recursive walks are safe; nodes marked "checker" are NULL or zero before checking.
- * Built by parser/grammar.y through parser/build.h only. Must not know the IR: what lowering wants to
- * remember goes into the `lowered` slots. */
+ * Invariants: nodes live in the context's arena and are never shared; no chain of children is
+ * longer than AST_MAX_DEPTH, so that recursive walks are safe; nodes marked "checker" are NULL or
+ * zero before checking. Built by parser/grammar.y through parser/build.h only. Must not know the
+ * IR: what lowering wants to remember goes into the `lowered` slots. */
 #ifndef BPC_PARSER_AST_H
 #define BPC_PARSER_AST_H
 
@@ -33,34 +34,36 @@ struct TypeExpr {
     TypeExprKind kind;
     int depth;
     Loc loc;
-    Name name;        /* TE_name: scalar or declared type */
-    ExprList sizes;   /* TE_name: size arguments; TE_array: dims */
-    TypeExpr *elem;   /* TE_array */
+    Name name;          /* TE_name: scalar or declared type */
+    ExprList sizes;     /* TE_name: size arguments; TE_array: dims */
+    TypeExpr *elem;     /* TE_array */
     TypeExprList parts; /* TE_tuple, TE_record fields, TE_fn parameters */
-    NameList names;   /* TE_record */
-    TypeExpr *result; /* TE_fn */
+    NameList names;     /* TE_record */
+    TypeExpr *result;   /* TE_fn */
 };
 
 /* ---- names of values ---- */
 
 typedef enum LocalKind { LOCAL_param, LOCAL_let, LOCAL_binder, LOCAL_carry } LocalKind;
 
-/* A variable: a parameter (of a function, a lambda or a rule), a let, a binder or a carried value. */
+/* A variable: a parameter (of a function, a lambda or a rule), a let, a binder or a carried value.
+ */
 struct Local {
     LocalKind kind;
     Atom name;
     Loc loc;
-    const Ty *ty;       /* checker */
-    /* An i64 scalar may be used as a size. `size` is the polynomial that the variable equals: of its own
-     * symbol `sym`, or (for a let) of older ones, when sym is NULL. Where `sym_used` is set, lowering must
-     * define `sym` by the value (ir_dim) right where the variable is bound, or, for a parameter that is a
-     * size parameter of the function as well, finds it defined already. */
+    const Ty *ty; /* checker */
+    /* An i64 scalar may be used as a size. `size` is the polynomial that the variable equals: of
+     * its own symbol `sym`, or (for a let) of older ones, when sym is NULL. Where `sym_used` is
+     * set, lowering must define `sym` by the value (ir_dim) right where the variable is bound, or,
+     * for a parameter that is a size parameter of the function as well, finds it defined already.
+     */
     const Size *size;
     SizeSym *sym;
     bool sym_used;
     struct Binder *binder; /* LOCAL_binder */
-    Local *hides; /* checker: the variable of the same name outside */
-    void *lowered; /* slot of lowering */
+    Local *hides;          /* checker: the variable of the same name outside */
+    void *lowered;         /* slot of lowering */
 };
 
 /* ---- expressions ---- */
@@ -125,12 +128,12 @@ typedef enum NameKind {
 /* What an E_call calls. */
 typedef enum CallKind {
     CALL_unresolved,
-    CALL_function,    /* call.fn with call.sizes */
-    CALL_local,       /* call.local: a parameter of function type */
-    CALL_derivative,  /* call.callee is an E_derivative, with call.sizes for its signature */
-    CALL_lambda,      /* call.callee is an E_lambda: derivative operators aside, not written by users */
-    CALL_record,      /* a record of type expr->ty: field k is args[call.order[k]] */
-    CALL_convert,     /* f64(x), i64(x) ...: to the scalar kind of expr->ty; elementwise */
+    CALL_function,   /* call.fn with call.sizes */
+    CALL_local,      /* call.local: a parameter of function type */
+    CALL_derivative, /* call.callee is an E_derivative, with call.sizes for its signature */
+    CALL_lambda,  /* call.callee is an E_lambda: derivative operators aside, not written by users */
+    CALL_record,  /* a record of type expr->ty: field k is args[call.order[k]] */
+    CALL_convert, /* f64(x), i64(x) ...: to the scalar kind of expr->ty; elementwise */
     CALL_elementwise, /* call.op, a row of the operation table; operands broadcast to the result */
     CALL_reduce,      /* sum(x), max(x) ...: call.reduce over all elements of args[0] */
     CALL_builtin,     /* call.builtin, a row of parser/builtins.def */
@@ -182,11 +185,11 @@ typedef VEC(Arg) ArgList;
 /* for i      for j < m      for k in lo:hi */
 typedef struct Binder {
     Name name;
-    Expr *lo; /* NULL: 0 */
-    Expr *hi; /* NULL: inferred */
+    Expr *lo;     /* NULL: 0 */
+    Expr *hi;     /* NULL: inferred */
     Local *local; /* checker */
-    /* checker: the number of values. Mentions the symbols of earlier binders where the bounds do. A negative
-     * value at run time is an empty range. */
+    /* checker: the number of values. Mentions the symbols of earlier binders where the bounds do. A
+     * negative value at run time is an empty range. */
     const Size *extent;
     Loc extent_from; /* checker: the bound, or the index that an inferred extent was taken from */
 } Binder;
@@ -230,8 +233,9 @@ typedef VEC(Carry *) CarryList;
 
 typedef enum CheckpointKind { CP_none, CP_plain, CP_every, CP_binomial } CheckpointKind;
 
-/* What is only seen at run time: lowering checks a == b (one of them was computed from a value) right after the
- * value of the expression was computed; from there on the value has the type `cast`. */
+/* What is only seen at run time: lowering checks a == b (one of them was computed from a value)
+ * right after the value of the expression was computed; from there on the value has the type
+ * `cast`. */
 typedef struct SizeCheck {
     const Size *a, *b;
     Loc loc;
@@ -248,8 +252,9 @@ struct Expr {
     /* checker: */
     const Ty *ty;
     const Size *size; /* an i64 scalar that is known to equal a polynomial; NULL otherwise */
-    SizeSym *binds;   /* not NULL: the value of this expression is opaque and was used as a size; lowering
-                         defines this symbol by it (ir_dim) where the expression is evaluated */
+    SizeSym
+        *binds; /* not NULL: the value of this expression is opaque and was used as a size; lowering
+                   defines this symbol by it (ir_dim) where the expression is evaluated */
     VEC(SizeCheck) checks;
     const Ty *cast; /* with checks: ty with the sizes put in that its user expects; NULL: ty */
     union {
@@ -306,7 +311,7 @@ struct Expr {
         } index;
         struct {
             Expr *x;
-            Name name; /* of a record; atom NULL: a tuple */
+            Name name;  /* of a record; atom NULL: a tuple */
             int number; /* checker for records: position of the field; of a tuple: as written */
         } field;
         struct {
@@ -328,31 +333,34 @@ struct Expr {
             bool is_scan;
             bool tuple; /* carries written in parentheses */
             CarryList carries;
-            Binder *binder;   /* for: */
-            Expr *cond;       /* while: sees the carried values */
-            Expr *max_iter;   /* while: i64 */
+            Binder *binder; /* for: */
+            Expr *cond;     /* while: sees the carried values */
+            Expr *max_iter; /* while: i64 */
             Expr *body;
-            int literal_kind; /* checker: the kind that literal initial values were found to need, plus 1 */
+            int literal_kind; /* checker: the kind that literal initial values were found to need,
+                                 plus 1 */
             CheckpointKind checkpoint;
             Expr *checkpoint_arg; /* every, binomial: an i64 */
         } loop;
         struct {
             NameList names;
             TypeExprList types; /* an entry is NULL where no type is written */
-            Local **params; /* checker */
+            Local **params;     /* checker */
             Expr *body;
         } lambda;
         struct {
             DerivOp op;
             Loc op_loc;
-            ExprList chosen; /* what stands between the brackets: parameter names; for batch one size */
+            ExprList
+                chosen; /* what stands between the brackets: parameter names; for batch one size */
             bool brackets;
             Expr *fn; /* an E_name of a function, or another E_derivative */
             /* checker: */
             struct Signature *sig; /* of the resulting function */
             int *wrt;              /* chosen parameters of fn's signature, ascending as chosen */
             int n_wrt;
-            const Size *batch; /* batch: the new axis; a symbol of sig->sizes, or a size of the scope */
+            const Size
+                *batch; /* batch: the new axis; a symbol of sig->sizes, or a size of the scope */
         } deriv;
     } as;
 };
@@ -367,10 +375,11 @@ static inline const Ty *expr_type(const Expr *e) {
 typedef struct SizeParam {
     Name name;
     SizeSym *sym;
-    /* What the parameter is in the types and in the body: its own symbol, or, by `where n == m`, another
-     * size; then lowering checks on entry that sym has that value. */
+    /* What the parameter is in the types and in the body: its own symbol, or, by `where n == m`,
+     * another size; then lowering checks on entry that sym has that value. */
     const Size *size;
-    int from_param; /* the i64 parameter of this name that passes it, or -1: fixed by the types of arguments */
+    int from_param; /* the i64 parameter of this name that passes it, or -1: fixed by the types of
+                       arguments */
 } SizeParam;
 
 typedef struct SigParam {
@@ -413,15 +422,16 @@ struct FnDecl {
     NameList size_names;
     ParamList params;
     TypeExpr *result; /* NULL: inferred */
-    Expr *where;      /* NULL: none. Size equalities are in sig->sizes already; the rest is checked on entry */
-    Expr *body;       /* NULL: extern */
+    Expr *where; /* NULL: none. Size equalities are in sig->sizes already; the rest is checked on
+                    entry */
+    Expr *body;  /* NULL: extern */
     /* checker: */
     Signature *sig;
     CheckState sig_state, body_state;
     VEC(CallEdge) calls;
     VEC(Atom) mentions; /* names in the body, from the parser: the order of checking follows them */
-    Rule *rule; /* NULL: none */
-    int mark;   /* of the searches for an order and for recursion */
+    Rule *rule;         /* NULL: none */
+    int mark;           /* of the searches for an order and for recursion */
     void *lowered;
 };
 
@@ -459,8 +469,8 @@ struct Rule {
 
 typedef struct ExportDecl {
     Loc loc;
-    Expr *fn;       /* an E_name or an E_derivative */
-    Name as;        /* atom NULL: none written */
+    Expr *fn;         /* an E_name or an E_derivative */
+    Name as;          /* atom NULL: none written */
     const char *text; /* the declaration as written, for the header: "export grad[w](f) as g" */
     /* checker: */
     Atom c_name;
@@ -483,7 +493,8 @@ typedef struct AstModule {
     Source *source;
     VEC(FnDecl *) fns;
     VEC(TypeDecl *) types;
-    VEC(ExportDecl *) exports; /* in source order, `export fn` too; then those of the command line */
+    VEC(ExportDecl *)
+    exports; /* in source order, `export fn` too; then those of the command line */
     VEC(Import) imports;
     VEC(Rule *) rules;
     VEC(Test *) tests;

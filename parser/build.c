@@ -1,7 +1,8 @@
 /* Construction of AST nodes; see parser/build.h.
  *
- * Invariants: `depth` of a node is one more than the deepest of its children's, and at most AST_MAX_DEPTH: a
- * deeper node is reported once and replaced by an error node. Must not resolve names: that is the checker's. */
+ * Invariants: `depth` of a node is one more than the deepest of its children's, and at most
+ * AST_MAX_DEPTH: a deeper node is reported once and replaced by an error node. Must not resolve
+ * names: that is the checker's. */
 #include "parser/build.h"
 #include "parser/syntax.h"
 
@@ -14,8 +15,8 @@ const char *const deriv_names[DERIV_COUNT] = {"grad",     "value_and_grad", "jvp
                                               "hvp",      "batch"};
 
 const char *binary_name(BinaryOp op) {
-    static const char *const names[] = {"||", "&&", "==", "!=", "<", ">", "<=", ">=",
-                                        "+",  "-",  "*",  "/",  "%", "@", "**"};
+    static const char *const names[] = {
+        "||", "&&", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "@", "**"};
     return names[op];
 }
 
@@ -152,8 +153,9 @@ static int find_word(const char *const *words, int n, Atom atom) {
     return -1;
 }
 
-/* grad(f), jacobian[a, b](f): a derivative operator is a name, perhaps with brackets, applied to one function.
- * A variable of that name is neither called nor indexed and then called, so nothing else is lost. */
+/* grad(f), jacobian[a, b](f): a derivative operator is a name, perhaps with brackets, applied to
+ * one function. A variable of that name is neither called nor indexed and then called, so nothing
+ * else is lost. */
 static Expr *as_derivative(Builder *b, Loc loc, const Expr *callee, const CallArgs *args) {
     const Expr *head = callee->kind == E_index ? callee->as.index.x : callee;
     if (head->kind != E_name || callee->parens) {
@@ -209,21 +211,21 @@ static Expr *build_scatter(Builder *b, Loc loc, const CallArgs *args) {
 }
 
 static Expr *build_reduce(Builder *b, Loc loc, const Expr *callee, const CallArgs *args) {
-    int kind = callee->kind == E_name
-                   ? find_word(reduce_names, REDUCE_COUNT, callee->as.name.atom)
-                   : -1;
+    int kind =
+        callee->kind == E_name ? find_word(reduce_names, REDUCE_COUNT, callee->as.name.atom) : -1;
     if (kind < 0) {
         Diag *diag = diag_error(&b->ctx->diags, DIAG_unknown_function, callee->loc,
                                 "no reduction is called `%s`",
                                 callee->kind == E_name ? callee->as.name.atom : "...");
-        const char *near = callee->kind == E_name ? nearest_name(callee->as.name.atom, reduce_names,
-                                                                 REDUCE_COUNT)
-                                                  : NULL;
+        const char *near = callee->kind == E_name
+                               ? nearest_name(callee->as.name.atom, reduce_names, REDUCE_COUNT)
+                               : NULL;
         if (near) {
             diag_hint(&b->ctx->diags, diag, "did you mean `%s`?", near);
         } else {
-            diag_hint(&b->ctx->diags, diag, "reductions are sum prod max min mean logsumexp argmax "
-                                            "argmin any all; an array is written `[e for i]`");
+            diag_hint(&b->ctx->diags, diag,
+                      "reductions are sum prod max min mean logsumexp argmax "
+                      "argmin any all; an array is written `[e for i]`");
         }
         return build_error(b, loc);
     }
@@ -387,7 +389,8 @@ static Expr *build_loop(Builder *b, Loc loc, LoopHead *head, Expr *body) {
     return e;
 }
 
-Expr *build_for(Builder *b, Loc loc, bool is_scan, LoopHead *head, BinderList *binders, Expr *body) {
+Expr *build_for(Builder *b, Loc loc, bool is_scan, LoopHead *head, BinderList *binders,
+                Expr *body) {
     Expr *e = build_loop(b, loc, head, body);
     e->as.loop.is_scan = is_scan;
     e->as.loop.binder = binders->data[0];
@@ -414,10 +417,10 @@ Expr *build_attribute(Builder *b, Loc loc, Name name, Expr *value, Expr *loop) {
     if (loop->kind != E_loop) {
         return loop;
     }
-    CheckpointKind kind = !name.atom                             ? CP_plain
-                          : strcmp(name.atom, "every") == 0      ? CP_every
-                          : strcmp(name.atom, "binomial") == 0   ? CP_binomial
-                                                                 : CP_none;
+    CheckpointKind kind = !name.atom                           ? CP_plain
+                          : strcmp(name.atom, "every") == 0    ? CP_every
+                          : strcmp(name.atom, "binomial") == 0 ? CP_binomial
+                                                               : CP_none;
     if (kind == CP_none) {
         Diag *diag = diag_error(&b->ctx->diags, DIAG_bad_attribute, name.loc,
                                 "`checkpoint` has no setting `%s`", name.atom);
@@ -595,7 +598,8 @@ static const char *source_text(Builder *b, Loc loc) {
     if (!source) {
         return "";
     }
-    char *text = arena_strdup(b->arena, source->text + (loc.begin - source->base), loc.end - loc.begin);
+    char *text =
+        arena_strdup(b->arena, source->text + (loc.begin - source->base), loc.end - loc.begin);
     for (char *p = text; *p; p++) {
         if ((unsigned char)*p < 0x20) {
             *p = ' ';

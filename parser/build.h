@@ -1,6 +1,6 @@
-/* How the grammar makes nodes. Every node is built here, so that the limit of nesting holds everywhere and
- * what the grammar cannot say (derivative operators, reductions, chained comparisons) is decided in one place.
- * Called by parser/grammar.y only. */
+/* How the grammar makes nodes. Every node is built here, so that the limit of nesting holds
+ * everywhere and what the grammar cannot say (derivative operators, reductions, chained
+ * comparisons) is decided in one place. Called by parser/grammar.y only. */
 #ifndef BPC_PARSER_BUILD_H
 #define BPC_PARSER_BUILD_H
 
@@ -15,13 +15,13 @@ typedef struct Builder {
     ExportDecl *only_export; /* the result of parse_export */
     bool depth_reported;
     VEC(Atom) mentions; /* names since the last declaration: see FnDecl */
-    Loc dropped; /* the last `;` after an expression in a block: reported already */
+    Loc dropped;        /* the last `;` after an expression in a block: reported already */
 } Builder;
 
 /* What stands between the parentheses of a call. */
 typedef struct CallArgs {
     ArgList args;
-    Expr *at; /* of `at => value`, which scatter takes as its last argument */
+    Expr *at;            /* of `at => value`, which scatter takes as its last argument */
     BinderList *binders; /* NULL: no `for` */
 } CallArgs;
 

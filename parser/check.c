@@ -1,5 +1,6 @@
 /* The checker's entry: declares everything, checks bodies callees first, finds recursion.
- * See parser/checker.h for what its files share. Must not lower or fold: the tree stays what was written. */
+ * See parser/checker.h for what its files share. Must not lower or fold: the tree stays what was
+ * written. */
 #include "parser/checker.h"
 
 #include <string.h>
@@ -72,9 +73,10 @@ static void declare_names(Checker *c) {
         TypeDecl *decl = c->module->types.data[i];
         const TypeDecl *before = ptrmap_get(&c->types, decl->name.atom);
         if (before || is_reserved(decl->name.atom)) {
-            Diag *diag = diag_error(c->diags, before ? DIAG_duplicate : DIAG_reserved_name, decl->name.loc,
-                                    before ? "the type `%s` is declared twice" : "`%s` belongs to the language",
-                                    decl->name.atom);
+            Diag *diag = diag_error(
+                c->diags, before ? DIAG_duplicate : DIAG_reserved_name, decl->name.loc,
+                before ? "the type `%s` is declared twice" : "`%s` belongs to the language",
+                decl->name.atom);
             if (before) {
                 diag_label(c->diags, diag, before->name.loc, "the first");
             }
@@ -88,8 +90,8 @@ static void declare_names(Checker *c) {
         const FnDecl *before = ptrmap_get(&c->fns, fn->name.atom);
         const TypeDecl *type = ptrmap_get(&c->types, fn->name.atom);
         if (before || type) {
-            Diag *diag = diag_error(c->diags, DIAG_duplicate, fn->name.loc, "`%s` is declared twice",
-                                    fn->name.atom);
+            Diag *diag = diag_error(c->diags, DIAG_duplicate, fn->name.loc,
+                                    "`%s` is declared twice", fn->name.atom);
             diag_label(c->diags, diag, before ? before->name.loc : type->name.loc, "the first");
         } else {
             ptrmap_put(&c->fns, fn->name.atom, fn);
@@ -98,7 +100,8 @@ static void declare_names(Checker *c) {
 }
 
 /* ---- the order of functions, and recursion ----
- * Both are depth-first walks with a stack of their own, because a chain of calls may be as long as the module. */
+ * Both are depth-first walks with a stack of their own, because a chain of calls may be as long as
+ * the module. */
 
 enum { UNSEEN = 0, OPEN = 1, CLOSED = 2 };
 
@@ -184,16 +187,19 @@ static void walk_all(Checker *c, Walk *walk, bool by_calls) {
 static void check_imports(Checker *c) {
     for (int i = 0; i < c->module->imports.n; i++) {
         const Import *import = &c->module->imports.data[i];
-        diag_error(c->diags, DIAG_unsupported, import->path.loc, "`import` is not supported in this version");
+        diag_error(c->diags, DIAG_unsupported, import->path.loc,
+                   "`import` is not supported in this version");
     }
 }
 
-/* Functions are checked callees first; messages are read from top to bottom. A stable insertion sort: they are few. */
+/* Functions are checked callees first; messages are read from top to bottom. A stable insertion
+ * sort: they are few. */
 static void sort_diags(DiagList *diags, int first) {
     for (int i = first + 1; i < diags->items.n; i++) {
         Diag *diag = diags->items.data[i];
         int j = i;
-        while (j > first && diags->items.data[j - 1]->labels[0].loc.begin > diag->labels[0].loc.begin) {
+        while (j > first &&
+               diags->items.data[j - 1]->labels[0].loc.begin > diag->labels[0].loc.begin) {
             diags->items.data[j] = diags->items.data[j - 1];
             j--;
         }

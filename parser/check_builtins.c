@@ -1,6 +1,7 @@
 /* Types of the builtin array functions, one rule a row of parser/builtins.def. Part of the checker.
  *
- * A rule finds the arguments checked and settled, except for those that are sizes (check_sizes does both). */
+ * A rule finds the arguments checked and settled, except for those that are sizes (check_sizes does
+ * both). */
 #include "parser/checker.h"
 
 #include <string.h>
@@ -14,8 +15,8 @@ typedef struct Call {
 } Call;
 
 static const Ty *wrong(Call *call, int i, const char *wanted) {
-    diag_error(call->c->diags, DIAG_operand_types, call->args[i]->loc, "`%s` takes %s, not `%s`", call->name, wanted,
-               ty_text(call->c, expr_type(call->args[i])));
+    diag_error(call->c->diags, DIAG_operand_types, call->args[i]->loc, "`%s` takes %s, not `%s`",
+               call->name, wanted, ty_text(call->c, expr_type(call->args[i])));
     return NULL;
 }
 
@@ -24,7 +25,8 @@ static const Ty *arg(Call *call, int i) {
 }
 
 static bool is_floats(const Ty *ty, int rank) {
-    return ty->kind == TY_array && ty->rank == rank && ty->elem->kind == TY_scalar && sk_is_float(ty->elem->scalar);
+    return ty->kind == TY_array && ty->rank == rank && ty->elem->kind == TY_scalar &&
+           sk_is_float(ty->elem->scalar);
 }
 
 static bool is_numbers(const Ty *ty) {
@@ -54,16 +56,17 @@ static bool same_scalar(Call *call, int a, int b) {
     if (ty_scalar_kind(arg(call, a)) == ty_scalar_kind(arg(call, b))) {
         return true;
     }
-    diag_error(call->c->diags, DIAG_operand_types, call->e->loc, "`%s` does not apply to `%s` and `%s`", call->name,
-               ty_text(call->c, arg(call, a)), ty_text(call->c, arg(call, b)));
+    diag_error(call->c->diags, DIAG_operand_types, call->e->loc,
+               "`%s` does not apply to `%s` and `%s`", call->name, ty_text(call->c, arg(call, a)),
+               ty_text(call->c, arg(call, b)));
     return false;
 }
 
 /* Arguments first, first+1 ... as sizes; writes them and returns how many, or -1. */
 static int check_sizes(Call *call, int first, const Size **dims) {
     if (call->n - first > TY_MAX_RANK) {
-        diag_error(call->c->diags, DIAG_swallowed_axis, call->e->loc, "an array has at most %d axes",
-                   (int)TY_MAX_RANK);
+        diag_error(call->c->diags, DIAG_swallowed_axis, call->e->loc,
+                   "an array has at most %d axes", (int)TY_MAX_RANK);
         return -1;
     }
     for (int i = first; i < call->n; i++) {
@@ -73,7 +76,8 @@ static int check_sizes(Call *call, int first, const Size **dims) {
         dims[i - first] = expr_as_size(call->c, call->args[i]);
         int64_t value;
         if (size_is_const(dims[i - first], &value) && value < 0) {
-            diag_error(call->c->diags, DIAG_not_a_size, call->args[i]->loc, "a size is not negative");
+            diag_error(call->c->diags, DIAG_not_a_size, call->args[i]->loc,
+                       "a size is not negative");
             return -1;
         }
     }
@@ -170,7 +174,8 @@ static const Ty *rule_concat(Call *call) {
             return wrong(call, i, "arrays");
         }
         if (i > 0 && (ty->rank != arg(call, 0)->rank || !same_scalar(call, 0, i))) {
-            return ty->rank != arg(call, 0)->rank ? wrong(call, i, "arrays of one number of axes") : NULL;
+            return ty->rank != arg(call, 0)->rank ? wrong(call, i, "arrays of one number of axes")
+                                                  : NULL;
         }
         for (int k = 1; i > 0 && k < ty->rank; k++) {
             if (!same_axis(call, 0, k, i, k)) {
@@ -192,8 +197,8 @@ static const Ty *rule_concat(Call *call) {
 static const Ty *rule_stack(Call *call) {
     Checker *c = call->c;
     for (int i = 1; i < call->n; i++) {
-        if (!expect_type(c, call->args[i], arg(call, 0), "the argument of `stack`", call->args[0]->loc,
-                         "the first decides")) {
+        if (!expect_type(c, call->args[i], arg(call, 0), "the argument of `stack`",
+                         call->args[0]->loc, "the first decides")) {
             return NULL;
         }
     }
@@ -268,7 +273,8 @@ static const Ty *rule_cross(Call *call) {
     }
     const Size *three = size_const(call->c->polys, 3);
     for (int i = 0; i < 2; i++) {
-        if (!cast_to(call->c, call->args[i], ty_array(call->c->arena, 1, &three, arg(call, i)->elem), NULL, NULL)) {
+        if (!cast_to(call->c, call->args[i],
+                     ty_array(call->c->arena, 1, &three, arg(call, i)->elem), NULL, NULL)) {
             return wrong(call, i, "vectors of size 3");
         }
     }
@@ -343,8 +349,9 @@ const Ty *check_builtin(Checker *c, Expr *e) {
     const Row *row = &rows[e->as.call.builtin];
     Call call = {c, e, row->name, NULL, e->as.call.args.n};
     if (call.n < row->least || (row->most >= 0 && call.n > row->most)) {
-        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %s%d argument%s, not %d", row->name,
-                   row->most < 0 ? "at least " : "", row->least, row->least == 1 ? "" : "s", call.n);
+        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %s%d argument%s, not %d",
+                   row->name, row->most < 0 ? "at least " : "", row->least,
+                   row->least == 1 ? "" : "s", call.n);
         return fail(e);
     }
     call.args = ARENA_ARRAY(c->arena, call.n, Expr *);

@@ -1,141 +1,9 @@
-/* Calls: functions and their size parameters, records, conversions, elementwise builtins, functions as arguments.
+/* Calls: functions and their size parameters, records, conversions and elementwise builtins.
  * Part of the checker. */
 #include "parser/checker.h"
 #include "parser/lower_names.h"
 
 #include <string.h>
-
-/* ---- sizes of a call ----
- * The signature's size symbols are solved from the types of the arguments, in order, as often as something new is
- * learned: `[n,m]` first, then `[n-m+1]`. */
-
-typedef struct Solve {
-    Checker *c;
-    const Signature *sig;
-    const Size **values; /* one a size of the signature; NULL: not known yet */
-    Loc *from;           /* the argument that fixed it */
-} Solve;
-
-static int size_index(const Signature *sig, const SizeSym *sym) {
-    for (int i = 0; i < sig->sizes.n; i++) {
-        if (sig->sizes.data[i].sym == sym) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static const Size *known_size(void *user, SizeSym *sym) {
-    const Solve *s = user;
-    int i = size_index(s->sig, sym);
-    return i < 0 ? NULL : s->values[i];
-}
-
-static bool is_unknown(void *user, SizeSym *sym) {
-    const Solve *s = user;
-    int i = size_index(s->sig, sym);
-    return i >= 0 && !s->values[i];
-}
-
-static bool has_unknown(Solve *s, const Size *size) {
-    for (int i = 0; i < size->n; i++) {
-        for (int j = 0; j < size->terms[i].degree; j++) {
-            if (is_unknown(s, size->terms[i].syms[j])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void solve_size(Solve *s, const Size *param, const Size *arg, Loc loc) {
-    const Size *want = size_subst(s->c->polys, param, known_size, s);
-    if (!want || !has_unknown(s, want)) {
-        return;
-    }
-    const Size *value;
-    SizeSym *sym = size_solve(s->c->polys, want, arg, is_unknown, s, &value);
-    if (sym && !has_unknown(s, value)) {
-        int i = size_index(s->sig, sym);
-        s->values[i] = value;
-        s->from[i] = loc;
-    }
-}
-
-static void solve_type(Solve *s, const Ty *param, const Ty *arg, Loc loc) {
-    if (param->kind != arg->kind) {
-        return;
-    }
-    if (param->kind == TY_array) {
-        for (int i = 0; i < param->rank && i < arg->rank; i++) {
-            solve_size(s, param->dims[i], arg->dims[i], loc);
-        }
-        solve_type(s, param->elem, arg->elem, loc);
-        return;
-    }
-    for (int i = 0; i < param->n_args && i < arg->n_args; i++) {
-        solve_size(s, param->args[i], arg->args[i], loc);
-    }
-    for (int i = 0; i < param->n && i < arg->n; i++) {
-        solve_type(s, param->parts[i], arg->parts[i], loc);
-    }
-    if (param->kind == TY_fn) {
-        solve_type(s, param->result, arg->result, loc);
-    }
-}
-
-static const Ty *subst_type(Solve *s, const Ty *ty, Loc loc) {
-    const Ty *result = ty_subst(s->c->ctx, ty, known_size, s);
-    if (!result) {
-        diag_error(s->c->diags, DIAG_size_overflow, loc, "a size of the call is beyond 64 bits");
-        return ty_error();
-    }
-    return result;
-}
-
-static bool type_unknown(Solve *s, const Ty *ty) {
-    for (int i = 0; ty->kind == TY_array && i < ty->rank; i++) {
-        if (has_unknown(s, ty->dims[i])) {
-            return true;
-        }
-    }
-    if (ty->kind == TY_array) {
-        return type_unknown(s, ty->elem);
-    }
-    for (int i = 0; i < ty->n; i++) {
-        if (type_unknown(s, ty->parts[i])) {
-            return true;
-        }
-    }
-    return ty->kind == TY_fn && type_unknown(s, ty->result);
-}
-
-static void solve_init(Solve *s, Checker *c, const Signature *sig) {
-    *s = (Solve){.c = c, .sig = sig};
-    s->values = ARENA_ARRAY(c->arena, sig->sizes.n, const Size *);
-    s->from = ARENA_ARRAY(c->arena, sig->sizes.n, Loc);
-}
-
-/* Sizes that stand for others by `where n == m`, and whether all are known. */
-static bool solve_finish(Solve *s, Loc loc) {
-    bool ok = true;
-    for (int i = 0; i < s->sig->sizes.n; i++) {
-        const SizeParam *param = &s->sig->sizes.data[i];
-        if (!s->values[i] && size_is_sym(param->size) != param->sym) {
-            s->values[i] = size_subst(s->c->polys, param->size, known_size, s);
-        }
-        if (!s->values[i]) {
-            Diag *diag = diag_error(s->c->diags, DIAG_size_unsolved, loc,
-                                    "the size `%s` of `%s` is not fixed by the arguments", param->name.atom,
-                                    s->sig->name);
-            diag_label(s->c->diags, diag, param->name.loc, "`%s` is introduced here", param->name.atom);
-            ok = false;
-        } else {
-            mark_size_used(s->c, s->values[i]);
-        }
-    }
-    return ok;
-}
 
 /* ---- signatures ---- */
 
@@ -151,8 +19,8 @@ Signature *ty_signature(Checker *c, const Ty *fn) {
 
 enum { MOST_ON_DEMAND = 8 };
 
-/* The order of checking follows names, and a variable named like a function may mislead it: then the callee's body is
- * checked in the middle of the caller's, in a scope of its own. */
+/* The order of checking follows names, and a variable named like a function may mislead it: then
+ * the callee's body is checked in the middle of the caller's, in a scope of its own. */
 static void check_on_demand(Checker *c, FnDecl *fn) {
     FnDecl *outer_fn = c->fn;
     Signature *outer_sig = c->sig;
@@ -185,8 +53,9 @@ Signature *fn_signature(Checker *c, FnDecl *fn, Loc use) {
     if (!fn->sig->result) {
         /* A busy body is a cycle, reported by its calls; a failed one has said why. */
         if (fn->body_state == CHECK_none) {
-            Diag *diag = diag_error(c->diags, DIAG_too_deep, use, "the result type of `%s` cannot be inferred here",
-                                    fn->name.atom);
+            Diag *diag =
+                diag_error(c->diags, DIAG_too_deep, use,
+                           "the result type of `%s` cannot be inferred here", fn->name.atom);
             diag_hint(c->diags, diag, "state it: `-> f64`");
         }
         return NULL;
@@ -194,171 +63,14 @@ Signature *fn_signature(Checker *c, FnDecl *fn, Loc use) {
     return fn->sig;
 }
 
-/* ---- functions as arguments ---- */
-
-static bool check_lambda(Checker *c, Solve *s, Expr *e, const Ty *want) {
-    int n = e->as.lambda.names.n;
-    if (n != want->n) {
-        diag_error(c->diags, DIAG_argument_count, e->loc, "the function value has %d parameter%s, expected %d", n,
-                   n == 1 ? "" : "s", want->n);
-        return false;
-    }
-    uint32_t mark = size_mark(c);
-    int scope = scope_mark(c);
-    e->as.lambda.params = ARENA_ARRAY(c->arena, n, Local *);
-    bool ok = true;
-    for (int i = 0; i < n; i++) {
-        const Ty *ty = want->parts[i];
-        Name name = e->as.lambda.names.data[i];
-        if (e->as.lambda.types.data[i]) {
-            const Ty *written = resolve_type(c, e->as.lambda.types.data[i], SIZES_body);
-            solve_type(s, ty, written, e->as.lambda.types.data[i]->loc);
-            ty = subst_type(s, ty, e->loc);
-            const Size *a, *b;
-            if (!types_match(c, written, ty, &a, &b)) {
-                diag_error(c->diags, DIAG_type_mismatch, name.loc, "the parameter has type `%s`, expected `%s`",
-                           ty_text(c, written), ty_text(c, ty));
-                ok = false;
-            }
-        } else if (type_unknown(s, ty)) {
-            Diag *diag = diag_error(c->diags, DIAG_size_unsolved, name.loc,
-                                    "the type `%s` of `%s` is not fixed by the other arguments", ty_text(c, ty),
-                                    name.atom);
-            diag_hint(c->diags, diag, "write its type: `|%s: ...| ...`", name.atom);
-            ok = false;
-        }
-        e->as.lambda.params[i] = scope_add(c, LOCAL_param, name, ok ? ty : ty_error(), NULL);
-    }
-    if (ok) {
-        check_expr(c, e->as.lambda.body);
-        ok = !ty_has_error(e->as.lambda.body->ty);
-    }
-    scope_leave(c, scope);
-    if (!ok) {
-        return false;
-    }
-    Expr *body = e->as.lambda.body;
-    coerce(c, body, want->result);
-    settle(c, body);
-    solve_type(s, want->result, expr_type(body), body->loc);
-    const Ty *result = subst_type(s, want->result, e->loc);
-    if (!expect_type(c, body, result, "the result", e->loc, NULL) || !check_escape(c, body, mark, "lambda")) {
-        return false;
-    }
-    const Ty **params = ARENA_ARRAY(c->arena, n, const Ty *);
-    for (int i = 0; i < n; i++) {
-        params[i] = e->as.lambda.params[i]->ty;
-    }
-    e->ty = ty_fn(c->arena, n, params, result);
-    return true;
-}
-
-/* A function of the program, or a derivative, where one of type `want` is expected. */
-static bool check_signature_arg(Checker *c, Solve *s, Expr *e, const Signature *sig, const Ty *want,
-                                const Size *const **sizes) {
-    const Ty **params = ARENA_ARRAY(c->arena, sig->params.n, const Ty *);
-    if (sig->params.n != want->n) {
-        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` has %d parameter%s, expected a function of %d",
-                   sig->name, sig->params.n, sig->params.n == 1 ? "" : "s", want->n);
-        return false;
-    }
-    Solve own;
-    solve_init(&own, c, sig);
-    for (int i = 0; i < want->n; i++) {
-        const Ty *given = subst_type(s, want->parts[i], e->loc);
-        if (!type_unknown(s, given)) {
-            solve_type(&own, sig->params.data[i].ty, given, e->loc);
-        }
-    }
-    if (!solve_finish(&own, e->loc)) {
-        return false;
-    }
-    for (int i = 0; i < want->n; i++) {
-        params[i] = subst_type(&own, sig->params.data[i].ty, e->loc);
-    }
-    const Ty *ty = ty_fn(c->arena, want->n, params, subst_type(&own, sig->result, e->loc));
-    solve_type(s, want, ty, e->loc);
-    const Ty *expected = subst_type(s, want, e->loc);
-    const Size *a, *b;
-    if (!types_match(c, ty, expected, &a, &b)) {
-        Diag *diag = diag_error(c->diags, a ? DIAG_size_mismatch : DIAG_type_mismatch, e->loc,
-                                "`%s` has type `%s`, expected `%s`", sig->name, ty_text(c, ty),
-                                ty_text(c, expected));
-        if (a) {
-            add_size_origins(c, diag, a, b);
-        }
-        return false;
-    }
-    e->ty = ty;
-    *sizes = own.values;
-    return true;
-}
-
-static bool check_builtin_arg(Checker *c, Solve *s, Expr *e, const ElementBuiltin *builtin, const Ty *want) {
-    bool ok = builtin->arity == want->n && (builtin->class == ELEMENT_float || builtin->class == ELEMENT_number);
-    for (int i = 0; ok && i < want->n; i++) {
-        ok = ty_scalar_kind(want->parts[i]) > SK_i64 && ty_equal(want->parts[i], want->result);
-    }
-    if (!ok) {
-        diag_error(c->diags, DIAG_type_mismatch, e->loc, "`%s` is no function of type `%s`", e->as.name.atom,
-                   ty_text(c, want));
-        return false;
-    }
-    e->as.name.kind = NAME_builtin;
-    e->as.name.op = builtin->op;
-    e->ty = subst_type(s, want, e->loc);
-    return true;
-}
-
-static bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
-    const Ty *want = subst_type(s, param, e->loc);
-    e->cast = NULL;
-    e->checks.n = 0;
-    if (e->kind == E_lambda) {
-        return check_lambda(c, s, e, want);
-    }
-    if (e->kind == E_derivative) {
-        Signature *sig = check_derivative(c, e, false);
-        const Size *const *sizes;
-        return sig && check_signature_arg(c, s, e, sig, want, &sizes);
-    }
-    if (e->kind == E_name) {
-        Local *local = scope_find(c, e->as.name.atom);
-        FnDecl *fn = ptrmap_get(&c->fns, e->as.name.atom);
-        ElementBuiltin builtin;
-        if (local && local->ty->kind == TY_fn) {
-            const Size *const *sizes;
-            e->as.name.kind = NAME_local;
-            e->as.name.local = local;
-            return check_signature_arg(c, s, e, ty_signature(c, local->ty), want, &sizes);
-        }
-        if (!local && fn) {
-            Signature *sig = fn_signature(c, fn, e->loc);
-            e->as.name.kind = NAME_function;
-            e->as.name.fn = fn;
-            return sig && check_signature_arg(c, s, e, sig, want, &e->as.name.sizes);
-        }
-        if (!local && element_builtin(e->as.name.atom, &builtin)) {
-            return check_builtin_arg(c, s, e, &builtin, want);
-        }
-    }
-    check_value(c, e);
-    if (!ty_has_error(e->ty)) {
-        Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc,
-                                "expected a function of type `%s`, found a value of type `%s`",
-                                ty_text(c, want), ty_text(c, expr_type(e)));
-        diag_hint(c->diags, diag, "pass a function by name, or `|x| ...`");
-    }
-    return false;
-}
-
 /* ---- calls of functions ---- */
 
 static bool no_named_args(Checker *c, const Expr *e, const char *what) {
     for (int i = 0; i < e->as.call.args.n; i++) {
         if (e->as.call.args.data[i].name.atom) {
-            Diag *diag = diag_error(c->diags, DIAG_bad_arguments_syntax, e->as.call.args.data[i].name.loc,
-                                    "`%s` takes its arguments by position", what);
+            Diag *diag =
+                diag_error(c->diags, DIAG_bad_arguments_syntax, e->as.call.args.data[i].name.loc,
+                           "`%s` takes its arguments by position", what);
             diag_hint(c->diags, diag, "only the fields of a record are named");
             return false;
         }
@@ -370,19 +82,22 @@ static void report_count(Checker *c, const Expr *e, const Signature *sig) {
     Text text;
     check_text_of(&text, c);
     for (int i = 0; i < sig->params.n; i++) {
-        text_printf(&text, "%s%s%s", i ? ", " : "", sig->params.data[i].name.atom ? sig->params.data[i].name.atom : "",
+        text_printf(&text, "%s%s%s", i ? ", " : "",
+                    sig->params.data[i].name.atom ? sig->params.data[i].name.atom : "",
                     sig->params.data[i].name.atom ? ": " : "");
         ty_print(&text, sig->params.data[i].ty);
     }
-    Diag *diag = diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d", sig->name,
-                            sig->params.n, sig->params.n == 1 ? "" : "s", e->as.call.args.n);
+    Diag *diag =
+        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d",
+                   sig->name, sig->params.n, sig->params.n == 1 ? "" : "s", e->as.call.args.n);
     diag_label(c->diags, diag, sig->loc, "declared here");
     diag_note(c->diags, diag, "its parameters are (%s)", text.data ? text.data : "");
 }
 
 static const char *param_text(Checker *c, const Signature *sig, int i) {
     return sig->params.data[i].name.atom
-               ? arena_printf(c->arena, "the argument `%s` of `%s`", sig->params.data[i].name.atom, sig->name)
+               ? arena_printf(c->arena, "the argument `%s` of `%s`", sig->params.data[i].name.atom,
+                              sig->name)
                : arena_printf(c->arena, "argument %d of `%s`", i + 1, sig->name);
 }
 
@@ -422,7 +137,7 @@ static bool check_value_args(Checker *c, Solve *s, Expr *e, const Signature *sig
 }
 
 static bool expect_argument(Checker *c, Solve *s, Expr *arg, const Signature *sig, int i) {
-    const Ty *want = subst_type(s, sig->params.data[i].ty, arg->loc);
+    const Ty *want = solve_subst(s, sig->params.data[i].ty, arg->loc);
     const Size *a, *b;
     if (want->kind == TY_error) {
         return false;
@@ -435,8 +150,9 @@ static bool expect_argument(Checker *c, Solve *s, Expr *arg, const Signature *si
     if (cast_to(c, arg, want, &a, &b)) {
         return true;
     }
-    Diag *diag = diag_error(c->diags, DIAG_size_mismatch, arg->loc, "%s has type `%s`, expected `%s`",
-                            param_text(c, sig, i), ty_text(c, expr_type(arg)), ty_text(c, want));
+    Diag *diag =
+        diag_error(c->diags, DIAG_size_mismatch, arg->loc, "%s has type `%s`, expected `%s`",
+                   param_text(c, sig, i), ty_text(c, expr_type(arg)), ty_text(c, want));
     /* What fixed the other size: the argument that came first. */
     for (int k = 0; k < sig->sizes.n; k++) {
         if (s->values[k] && s->from[k].begin != arg->loc.begin && s->values[k] == b) {
@@ -476,7 +192,7 @@ static const Ty *call_signature(Checker *c, Expr *e, const Signature *sig) {
         return fail(e);
     }
     e->as.call.sizes = s.values;
-    return e->ty = subst_type(&s, sig->result, e->loc);
+    return e->ty = solve_subst(&s, sig->result, e->loc);
 }
 
 /* ---- records and conversions ---- */
@@ -502,18 +218,19 @@ static bool order_fields(Checker *c, Expr *e, const TypeDecl *decl, int *order) 
         if (!arg->name.atom) {
             Diag *diag = diag_error(c->diags, DIAG_record_fields, arg->value->loc,
                                     "the fields of `%s` are named", decl->name.atom);
-            diag_hint(c->diags, diag, "write `%s(%s = ...)`", decl->name.atom, ty->n ? ty->names[0] : "field");
+            diag_hint(c->diags, diag, "write `%s(%s = ...)`", decl->name.atom,
+                      ty->n ? ty->names[0] : "field");
             return false;
         }
         int k = field_index(ty, arg->name.atom);
         if (k < 0) {
-            Diag *diag = diag_error(c->diags, DIAG_unknown_field, arg->name.loc, "`%s` has no field `%s`",
-                                    decl->name.atom, arg->name.atom);
+            Diag *diag = diag_error(c->diags, DIAG_unknown_field, arg->name.loc,
+                                    "`%s` has no field `%s`", decl->name.atom, arg->name.atom);
             suggest_among(c, diag, arg->name.atom, ty->n, ty->names);
             ok = false;
         } else if (order[k] >= 0) {
-            Diag *diag = diag_error(c->diags, DIAG_record_fields, arg->name.loc, "the field `%s` is given twice",
-                                    arg->name.atom);
+            Diag *diag = diag_error(c->diags, DIAG_record_fields, arg->name.loc,
+                                    "the field `%s` is given twice", arg->name.atom);
             diag_label(c->diags, diag, e->as.call.args.data[order[k]].name.loc, "the first");
             ok = false;
         } else {
@@ -522,8 +239,9 @@ static bool order_fields(Checker *c, Expr *e, const TypeDecl *decl, int *order) 
     }
     for (int i = 0; ok && i < ty->n; i++) {
         if (order[i] < 0) {
-            Diag *diag = diag_error(c->diags, DIAG_record_fields, e->loc, "the field `%s` of `%s` is missing",
-                                    ty->names[i], decl->name.atom);
+            Diag *diag =
+                diag_error(c->diags, DIAG_record_fields, e->loc,
+                           "the field `%s` of `%s` is missing", ty->names[i], decl->name.atom);
             diag_label(c->diags, diag, decl->name.loc, "declared here");
             ok = false;
         }
@@ -531,21 +249,8 @@ static bool order_fields(Checker *c, Expr *e, const TypeDecl *decl, int *order) 
     return ok;
 }
 
-static const Ty *check_record(Checker *c, Expr *e, TypeDecl *decl) {
-    if (decl->state != CHECK_done) {
-        return fail(e);
-    }
-    if (decl->ty->kind != TY_record) {
-        diag_error(c->diags, DIAG_not_callable, e->loc, "`%s` is no record", decl->name.atom);
-        return fail(e);
-    }
-    int *order = ARENA_ARRAY(c->arena, decl->ty->n, int);
-    if (!order_fields(c, e, decl, order)) {
-        return fail(e);
-    }
-    e->as.call.kind = CALL_record;
-    e->as.call.order = order;
-    /* The fields fix the sizes like arguments. */
+/* The values of the fields, which fix the sizes like arguments do. */
+static const Ty *check_fields(Checker *c, Expr *e, const TypeDecl *decl, const int *order) {
     Signature sig = {.result = decl->ty, .name = decl->name.atom, .loc = decl->name.loc};
     for (int i = 0; i < decl->sizes.n; i++) {
         vec_push(c->arena, &sig.sizes, decl->sizes.data[i]);
@@ -555,7 +260,8 @@ static const Ty *check_record(Checker *c, Expr *e, TypeDecl *decl) {
     bool ok = true;
     for (int i = 0; i < decl->ty->n; i++) {
         Expr *value = e->as.call.args.data[order[i]].value;
-        vec_push(c->arena, &sig.params, ((SigParam){e->as.call.args.data[order[i]].name, decl->ty->parts[i]}));
+        vec_push(c->arena, &sig.params,
+                 ((SigParam){e->as.call.args.data[order[i]].name, decl->ty->parts[i]}));
         check_expr(c, value);
         if (ty_has_error(value->ty)) {
             ok = false;
@@ -576,7 +282,24 @@ static const Ty *check_record(Checker *c, Expr *e, TypeDecl *decl) {
     if (!ok || !solve_finish(&s, e->loc)) {
         return fail(e);
     }
-    return e->ty = subst_type(&s, decl->ty, e->loc);
+    return e->ty = solve_subst(&s, decl->ty, e->loc);
+}
+
+static const Ty *check_record(Checker *c, Expr *e, TypeDecl *decl) {
+    if (decl->state != CHECK_done) {
+        return fail(e);
+    }
+    if (decl->ty->kind != TY_record) {
+        diag_error(c->diags, DIAG_not_callable, e->loc, "`%s` is no record", decl->name.atom);
+        return fail(e);
+    }
+    int *order = ARENA_ARRAY(c->arena, decl->ty->n, int);
+    if (!order_fields(c, e, decl, order)) {
+        return fail(e);
+    }
+    e->as.call.kind = CALL_record;
+    e->as.call.order = order;
+    return check_fields(c, e, decl, order);
 }
 
 static const Ty *check_convert(Checker *c, Expr *e, ScalarKind to) {
@@ -598,8 +321,9 @@ static const Ty *check_convert(Checker *c, Expr *e, ScalarKind to) {
     settle(c, x);
     int from = ty_scalar_kind(expr_type(x));
     if (from < 0 || (from == SK_bool && to == SK_bool) || to == SK_bool) {
-        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` cannot be converted to `%s`",
-                                ty_text(c, expr_type(x)), sk_name(to));
+        Diag *diag =
+            diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` cannot be converted to `%s`",
+                       ty_text(c, expr_type(x)), sk_name(to));
         if (to == SK_bool && from > SK_bool) {
             diag_hint(c->diags, diag, "compare it: `x != 0`");
         }
@@ -619,8 +343,8 @@ static const Ty *check_select(Checker *c, Expr *e) {
     Expr *choices[2] = {e->as.call.args.data[1].value, e->as.call.args.data[2].value};
     settle(c, cond);
     if (ty_scalar_kind(expr_type(cond)) != SK_bool) {
-        diag_error(c->diags, DIAG_condition_type, cond->loc, "the condition has type `%s`, expected `bool`",
-                   ty_text(c, expr_type(cond)));
+        diag_error(c->diags, DIAG_condition_type, cond->loc,
+                   "the condition has type `%s`, expected `bool`", ty_text(c, expr_type(cond)));
         return fail(e);
     }
     const Ty *ty = combine(c, e->loc, "select", 2, choices);
@@ -628,10 +352,11 @@ static const Ty *check_select(Checker *c, Expr *e) {
         return fail(e);
     }
     const Ty *cond_ty = expr_type(cond);
-    if (cond_ty->kind == TY_array) { /* the shapes of condition and choices agree like those of operands */
+    if (cond_ty->kind ==
+        TY_array) { /* the shapes of condition and choices agree like those of operands */
         if (ty_scalar_kind(ty) < 0) {
-            diag_error(c->diags, DIAG_operand_types, e->loc, "a condition per element chooses scalars, not `%s`",
-                       ty_text(c, ty));
+            diag_error(c->diags, DIAG_operand_types, e->loc,
+                       "a condition per element chooses scalars, not `%s`", ty_text(c, ty));
             return fail(e);
         }
         Expr shape = *choices[0];
@@ -662,12 +387,37 @@ static bool floats_only(const Ty *ty) {
     return ty->kind == TY_tuple || ty->kind == TY_record;
 }
 
+static bool element_fits(Checker *c, const Expr *e, Atom name, const ElementBuiltin *builtin,
+                         const Ty *ty) {
+    bool number = builtin->class == ELEMENT_number;
+    if (number ? numbers_only(ty) : floats_only(ty)) {
+        return true;
+    }
+    Diag *diag = diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", name,
+                            number ? "numbers" : "floats", ty_text(c, ty));
+    if (ty_scalar_kind(ty) == SK_i64 || ty_scalar_kind(ty) == SK_i32) {
+        diag_hint(c->diags, diag, "convert it: `f64(...)`");
+    }
+    return false;
+}
+
+/* isnan, isfinite: a bool for each element. */
+static const Ty *check_element_test(Checker *c, Expr *e, Atom name, Expr *x) {
+    settle(c, x);
+    if (ty_scalar_kind(expr_type(x)) < 0) {
+        diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes scalars and arrays of scalars",
+                   name);
+        return fail(e);
+    }
+    return e->ty = ty_with_scalar(c->arena, expr_type(x), SK_bool);
+}
+
 static const Ty *check_elementwise(Checker *c, Expr *e, const ElementBuiltin *builtin) {
     Atom name = e->as.call.callee->as.name.atom;
     int n = e->as.call.args.n;
     if (n != builtin->arity) {
-        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d", name, builtin->arity,
-                   builtin->arity == 1 ? "" : "s", n);
+        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d", name,
+                   builtin->arity, builtin->arity == 1 ? "" : "s", n);
         return fail(e);
     }
     e->as.call.kind = CALL_elementwise;
@@ -695,26 +445,11 @@ static const Ty *check_elementwise(Checker *c, Expr *e, const ElementBuiltin *bu
         }
         ty = ty_with_scalar(c->arena, ty, SK_float_literal);
     }
-    bool fits = builtin->class == ELEMENT_number ? numbers_only(ty) : floats_only(ty);
-    if (!fits) {
-        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", name,
-                                builtin->class == ELEMENT_number ? "numbers" : "floats", ty_text(c, ty));
-        if (ty_scalar_kind(ty) == SK_i64 || ty_scalar_kind(ty) == SK_i32) {
-            diag_hint(c->diags, diag, "convert it: `f64(...)`");
-        }
+    if (!element_fits(c, e, name, builtin, ty)) {
         return fail(e);
     }
-    if (builtin->class == ELEMENT_test) {
-        for (int i = 0; i < n; i++) {
-            settle(c, operands[i]);
-        }
-        ty = ty_scalar_kind(ty) >= 0 ? ty_with_scalar(c->arena, expr_type(operands[0]), SK_bool) : NULL;
-        if (!ty) {
-            diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes scalars and arrays of scalars", name);
-            return fail(e);
-        }
-    }
-    return e->ty = ty;
+    return builtin->class == ELEMENT_test ? check_element_test(c, e, name, operands[0])
+                                          : (e->ty = ty);
 }
 
 /* ---- what is called ---- */
@@ -755,7 +490,8 @@ static bool find_conversion(Checker *c, const char *name, ScalarKind *kind) {
 
 static const Ty *unknown_function(Checker *c, Expr *e) {
     Atom name = e->as.call.callee->as.name.atom;
-    Diag *diag = diag_error(c->diags, DIAG_unknown_function, e->as.call.callee->loc, "unknown function `%s`", name);
+    Diag *diag = diag_error(c->diags, DIAG_unknown_function, e->as.call.callee->loc,
+                            "unknown function `%s`", name);
     const char *names[512];
     int n = element_builtin_names(names, 128);
     static const char *const builtins[] = {
@@ -789,7 +525,8 @@ static const Ty *call_local(Checker *c, Expr *e, Local *local) {
                                     "`%s` is a value of type `%s`, not a function", local->name,
                                     ty_text(c, local->ty));
             diag_hint(c->diags, diag,
-                      local->ty->kind == TY_array ? "elements are taken by `%s[i]`" : "a product is written `%s*(...)`",
+                      local->ty->kind == TY_array ? "elements are taken by `%s[i]`"
+                                                  : "a product is written `%s*(...)`",
                       local->name);
         }
         return fail(e);
@@ -814,8 +551,9 @@ static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
     }
     if (reduce >= 0 && e->as.call.args.n == 1) {
         check_expr(c, e->as.call.args.data[0].value);
-        return ty_has_error(e->as.call.args.data[0].value->ty) ? fail(e)
-                                                               : check_reduce_all(c, e, (ReduceKind)reduce);
+        return ty_has_error(e->as.call.args.data[0].value->ty)
+                   ? fail(e)
+                   : check_reduce_all(c, e, (ReduceKind)reduce);
     }
     if (element_builtin(name, &element)) {
         return check_elementwise(c, e, &element);
@@ -826,13 +564,15 @@ static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
         return check_builtin(c, e);
     }
     if (reduce >= 0) {
-        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes one array, or a body with `for`", name);
+        diag_error(c->diags, DIAG_argument_count, e->loc,
+                   "`%s` takes one array, or a body with `for`", name);
         return fail(e);
     }
     return unknown_function(c, e);
 }
 
-/* Arguments of a call that failed: checked for their own errors, when nothing was said about them yet. */
+/* Arguments of a call that failed: checked for their own errors, when nothing was said about them
+ * yet. */
 static void check_leftover_args(Checker *c, Expr *e) {
     for (int i = 0; i < e->as.call.args.n; i++) {
         Expr *arg = e->as.call.args.data[i].value;
@@ -874,8 +614,8 @@ const Ty *check_call(Checker *c, Expr *e) {
     } else {
         check_value(c, callee);
         if (!ty_has_error(callee->ty)) {
-            diag_error(c->diags, DIAG_not_callable, callee->loc, "a value of type `%s` is not called",
-                       ty_text(c, expr_type(callee)));
+            diag_error(c->diags, DIAG_not_callable, callee->loc,
+                       "a value of type `%s` is not called", ty_text(c, expr_type(callee)));
         }
         fail(e);
     }

@@ -1,11 +1,13 @@
-/* Declarations: signatures with their sizes and `where`, bodies, exports and tests. Part of the checker. */
+/* Declarations: signatures with their sizes and `where`, bodies, exports and tests. Part of the
+ * checker. */
 #include "parser/checker.h"
 
 #include <string.h>
 
 /* ---- where: equalities of sizes ---- */
 
-/* The polynomial of a condition's side; NULL when it is none (then it is only checked at run time). */
+/* The polynomial of a condition's side; NULL when it is none (then it is only checked at run time).
+ */
 static const Size *side_as_size(Checker *c, const Expr *e) {
     if (e->kind == E_int) {
         return size_const(c->polys, e->as.integer);
@@ -17,7 +19,8 @@ static const Size *side_as_size(Checker *c, const Expr *e) {
     if (e->kind != E_binary) {
         return NULL;
     }
-    const Size *a = side_as_size(c, e->as.binary.a), *b = a ? side_as_size(c, e->as.binary.b) : NULL;
+    const Size *a = side_as_size(c, e->as.binary.a),
+               *b = a ? side_as_size(c, e->as.binary.b) : NULL;
     if (!b) {
         return NULL;
     }
@@ -33,7 +36,8 @@ static const Size *side_as_size(Checker *c, const Expr *e) {
     }
 }
 
-/* A symbol that may be replaced: a size parameter that still stands for itself and is passed by no value. */
+/* A symbol that may be replaced: a size parameter that still stands for itself and is passed by no
+ * value. */
 static bool replaceable(void *user, SizeSym *sym) {
     const Checker *c = user;
     for (int i = 0; i < c->sig->sizes.n; i++) {
@@ -85,8 +89,8 @@ static void collect_equalities(Checker *c, const Expr *where) {
         return;
     }
     if (size_is_const(difference, &value)) {
-        diag_error(c->diags, DIAG_never_equal, where->loc, "`%s` and `%s` are never equal", size_text(c, a),
-                   size_text(c, b));
+        diag_error(c->diags, DIAG_never_equal, where->loc, "`%s` and `%s` are never equal",
+                   size_text(c, a), size_text(c, b));
         return;
     }
     const Size *solution;
@@ -103,7 +107,8 @@ static void declare_sizes(Checker *c, FnDecl *fn) {
         Name name = fn->size_names.data[i];
         const SizeParam *before = find_size_param(c, name.atom);
         if (before) {
-            Diag *diag = diag_error(c->diags, DIAG_duplicate, name.loc, "the size `%s` is listed twice", name.atom);
+            Diag *diag = diag_error(c->diags, DIAG_duplicate, name.loc,
+                                    "the size `%s` is listed twice", name.atom);
             diag_label(c->diags, diag, before->name.loc, "the first");
             continue;
         }
@@ -201,8 +206,9 @@ void declare_signature(Checker *c, FnDecl *fn) {
     c->fn = fn;
     int errors = c->diags->errors;
     if (is_name_taken(fn->name.atom)) {
-        Diag *diag = diag_error(c->diags, DIAG_reserved_name, fn->name.loc,
-                                "`%s` belongs to the language and cannot be declared", fn->name.atom);
+        Diag *diag =
+            diag_error(c->diags, DIAG_reserved_name, fn->name.loc,
+                       "`%s` belongs to the language and cannot be declared", fn->name.atom);
         diag_hint(c->diags, diag, "choose another name");
     }
     declare_sizes(c, fn);
@@ -216,7 +222,8 @@ void declare_signature(Checker *c, FnDecl *fn) {
     if (fn->result) {
         fn->sig->result = resolve_type(c, fn->result, SIZES_result);
         if (fn->sig->result->kind == TY_fn) {
-            diag_error(c->diags, DIAG_function_value, fn->result->loc, "a function cannot be a result");
+            diag_error(c->diags, DIAG_function_value, fn->result->loc,
+                       "a function cannot be a result");
         }
         ok = ok && fn->sig->result->kind != TY_error;
     }
@@ -237,7 +244,8 @@ static void bind_params(Checker *c, FnDecl *fn) {
                 sym = fn->sig->sizes.data[k].sym;
             }
         }
-        Local *local = scope_add(c, LOCAL_param, fn->params.data[i]->name, fn->sig->params.data[i].ty, size);
+        Local *local =
+            scope_add(c, LOCAL_param, fn->params.data[i]->name, fn->sig->params.data[i].ty, size);
         if (sym) {
             local->sym = sym;
         }
@@ -291,7 +299,8 @@ static void adopt_size(Checker *c, FnDecl *fn, const Size *size) {
     for (int i = 0; i < fn->params.n; i++) {
         Local *local = fn->params.data[i]->local;
         if (local->sym && size_mentions(size, local->sym) && !find_size_param(c, local->name)) {
-            SizeParam param = {.name = fn->params.data[i]->name, .sym = local->sym, .from_param = i};
+            SizeParam param = {
+                .name = fn->params.data[i]->name, .sym = local->sym, .from_param = i};
             param.size = local->size;
             vec_push(c->arena, &fn->sig->sizes, param);
         }
@@ -311,7 +320,8 @@ static bool infer_result(Checker *c, FnDecl *fn) {
     }
     const Size *size = foreign_size(fn->sig, ty);
     Diag *diag = diag_error(c->diags, DIAG_size_escapes, fn->body->loc,
-                            "the size `%s` of the result is computed inside of the function", size_text(c, size));
+                            "the size `%s` of the result is computed inside of the function",
+                            size_text(c, size));
     add_size_origins(c, diag, size, size);
     diag_hint(c->diags, diag, "pass it as an i64 parameter, and state the result type");
     return false;
@@ -337,7 +347,8 @@ void check_body(Checker *c, FnDecl *fn) {
     check_expr(c, fn->body);
     bool ok = !ty_has_error(fn->body->ty);
     if (ok && fn->result) {
-        ok = expect_type(c, fn->body, fn->sig->result, "the result", fn->result->loc, "declared here");
+        ok = expect_type(c, fn->body, fn->sig->result, "the result", fn->result->loc,
+                         "declared here");
     } else if (ok) {
         ok = infer_result(c, fn);
     }
@@ -369,10 +380,11 @@ static Atom export_name(Checker *c, const Expr *fn) {
 
 static bool is_c_keyword(const char *name) {
     static const char *const words[] = {
-        "auto",   "break",  "case",     "char",   "const",    "continue", "default",  "do",     "double",
-        "else",   "enum",   "extern",   "float",  "for",      "goto",     "if",       "inline", "int",
-        "long",   "main",   "register", "restrict", "return", "short",    "signed",   "sizeof", "static",
-        "struct", "switch", "typedef",  "union",  "unsigned", "void",     "volatile", "while"};
+        "auto",     "break",   "case",   "char",     "const",  "continue", "default",
+        "do",       "double",  "else",   "enum",     "extern", "float",    "for",
+        "goto",     "if",      "inline", "int",      "long",   "main",     "register",
+        "restrict", "return",  "short",  "signed",   "sizeof", "static",   "struct",
+        "switch",   "typedef", "union",  "unsigned", "void",   "volatile", "while"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(words[i], name) == 0) {
             return true;
@@ -384,7 +396,8 @@ static bool is_c_keyword(const char *name) {
 static void check_c_name(Checker *c, ExportDecl *e) {
     Loc loc = e->as.atom ? e->as.loc : e->loc;
     if (is_c_keyword(e->c_name)) {
-        Diag *diag = diag_error(c->diags, DIAG_export_clash, loc, "`%s` means something else in C", e->c_name);
+        Diag *diag = diag_error(c->diags, DIAG_export_clash, loc, "`%s` means something else in C",
+                                e->c_name);
         diag_hint(c->diags, diag, "export it under another name: `as ...`");
     }
     for (int i = 0; i < c->module->exports.n; i++) {
@@ -393,7 +406,8 @@ static void check_c_name(Checker *c, ExportDecl *e) {
             break;
         }
         if (other->c_name == e->c_name) {
-            Diag *diag = diag_error(c->diags, DIAG_export_clash, loc, "two exports are called `%s`", e->c_name);
+            Diag *diag = diag_error(c->diags, DIAG_export_clash, loc, "two exports are called `%s`",
+                                    e->c_name);
             diag_label(c->diags, diag, other->loc, "the first");
             diag_hint(c->diags, diag, "rename one: `as ...`");
             break;
@@ -408,8 +422,9 @@ void check_export(Checker *c, ExportDecl *e) {
     }
     for (int i = 0; i < e->sig->params.n; i++) {
         if (e->sig->params.data[i].ty->kind == TY_fn) {
-            Diag *diag = diag_error(c->diags, DIAG_export_function, e->loc,
-                                    "`%s` takes a function, so it cannot be exported", e->sig->name);
+            Diag *diag =
+                diag_error(c->diags, DIAG_export_function, e->loc,
+                           "`%s` takes a function, so it cannot be exported", e->sig->name);
             diag_label(c->diags, diag, e->sig->params.data[i].name.loc, "this parameter");
             diag_hint(c->diags, diag, "export a function that passes one");
             return;

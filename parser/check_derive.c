@@ -1,5 +1,5 @@
-/* Derivative operators: the signature of the function that each yields, and the rules that users write.
- * Part of the checker. */
+/* Derivative operators: the signature of the function that each yields, and the rules that users
+ * write. Part of the checker. */
 #include "parser/checker.h"
 #include "parser/lower_names.h"
 
@@ -7,24 +7,29 @@
 
 static void report_operand(Checker *c, const Expr *fn) {
     if (fn->kind != E_name) {
-        Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc, "this is no function of the program");
+        Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc,
+                                "this is no function of the program");
         diag_hint(c->diags, diag, "declare it by `fn`, then name it here");
         return;
     }
     Atom name = fn->as.name.atom;
     ElementBuiltin builtin;
     if (scope_find(c, name)) {
-        diag_error(c->diags, DIAG_derivative_operand, fn->loc, "`%s` is a value, not a function", name);
+        diag_error(c->diags, DIAG_derivative_operand, fn->loc, "`%s` is a value, not a function",
+                   name);
         return;
     }
     if (element_builtin(name, &builtin)) {
         Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc,
                                 "`%s` is a builtin, not a function of the program", name);
         diag_hint(c->diags, diag, "wrap it: `fn f(x: real) = %s(x%s);`", name,
-                  builtin.arity == 1 ? "" : builtin.arity == 2 ? ", y" : ", y, z");
+                  builtin.arity == 1   ? ""
+                  : builtin.arity == 2 ? ", y"
+                                       : ", y, z");
         return;
     }
-    Diag *diag = diag_error(c->diags, DIAG_derivative_operand, fn->loc, "unknown function `%s`", name);
+    Diag *diag =
+        diag_error(c->diags, DIAG_derivative_operand, fn->loc, "unknown function `%s`", name);
     const char *names[256];
     int n = 0;
     for (int i = 0; i < c->module->fns.n && n < 256; i++) {
@@ -79,10 +84,10 @@ static bool choose_named(Checker *c, Expr *e, const Signature *f) {
         Expr *name = chosen->data[i];
         int k = name->kind == E_name ? find_param(f, name->as.name.atom) : -1;
         if (k < 0) {
-            Diag *diag = diag_error(c->diags, DIAG_derivative_param, name->loc, "`%s` has no parameter %s%s%s",
-                                    f->name, name->kind == E_name ? "`" : "of this name",
-                                    name->kind == E_name ? name->as.name.atom : "",
-                                    name->kind == E_name ? "`" : "");
+            Diag *diag = diag_error(
+                c->diags, DIAG_derivative_param, name->loc, "`%s` has no parameter %s%s%s", f->name,
+                name->kind == E_name ? "`" : "of this name",
+                name->kind == E_name ? name->as.name.atom : "", name->kind == E_name ? "`" : "");
             diag_label(c->diags, diag, f->loc, "declared here");
             const char *names[128];
             int n = 0;
@@ -98,8 +103,8 @@ static bool choose_named(Checker *c, Expr *e, const Signature *f) {
         }
         if (!ty_has_float(f->params.data[k].ty)) {
             Diag *diag = diag_error(c->diags, DIAG_derivative_not_float, name->loc,
-                                    "`%s` has type `%s`, which holds no float", f->params.data[k].name.atom,
-                                    ty_text(c, f->params.data[k].ty));
+                                    "`%s` has type `%s`, which holds no float",
+                                    f->params.data[k].name.atom, ty_text(c, f->params.data[k].ty));
             diag_label(c->diags, diag, f->params.data[k].name.loc, "the parameter");
             return false;
         }
@@ -128,8 +133,8 @@ static bool choose_params(Checker *c, Expr *e, const Signature *f) {
         }
     }
     if (e->as.deriv.n_wrt == 0) {
-        Diag *diag = diag_error(c->diags, DIAG_derivative_not_float, e->loc, "no parameter of `%s` holds a float",
-                                f->name);
+        Diag *diag = diag_error(c->diags, DIAG_derivative_not_float, e->loc,
+                                "no parameter of `%s` holds a float", f->name);
         diag_label(c->diags, diag, f->loc, "declared here");
         return false;
     }
@@ -171,11 +176,12 @@ static bool needs_scalar(Checker *c, const Expr *e, const Signature *f) {
     }
     const char *op = deriv_names[e->as.deriv.op];
     Diag *diag = diag_error(c->diags, DIAG_grad_not_scalar, e->as.deriv.fn->loc,
-                            "`%s` takes a function with one float as result, `%s` gives `%s`", op, f->name,
-                            ty_text(c, f->result));
+                            "`%s` takes a function with one float as result, `%s` gives `%s`", op,
+                            f->name, ty_text(c, f->result));
     diag_label(c->diags, diag, f->loc, "declared here");
     bool second = e->as.deriv.op == DERIV_hessian || e->as.deriv.op == DERIV_hvp;
-    diag_hint(c->diags, diag, second ? "differentiate one of its components" : "use `jacobian` or `vjp`");
+    diag_hint(c->diags, diag,
+              second ? "differentiate one of its components" : "use `jacobian` or `vjp`");
     return false;
 }
 
@@ -198,11 +204,12 @@ static int float_kind(const Ty *ty) {
     return kind;
 }
 
-static const Ty *matrix_result(Checker *c, const Expr *e, const Size *rows, const Size *columns, int kind,
-                               const Signature *f) {
+static const Ty *matrix_result(Checker *c, const Expr *e, const Size *rows, const Size *columns,
+                               int kind, const Signature *f) {
     if (kind < 0) {
         diag_error(c->diags, DIAG_derivative_not_float, e->loc,
-                   kind == -1 ? "`%s` has no float result" : "`%s` mixes f32 and f64, so it has no one matrix of derivatives",
+                   kind == -1 ? "`%s` has no float result"
+                              : "`%s` mixes f32 and f64, so its derivatives form no matrix",
                    f->name);
         return NULL;
     }
@@ -302,13 +309,14 @@ static const Ty *batched(Checker *c, Loc loc, const Size *n, const Ty *ty) {
 /* The new axis: a size that is visible here, or, by a new name, one that the arguments fix. */
 static bool batch_axis(Checker *c, Expr *e, Signature *sig, bool exported) {
     if (e->as.deriv.chosen.n != 1) {
-        Diag *diag = diag_error(c->diags, DIAG_derivative_param, e->loc, "`batch` takes one size in brackets");
+        Diag *diag = diag_error(c->diags, DIAG_derivative_param, e->loc,
+                                "`batch` takes one size in brackets");
         diag_hint(c->diags, diag, "write `batch[n](f)`");
         return false;
     }
     Expr *size = e->as.deriv.chosen.data[0];
-    bool visible = size->kind != E_name ||
-                   (!exported && (scope_find(c, size->as.name.atom) || find_size_param(c, size->as.name.atom)));
+    bool visible = size->kind != E_name || (!exported && (scope_find(c, size->as.name.atom) ||
+                                                          find_size_param(c, size->as.name.atom)));
     if (visible) {
         if (!check_i64(c, size, "the size of `batch`")) {
             return false;
@@ -322,8 +330,8 @@ static bool batch_axis(Checker *c, Expr *e, Signature *sig, bool exported) {
     e->as.deriv.batch = param.size;
     for (int i = 0; exported && i < sig->sizes.n; i++) {
         if (sig->sizes.data[i].name.atom == param.name.atom) {
-            Diag *diag = diag_error(c->diags, DIAG_duplicate, size->loc, "the function has a size `%s` already",
-                                    param.name.atom);
+            Diag *diag = diag_error(c->diags, DIAG_duplicate, size->loc,
+                                    "the function has a size `%s` already", param.name.atom);
             diag_label(c->diags, diag, sig->sizes.data[i].name.loc, "this one");
             diag_hint(c->diags, diag, "choose another name for the new axis");
             return false;
@@ -345,8 +353,8 @@ static Signature *batch_signature(Checker *c, Expr *e, const Signature *f, bool 
     for (int i = 0; i < sig->sizes.n; i++) {
         if (sig->sizes.data[i].from_param >= 0) {
             diag_error(c->diags, DIAG_derivative_operand, e->as.deriv.fn->loc,
-                       "`%s` takes a size as the value `%s`, which cannot differ along a new axis", f->name,
-                       sig->sizes.data[i].name.atom);
+                       "`%s` takes a size as the value `%s`, which cannot differ along a new axis",
+                       f->name, sig->sizes.data[i].name.atom);
             return NULL;
         }
     }
@@ -407,8 +415,8 @@ static bool rule_params(Checker *c, Rule *rule, const Signature *f) {
         const Size *a, *b;
         if (ty->kind != TY_error && !types_match(c, ty, f->params.data[i].ty, &a, &b)) {
             Diag *diag = diag_error(c->diags, DIAG_rule_signature, param->name.loc,
-                                    "`%s` has type `%s`, in the function `%s`", param->name.atom, ty_text(c, ty),
-                                    ty_text(c, f->params.data[i].ty));
+                                    "`%s` has type `%s`, in the function `%s`", param->name.atom,
+                                    ty_text(c, ty), ty_text(c, f->params.data[i].ty));
             diag_label(c->diags, diag, f->params.data[i].name.loc, "the parameter of the function");
             ok = false;
         }
@@ -424,7 +432,8 @@ static bool rule_params(Checker *c, Rule *rule, const Signature *f) {
 }
 
 /* The types of the parameters of one part, and of its body. */
-static const Ty *part_types(Checker *c, const RulePart *part, const Signature *f, const Ty **want, int *n) {
+static const Ty *part_types(Checker *c, const RulePart *part, const Signature *f, const Ty **want,
+                            int *n) {
     *n = 0;
     int floats = 0;
     const Ty **parts = ARENA_ARRAY(c->arena, f->params.n + 1, const Ty *);
@@ -447,8 +456,8 @@ static const Ty *part_types(Checker *c, const RulePart *part, const Signature *f
 static void check_part(Checker *c, RulePart *part, const Signature *f) {
     part->is_jvp = strcmp(part->kind.atom, "jvp") == 0;
     if (!part->is_jvp && strcmp(part->kind.atom, "vjp") != 0) {
-        diag_error(c->diags, DIAG_rule_signature, part->kind.loc, "a rule is `jvp` or `vjp`, not `%s`",
-                   part->kind.atom);
+        diag_error(c->diags, DIAG_rule_signature, part->kind.loc,
+                   "a rule is `jvp` or `vjp`, not `%s`", part->kind.atom);
         return;
     }
     const Ty **want = ARENA_ARRAY(c->arena, f->params.n + 2, const Ty *);
@@ -456,8 +465,9 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
     const Ty *result = part_types(c, part, f, want, &n);
     if (part->params.n != n) {
         diag_error(c->diags, DIAG_rule_signature, part->kind.loc,
-                   part->is_jvp ? "the `jvp` of `%s` takes %d tangent%s, one for each float parameter"
-                                : "the `vjp` of `%s` takes %d value%s: the result and its cotangent",
+                   part->is_jvp
+                       ? "the `jvp` of `%s` takes %d tangent%s, one for each float parameter"
+                       : "the `vjp` of `%s` takes %d value%s: the result and its cotangent",
                    f->name, n, n == 1 ? "" : "s");
         return;
     }
@@ -468,8 +478,9 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
         const Ty *ty = resolve_type(c, param->type, SIZES_result);
         const Size *a, *b;
         if (ty->kind != TY_error && !types_match(c, ty, want[i], &a, &b)) {
-            diag_error(c->diags, DIAG_rule_signature, param->name.loc, "`%s` has type `%s`, expected `%s`",
-                       param->name.atom, ty_text(c, ty), ty_text(c, want[i]));
+            diag_error(c->diags, DIAG_rule_signature, param->name.loc,
+                       "`%s` has type `%s`, expected `%s`", param->name.atom, ty_text(c, ty),
+                       ty_text(c, want[i]));
             ok = false;
         }
         param->local = scope_add(c, LOCAL_param, param->name, ty, NULL);
@@ -477,8 +488,8 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
     if (ok) {
         check_expr(c, part->body);
         if (!ty_has_error(part->body->ty)) {
-            expect_type(c, part->body, result, part->is_jvp ? "the tangent" : "the cotangent", f->loc,
-                        "of this function");
+            expect_type(c, part->body, result, part->is_jvp ? "the tangent" : "the cotangent",
+                        f->loc, "of this function");
         }
         part->ty = expr_type(part->body);
     }
@@ -488,8 +499,8 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
 void check_rule(Checker *c, Rule *rule) {
     FnDecl *fn = ptrmap_get(&c->fns, rule->name.atom);
     if (!fn) {
-        Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc, "unknown function `%s`",
-                                rule->name.atom);
+        Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc,
+                                "unknown function `%s`", rule->name.atom);
         const char *names[256];
         int n = 0;
         for (int i = 0; i < c->module->fns.n && n < 256; i++) {
@@ -499,7 +510,8 @@ void check_rule(Checker *c, Rule *rule) {
         return;
     }
     if (fn->rule) {
-        Diag *diag = diag_error(c->diags, DIAG_duplicate, rule->name.loc, "`%s` has a rule already", rule->name.atom);
+        Diag *diag = diag_error(c->diags, DIAG_duplicate, rule->name.loc, "`%s` has a rule already",
+                                rule->name.atom);
         diag_label(c->diags, diag, fn->rule->name.loc, "the first");
         return;
     }
@@ -508,7 +520,8 @@ void check_rule(Checker *c, Rule *rule) {
     }
     fn->rule = rule;
     rule->fn = fn;
-    /* A rule may call the function it is for, so its calls are no edges of the search for recursion. */
+    /* A rule may call the function it is for, so its calls are no edges of the search for
+     * recursion. */
     FnDecl scratch = *fn;
     memset(&scratch.calls, 0, sizeof scratch.calls);
     c->sig = fn->sig;

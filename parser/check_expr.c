@@ -1,4 +1,5 @@
-/* Expressions: literals, names, operators, tuples, arrays, blocks and branches. Part of the checker. */
+/* Expressions: literals, names, operators, tuples, arrays, blocks and branches. Part of the
+ * checker. */
 #include "parser/checker.h"
 #include "parser/lower_names.h"
 
@@ -22,8 +23,8 @@ bool check_i64(Checker *c, Expr *e, const char *what) {
     if (e->ty->kind == TY_error || ty_is(e->ty, SK_i64)) {
         return e->ty->kind != TY_error;
     }
-    Diag *diag = diag_error(c->diags, DIAG_index_type, e->loc, "%s has type `%s`, expected `i64`", what,
-                            ty_text(c, e->ty));
+    Diag *diag = diag_error(c->diags, DIAG_index_type, e->loc, "%s has type `%s`, expected `i64`",
+                            what, ty_text(c, e->ty));
     if (e->ty->kind == TY_scalar && e->ty->scalar != SK_bool) {
         diag_hint(c->diags, diag, "convert it: `i64(...)`");
     }
@@ -35,8 +36,8 @@ bool check_bool(Checker *c, Expr *e, const char *what) {
     if (e->ty->kind == TY_error || ty_is(e->ty, SK_bool)) {
         return e->ty->kind != TY_error;
     }
-    Diag *diag = diag_error(c->diags, DIAG_condition_type, e->loc, "%s has type `%s`, expected `bool`", what,
-                            ty_text(c, e->ty));
+    Diag *diag = diag_error(c->diags, DIAG_condition_type, e->loc,
+                            "%s has type `%s`, expected `bool`", what, ty_text(c, e->ty));
     if (ty_scalar_kind(e->ty) == SK_bool) {
         diag_hint(c->diags, diag, "reduce it by `any(...)` or `all(...)`");
     } else if (e->ty->kind == TY_scalar) {
@@ -66,18 +67,22 @@ static const Ty *unknown_name(Checker *c, Expr *e) {
         if (c->hidden->data[i]->name.atom == name) {
             Diag *diag = diag_error(c->diags, DIAG_bound_not_allowed, e->loc,
                                     "the bounds of an array cannot use its binder `%s`", name);
-            diag_label(c->diags, diag, c->hidden->data[i]->name.loc, "`%s` is a binder of this array", name);
-            diag_hint(c->diags, diag, "only a reduction may be triangular; an array is rectangular");
+            diag_label(c->diags, diag, c->hidden->data[i]->name.loc,
+                       "`%s` is a binder of this array", name);
+            diag_hint(c->diags, diag,
+                      "only a reduction may be triangular; an array is rectangular");
             return fail(e);
         }
     }
     ElementBuiltin builtin;
     bool is_function = ptrmap_has(&c->fns, name) || element_builtin(name, &builtin);
     if (is_function || ptrmap_has(&c->types, name)) {
-        Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->loc, "`%s` is a %s, not a value", name,
-                                is_function ? "function" : "type");
-        diag_hint(c->diags, diag, is_function ? "call it, `%s(...)`, or pass it as an argument"
-                                              : "build a record by `%s(field = value)`", name);
+        Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->loc, "`%s` is a %s, not a value",
+                                name, is_function ? "function" : "type");
+        diag_hint(c->diags, diag,
+                  is_function ? "call it, `%s(...)`, or pass it as an argument"
+                              : "build a record by `%s(field = value)`",
+                  name);
         return fail(e);
     }
     Diag *diag = diag_error(c->diags, DIAG_unknown_name, e->loc, "unknown name `%s`", name);
@@ -93,8 +98,8 @@ static const Ty *check_name(Checker *c, Expr *e) {
         e->as.name.local = local;
         e->size = local->size;
         if (local->ty->kind == TY_fn) {
-            Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc, "`%s` is a function, not a value",
-                                    name);
+            Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc,
+                                    "`%s` is a function, not a value", name);
             diag_hint(c->diags, diag, "call it, `%s(...)`, or pass it as an argument", name);
             return fail(e);
         }
@@ -115,7 +120,8 @@ static const Ty *check_name(Checker *c, Expr *e) {
 
 /* ---- elementwise operations ---- */
 
-/* Literals take the kind of the first operand that is none; beside each other they stay literals. */
+/* Literals take the kind of the first operand that is none; beside each other they stay literals.
+ */
 static void adapt_literals(Checker *c, int n, Expr *const *operands) {
     const Ty *concrete = NULL;
     bool any_float = false;
@@ -136,8 +142,8 @@ static void adapt_literals(Checker *c, int n, Expr *const *operands) {
     }
 }
 
-/* The shape that two types have in common. Literal kinds and scalars must be equal already. NULL: none; then sizes
- * that differ are in *a and *b. */
+/* The shape that two types have in common. Literal kinds and scalars must be equal already. NULL:
+ * none; then sizes that differ are in *a and *b. */
 static const Ty *common_type(Checker *c, const Ty *x, const Ty *y, const Size **a, const Size **b) {
     if (x->kind == TY_scalar && y->kind == TY_scalar) {
         return x->scalar == y->scalar ? x : NULL;
@@ -196,16 +202,16 @@ static const Ty *conform(Checker *c, const Ty *ty, const Ty *common) {
     return common;
 }
 
-static void report_combine(Checker *c, Loc loc, const char *op, const Expr *x, const Expr *y, const Size *a,
-                           const Size *b) {
+static void report_combine(Checker *c, Loc loc, const char *op, const Expr *x, const Expr *y,
+                           const Size *a, const Size *b) {
     const Ty *tx = expr_type(x), *ty = expr_type(y);
     Diag *diag;
     if (a) {
-        diag = diag_error(c->diags, DIAG_size_mismatch, loc, "`%s`: the sizes `%s` and `%s` differ", op,
-                          size_text(c, a), size_text(c, b));
+        diag = diag_error(c->diags, DIAG_size_mismatch, loc, "`%s`: the sizes `%s` and `%s` differ",
+                          op, size_text(c, a), size_text(c, b));
     } else {
-        diag = diag_error(c->diags, DIAG_operand_types, loc, "`%s` does not apply to `%s` and `%s`", op,
-                          ty_text(c, tx), ty_text(c, ty));
+        diag = diag_error(c->diags, DIAG_operand_types, loc, "`%s` does not apply to `%s` and `%s`",
+                          op, ty_text(c, tx), ty_text(c, ty));
     }
     diag_label(c->diags, diag, x->loc, "this is `%s`", ty_text(c, tx));
     diag_label(c->diags, diag, y->loc, "this is `%s`", ty_text(c, ty));
@@ -222,12 +228,13 @@ static void report_combine(Checker *c, Loc loc, const char *op, const Expr *x, c
         }
         const Size *difference = size_sub(c->polys, a, b);
         if (difference && !size_is_const(difference, &value)) {
-            diag_hint(c->diags, diag, "if they are always equal, say so: `where %s == %s`", size_text(c, a),
-                      size_text(c, b));
+            diag_hint(c->diags, diag, "if they are always equal, say so: `where %s == %s`",
+                      size_text(c, a), size_text(c, b));
         }
     } else if (kx >= 0 && ky >= 0 && kx != ky) {
         int wider = kx > ky ? kx : ky;
-        diag_hint(c->diags, diag, "there is no implicit conversion: write `%s(...)`", sk_name((ScalarKind)wider));
+        diag_hint(c->diags, diag, "there is no implicit conversion: write `%s(...)`",
+                  sk_name((ScalarKind)wider));
     } else if (tx->kind == TY_array && ty->kind == TY_array && tx->rank != ty->rank) {
         diag_hint(c->diags, diag, "the shape of one must be a suffix of the other's");
     }
@@ -271,8 +278,10 @@ bool numbers_only(const Ty *ty) {
     return ty->kind == TY_tuple || ty->kind == TY_record;
 }
 
-static const Ty *wrong_operand(Checker *c, Expr *e, const char *op, const Ty *ty, const char *wanted) {
-    diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", op, wanted, ty_text(c, ty));
+static const Ty *wrong_operand(Checker *c, Expr *e, const char *op, const Ty *ty,
+                               const char *wanted) {
+    diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", op, wanted,
+               ty_text(c, ty));
     return fail(e);
 }
 
@@ -332,8 +341,8 @@ static const Ty *check_arithmetic(Checker *c, Expr *e) {
         return wrong_operand(c, e, name, ty, "numbers");
     }
     if (op == BIN_pow && ty_scalar_kind(ty) >= 0 && sk_is_int((ScalarKind)ty_scalar_kind(ty))) {
-        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->as.binary.op_loc, "`**` takes floats, not `%s`",
-                                ty_text(c, ty));
+        Diag *diag = diag_error(c->diags, DIAG_operand_types, e->as.binary.op_loc,
+                                "`**` takes floats, not `%s`", ty_text(c, ty));
         diag_hint(c->diags, diag, "write the product, or convert: `f64(k)**2`");
         return fail(e);
     }
@@ -354,7 +363,8 @@ static const Ty *check_comparison(Checker *c, Expr *e) {
     int kind = ty_scalar_kind(ty);
     bool equality = e->as.binary.op == BIN_eq || e->as.binary.op == BIN_ne;
     if (kind < 0 || (kind == SK_bool && !equality)) {
-        return wrong_operand(c, e, name, ty, kind < 0 ? "scalars and arrays of scalars" : "numbers");
+        return wrong_operand(c, e, name, ty,
+                             kind < 0 ? "scalars and arrays of scalars" : "numbers");
     }
     settle(c, operands[0]);
     settle(c, operands[1]);
@@ -370,8 +380,9 @@ static const Ty *check_logic(Checker *c, Expr *e) {
         }
         settle(c, operands[i]);
         if (ty_scalar_kind(expr_type(operands[i])) != SK_bool) {
-            Diag *diag = diag_error(c->diags, DIAG_condition_type, operands[i]->loc,
-                                    "`%s` takes bool, not `%s`", name, ty_text(c, expr_type(operands[i])));
+            Diag *diag =
+                diag_error(c->diags, DIAG_condition_type, operands[i]->loc,
+                           "`%s` takes bool, not `%s`", name, ty_text(c, expr_type(operands[i])));
             diag_hint(c->diags, diag, "compare it first");
             return fail(e);
         }
@@ -381,8 +392,8 @@ static const Ty *check_logic(Checker *c, Expr *e) {
 }
 
 /* Splits the axes of an operand of `@`: batch axes, then a matrix or a vector. */
-static bool matmul_batch(Checker *c, const Ty *a, int matrix_a, const Ty *b, int matrix_b, const Size **dims,
-                         int *n, const Size **bad_a, const Size **bad_b) {
+static bool matmul_batch(Checker *c, const Ty *a, int matrix_a, const Ty *b, int matrix_b,
+                         const Size **dims, int *n, const Size **bad_a, const Size **bad_b) {
     int na = a->rank - matrix_a, nb = b->rank - matrix_b;
     const Size *const *longer = na >= nb ? a->dims : b->dims;
     *n = na >= nb ? na : nb;
@@ -411,7 +422,8 @@ const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Ex
     if (ta->kind != TY_array || tb->kind != TY_array || ka != kb || ka <= SK_bool) {
         report_combine(c, loc, op, a, b, NULL, NULL);
         if (ta->kind == TY_scalar || tb->kind == TY_scalar) {
-            diag_hint(c->diags, c->diags->items.n ? c->diags->items.data[c->diags->items.n - 1] : NULL,
+            diag_hint(c->diags,
+                      c->diags->items.n ? c->diags->items.data[c->diags->items.n - 1] : NULL,
                       "a product with a scalar is written `*`");
         }
         return fail(e);
@@ -495,8 +507,8 @@ static const Ty *check_transpose(Checker *c, Expr *e) {
         return fail(e);
     }
     if (ty->kind != TY_array || ty->rank < 2) {
-        Diag *diag = diag_error(c->diags, DIAG_rank_mismatch, e->loc, "`'` transposes a matrix, not `%s`",
-                                ty_text(c, ty));
+        Diag *diag = diag_error(c->diags, DIAG_rank_mismatch, e->loc,
+                                "`'` transposes a matrix, not `%s`", ty_text(c, ty));
         if (ty->kind == TY_array) {
             diag_hint(c->diags, diag, "a vector is row and column at once: `x @ A` and `A @ x`");
         }
@@ -554,8 +566,8 @@ static const Ty *check_array(Checker *c, Expr *e) {
     }
     for (int i = 0; i < n; i++) {
         Expr *item = e->as.items.data[i];
-        if (!is_literal_type(elem) &&
-            !expect_type(c, item, elem, "an element of the array", first->loc, "the first element decides")) {
+        if (!is_literal_type(elem) && !expect_type(c, item, elem, "an element of the array",
+                                                   first->loc, "the first element decides")) {
             return fail(e);
         }
     }
@@ -583,8 +595,8 @@ static void bind_pattern(Checker *c, Pattern *pattern, const Ty *ty, const Size 
         for (int j = 0; j < i; j++) {
             Name a = pattern->parts.data[i]->name, b = pattern->parts.data[j]->name;
             if (a.atom && a.atom == b.atom && strcmp(a.atom, "_") != 0) {
-                Diag *diag = diag_error(c->diags, DIAG_duplicate, a.loc, "`%s` stands twice in the pattern",
-                                        a.atom);
+                Diag *diag = diag_error(c->diags, DIAG_duplicate, a.loc,
+                                        "`%s` stands twice in the pattern", a.atom);
                 diag_label(c->diags, diag, b.loc, "the first");
             }
         }
@@ -634,7 +646,8 @@ static const Ty *check_if(Checker *c, Expr *e) {
     }
     coerce(c, then_, expr_type(else_));
     coerce(c, else_, expr_type(then_));
-    if (is_literal_type(then_->ty) && is_literal_type(else_->ty) && !ty_equal(then_->ty, else_->ty)) {
+    if (is_literal_type(then_->ty) && is_literal_type(else_->ty) &&
+        !ty_equal(then_->ty, else_->ty)) {
         settle(c, then_);
         settle(c, else_);
     }
@@ -644,8 +657,8 @@ static const Ty *check_if(Checker *c, Expr *e) {
     const Ty *to = expr_type(computed ? else_ : then_);
     if (!cast_to(c, computed ? then_ : else_, to, &a, &b)) {
         Diag *diag = diag_error(c->diags, a ? DIAG_size_mismatch : DIAG_branch_types, e->loc,
-                                "the branches have types `%s` and `%s`", ty_text(c, expr_type(then_)),
-                                ty_text(c, expr_type(else_)));
+                                "the branches have types `%s` and `%s`",
+                                ty_text(c, expr_type(then_)), ty_text(c, expr_type(else_)));
         diag_label(c->diags, diag, then_->loc, "`%s`", ty_text(c, expr_type(then_)));
         diag_label(c->diags, diag, else_->loc, "`%s`", ty_text(c, expr_type(else_)));
         return fail(e);
@@ -654,8 +667,9 @@ static const Ty *check_if(Checker *c, Expr *e) {
         return fail(e);
     }
     e->ty = to;
-    e->size = then_->size == else_->size && then_->size && !size_is_since(then_->size, mark) ? then_->size
-                                                                                            : NULL;
+    e->size = then_->size == else_->size && then_->size && !size_is_since(then_->size, mark)
+                  ? then_->size
+                  : NULL;
     return e->ty;
 }
 
@@ -668,8 +682,8 @@ static const Ty *check_lambda_place(Checker *c, Expr *e) {
 static const Ty *check_derivative_place(Checker *c, Expr *e) {
     const char *op = deriv_names[e->as.deriv.op];
     if (check_derivative(c, e, false)) {
-        Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc, "`%s(...)` is a function, not a value",
-                                op);
+        Diag *diag = diag_error(c->diags, DIAG_function_value, e->loc,
+                                "`%s(...)` is a function, not a value", op);
         diag_hint(c->diags, diag, "call it: `%s(f)(x)`", op);
     }
     return fail(e);

@@ -33,13 +33,14 @@ static bool infer_binder(Checker *c, Expr *at, const Size *dim, Expr *array, int
     Diag *diag = diag_error(c->diags, DIAG_size_mismatch, at->loc,
                             "`%s` runs over `%s`, but this axis has size `%s`", binder->name.atom,
                             size_text(c, binder->extent), size_text(c, dim));
-    diag_label(c->diags, diag, binder->extent_from, "`%s` takes its extent here", binder->name.atom);
+    diag_label(c->diags, diag, binder->extent_from, "`%s` takes its extent here",
+               binder->name.atom);
     diag_hint(c->diags, diag, "give it a bound: `for %s < ...`", binder->name.atom);
     return false;
 }
 
-/* Largest and smallest value of an index polynomial: binders are replaced by the ends of their ranges, which is exact
- * where every binder occurs linearly with one sign. */
+/* Largest and smallest value of an index polynomial: binders are replaced by the ends of their
+ * ranges, which is exact where every binder occurs linearly with one sign. */
 typedef struct Ends {
     Checker *c;
     const Size *at;
@@ -114,8 +115,9 @@ static bool report_constant(Checker *c, const Expr *at, const Size *dim) {
     if (i >= 0 && !(constant && i >= n)) {
         return false;
     }
-    Diag *diag = diag_error(c->diags, DIAG_index_range, at->loc, "the index %lld is outside of the axis of size `%s`",
-                            (long long)i, size_text(c, dim));
+    Diag *diag = diag_error(c->diags, DIAG_index_range, at->loc,
+                            "the index %lld is outside of the axis of size `%s`", (long long)i,
+                            size_text(c, dim));
     if (i < 0) {
         diag_hint(c->diags, diag, "indices count from 0; the last one is `len(x) - 1`");
     }
@@ -160,8 +162,8 @@ static bool check_range(Checker *c, Index *at, const Size *dim) {
     int64_t past, extent;
     bool too_far = size_is_const(size_sub(c->polys, hi, dim), &past) && past > 0;
     if (too_far || (size_is_const(at->extent, &extent) && extent < 0)) {
-        diag_error(c->diags, DIAG_index_range, at->loc, "the range is outside of the axis of size `%s`",
-                   size_text(c, dim));
+        diag_error(c->diags, DIAG_index_range, at->loc,
+                   "the range is outside of the axis of size `%s`", size_text(c, dim));
         return false;
     }
     return true;
@@ -171,16 +173,16 @@ static bool check_range(Checker *c, Index *at, const Size *dim) {
 static int check_indices(Checker *c, Expr *e, Expr *x, IndexList *at, const Size **dims) {
     const Ty *ty = expr_type(x);
     if (ty->kind != TY_array) {
-        Diag *diag = diag_error(c->diags, DIAG_not_indexable, e->loc, "a value of type `%s` has no elements",
-                                ty_text(c, ty));
+        Diag *diag = diag_error(c->diags, DIAG_not_indexable, e->loc,
+                                "a value of type `%s` has no elements", ty_text(c, ty));
         if (ty->kind == TY_tuple) {
             diag_hint(c->diags, diag, "components of a tuple are written `t.0`");
         }
         return -1;
     }
     if (at->n > ty->rank) {
-        Diag *diag = diag_error(c->diags, DIAG_not_indexable, e->loc, "%d indices for %d ax%s", at->n, ty->rank,
-                                ty->rank == 1 ? "is" : "es");
+        Diag *diag = diag_error(c->diags, DIAG_not_indexable, e->loc, "%d indices for %d ax%s",
+                                at->n, ty->rank, ty->rank == 1 ? "is" : "es");
         diag_label(c->diags, diag, x->loc, "this is `%s`", ty_text(c, ty));
         return -1;
     }
@@ -231,8 +233,8 @@ static int find_field(const Ty *record, Atom name) {
 
 static int field_number(Checker *c, const Ty *ty, Name name) {
     if (ty->kind != TY_record) {
-        Diag *diag = diag_error(c->diags, DIAG_not_a_record, name.loc, "a value of type `%s` has no fields",
-                                ty_text(c, ty));
+        Diag *diag = diag_error(c->diags, DIAG_not_a_record, name.loc,
+                                "a value of type `%s` has no fields", ty_text(c, ty));
         if (ty->kind == TY_array && ty->elem->kind == TY_record) {
             diag_hint(c->diags, diag, "take one element first: `x[i].%s`", name.atom);
         } else if (ty->kind == TY_array && strcmp(name.atom, "T") == 0) {

@@ -1,4 +1,5 @@
-/* Literals take the type of what stands beside them. Part of the checker; see Note [Literal types]. */
+/* Literals take the type of what stands beside them. Part of the checker; see Note [Literal types].
+ */
 #include "parser/checker.h"
 
 bool is_literal_type(const Ty *ty) {
@@ -16,7 +17,8 @@ bool is_literal_type(const Ty *ty) {
     return false;
 }
 
-/* The type with its literal kinds replaced; an integer literal may become anything, a float literal a float. */
+/* The type with its literal kinds replaced; an integer literal may become anything, a float literal
+ * a float. */
 static const Ty *replace(Checker *c, const Ty *ty, ScalarKind kind) {
     if (ty->kind == TY_scalar) {
         return is_literal_type(ty) ? ty_scalar(kind) : ty;
@@ -43,6 +45,12 @@ static void set_args(Checker *c, Expr *e, ScalarKind kind) {
     }
 }
 
+static void set_items(Checker *c, Expr *e, ScalarKind kind) {
+    for (int i = 0; i < e->as.items.n; i++) {
+        set_literal(c, e->as.items.data[i], kind);
+    }
+}
+
 /* Literal kinds in the tuple types are set part by part, with the kind each calls for. */
 static void set_tuple(Checker *c, Expr *e, ScalarKind kind) {
     const Ty **parts = ARENA_ARRAY(c->arena, e->as.items.n, const Ty *);
@@ -53,15 +61,8 @@ static void set_tuple(Checker *c, Expr *e, ScalarKind kind) {
     e->ty = ty_tuple(c->arena, e->as.items.n, parts);
 }
 
-void set_literal(Checker *c, Expr *e, ScalarKind kind) {
-    if (!is_literal_type(e->ty)) {
-        return;
-    }
-    bool was_tuple = e->ty->kind == TY_tuple;
-    if (!was_tuple) {
-        e->ty = replace(c, e->ty, kind);
-        e->cast = e->cast ? replace(c, e->cast, kind) : NULL;
-    }
+/* Hands the kind on to the operands that are literals. */
+static void set_operands(Checker *c, Expr *e, ScalarKind kind) {
     switch (e->kind) {
     case E_int:
     case E_float:
@@ -82,9 +83,7 @@ void set_literal(Checker *c, Expr *e, ScalarKind kind) {
         }
         break;
     case E_array:
-        for (int i = 0; i < e->as.items.n; i++) {
-            set_literal(c, e->as.items.data[i], kind);
-        }
+        set_items(c, e, kind);
         break;
     case E_tuple:
         set_tuple(c, e, kind);
@@ -103,6 +102,18 @@ void set_literal(Checker *c, Expr *e, ScalarKind kind) {
     default:
         break;
     }
+}
+
+void set_literal(Checker *c, Expr *e, ScalarKind kind) {
+    if (!is_literal_type(e->ty)) {
+        return;
+    }
+    bool was_tuple = e->ty->kind == TY_tuple;
+    if (!was_tuple) {
+        e->ty = replace(c, e->ty, kind);
+        e->cast = e->cast ? replace(c, e->cast, kind) : NULL;
+    }
+    set_operands(c, e, kind);
     if (was_tuple && e->kind != E_tuple) {
         const Expr *inner = e->kind == E_if      ? e->as.if_.then_
                             : e->kind == E_block ? e->as.block.result
@@ -165,7 +176,8 @@ static int number_kind(const Ty *ty) {
     int kind = -1;
     for (int i = 0; ty->kind != TY_fn && i < ty->n; i++) {
         int part = number_kind(ty->parts[i]);
-        if (part >= 0 && (kind < 0 || (sk_is_float((ScalarKind)part) && !sk_is_float((ScalarKind)kind)))) {
+        if (part >= 0 &&
+            (kind < 0 || (sk_is_float((ScalarKind)part) && !sk_is_float((ScalarKind)kind)))) {
             kind = part;
         }
     }

@@ -1,4 +1,5 @@
-/* Binders and what repeats: array comprehensions, reductions, scatter, loop and scan. Part of the checker. */
+/* Binders and what repeats: array comprehensions, reductions, scatter, loop and scan. Part of the
+ * checker. */
 #include "parser/checker.h"
 
 #include <string.h>
@@ -38,8 +39,9 @@ static bool distinct(Checker *c, const BinderList *binders) {
     for (int i = 0; i < binders->n; i++) {
         for (int j = 0; j < i; j++) {
             if (binders->data[i]->name.atom == binders->data[j]->name.atom) {
-                Diag *diag = diag_error(c->diags, DIAG_duplicate, binders->data[i]->name.loc,
-                                        "the binder `%s` stands twice", binders->data[i]->name.atom);
+                Diag *diag =
+                    diag_error(c->diags, DIAG_duplicate, binders->data[i]->name.loc,
+                               "the binder `%s` stands twice", binders->data[i]->name.atom);
                 diag_label(c->diags, diag, binders->data[j]->name.loc, "the first");
                 return false;
             }
@@ -124,7 +126,8 @@ const Ty *check_comp(Checker *c, Expr *e) {
     return e->ty = array_of(c, e->loc, binders->n, dims, expr_type(body));
 }
 
-static const Ty *wrong_body(Checker *c, Expr *e, ReduceKind kind, const Ty *ty, const char *wanted) {
+static const Ty *wrong_body(Checker *c, Expr *e, ReduceKind kind, const Ty *ty,
+                            const char *wanted) {
     Diag *diag = diag_error(c->diags, DIAG_reduction_type, e->loc, "`%s` takes %s, not `%s`",
                             reduce_names[kind], wanted, ty_text(c, ty));
     int scalar = ty_scalar_kind(ty);
@@ -154,7 +157,8 @@ static const Ty *reduced_type(Checker *c, Expr *e, ReduceKind kind, Expr *body) 
             set_literal(c, body, SK_float_literal);
             return expr_type(body);
         }
-        return number && sk_is_float((ScalarKind)scalar) ? ty : wrong_body(c, e, kind, ty, "floats");
+        return number && sk_is_float((ScalarKind)scalar) ? ty
+                                                         : wrong_body(c, e, kind, ty, "floats");
     case REDUCE_argmax:
     case REDUCE_argmin:
         settle(c, body);
@@ -204,16 +208,18 @@ const Ty *check_reduce_all(Checker *c, Expr *e, ReduceKind kind) {
         Diag *diag = diag_error(c->diags, DIAG_reduction_type, e->loc,
                                 "`%s` takes an array of scalars, not `%s`", reduce_names[kind],
                                 ty_text(c, ty));
-        diag_hint(c->diags, diag, "or a body with binders: `%s(... for i < n)`", reduce_names[kind]);
+        diag_hint(c->diags, diag, "or a body with binders: `%s(... for i < n)`",
+                  reduce_names[kind]);
         return fail(e);
     }
     if ((kind == REDUCE_argmax || kind == REDUCE_argmin) && ty->rank > 1) {
-        diag_error(c->diags, DIAG_reduction_type, e->loc, "`%s` takes an array of one axis, not `%s`",
-                   reduce_names[kind], ty_text(c, ty));
+        diag_error(c->diags, DIAG_reduction_type, e->loc,
+                   "`%s` takes an array of one axis, not `%s`", reduce_names[kind], ty_text(c, ty));
         return fail(e);
     }
     Expr element = *x; /* reduced_type looks at an element */
-    if (kind == REDUCE_argmax || kind == REDUCE_argmin || kind == REDUCE_any || kind == REDUCE_all) {
+    if (kind == REDUCE_argmax || kind == REDUCE_argmin || kind == REDUCE_any ||
+        kind == REDUCE_all) {
         settle(c, x);
     }
     ty = expr_type(x);
@@ -250,8 +256,8 @@ static bool check_target(Checker *c, Expr *at, int rank) {
     Expr *const *items = at->kind == E_tuple ? at->as.items.data : &at;
     int n = at->kind == E_tuple ? at->as.items.n : 1;
     if (n != rank) {
-        diag_error(c->diags, DIAG_not_indexable, at->loc, "%d ind%s for %d ax%s", n, n == 1 ? "ex" : "ices",
-                   rank, rank == 1 ? "is" : "es");
+        diag_error(c->diags, DIAG_not_indexable, at->loc, "%d ind%s for %d ax%s", n,
+                   n == 1 ? "ex" : "ices", rank, rank == 1 ? "is" : "es");
         return false;
     }
     bool ok = true;
@@ -309,7 +315,8 @@ static const Ty *carried_type(Checker *c, const Expr *e) {
     return ty_tuple(c->arena, carries->n, parts);
 }
 
-/* Initial values, before anything of the loop is in scope. With `kind` >= 0 literals among them get that kind. */
+/* Initial values, before anything of the loop is in scope. With `kind` >= 0 literals among them get
+ * that kind. */
 static bool check_inits(Checker *c, Expr *e, int kind, bool *any_literal) {
     bool ok = true;
     const CarryList *carries = &e->as.loop.carries;
@@ -347,8 +354,10 @@ static bool check_loop_body(Checker *c, Expr *e) {
     const Ty *ty = body->ty;
     if (carries->n > 1 && (ty->kind != TY_tuple || ty->n != carries->n)) {
         Diag *diag = diag_error(c->diags, DIAG_carry_types, body->loc,
-                                "the body gives `%s`, but %d values are carried", ty_text(c, ty), carries->n);
-        diag_hint(c->diags, diag, "end it with the next values, as a tuple in the order of the carried ones");
+                                "the body gives `%s`, but %d values are carried", ty_text(c, ty),
+                                carries->n);
+        diag_hint(c->diags, diag,
+                  "end it with the next values, as a tuple in the order of the carried ones");
         return false;
     }
     coerce(c, body, carried);
@@ -408,8 +417,9 @@ static bool loop_pass(Checker *c, Expr *e, int kind, bool *any_literal) {
     return ok && (!binder || close_binder(c, binder, mark));
 }
 
-/* An initial value that is a literal takes the kind that the body needs: real first, then the others. What an
- * inner loop found is kept for the passes of the outer ones, so that nests of any depth are found that can be. */
+/* An initial value that is a literal takes the kind that the body needs: real first, then the
+ * others. What an inner loop found is kept for the passes of the outer ones, so that nests of any
+ * depth are found that can be. */
 enum { MOST_RETRYING = 3 };
 
 static bool check_passes(Checker *c, Expr *e) {
@@ -418,7 +428,8 @@ static bool check_passes(Checker *c, Expr *e) {
     if (loop_pass(c, e, e->as.loop.literal_kind - 1, &any_literal)) {
         return true;
     }
-    if (!any_literal || c->retrying >= MOST_RETRYING || c->retries_left <= 0 || c->diags->errors >= c->diags->limit) {
+    if (!any_literal || c->retrying >= MOST_RETRYING || c->retries_left <= 0 ||
+        c->diags->errors >= c->diags->limit) {
         return false;
     }
     c->retrying++;

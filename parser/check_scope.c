@@ -1,7 +1,8 @@
 /* Variables in scope and the sizes they stand for. Part of the checker; see parser/checker.h. */
 #include "parser/checker.h"
 
-/* Binding again hides; leaving a scope shows what was hidden. The map holds what is visible, the list the order. */
+/* Binding again hides; leaving a scope shows what was hidden. The map holds what is visible, the
+ * list the order. */
 Local *scope_add(Checker *c, LocalKind kind, Name name, const Ty *ty, const Size *size) {
     Local *local = ARENA_NEW(c->arena, Local);
     local->kind = kind;

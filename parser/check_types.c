@@ -1,4 +1,5 @@
-/* Types as written, declared types, sizes as polynomials, and the comparison of types. Part of the checker. */
+/* Types as written, declared types, sizes as polynomials, and the comparison of types. Part of the
+ * checker. */
 #include "parser/checker.h"
 
 #include <string.h>
@@ -57,7 +58,8 @@ static const Size *named_size(Checker *c, Name name, SizeScope scope) {
             return local->size;
         }
         if (local) {
-            diag_error(c->diags, DIAG_index_type, name.loc, "`%s` is no i64, so it is no size", name.atom);
+            diag_error(c->diags, DIAG_index_type, name.loc, "`%s` is no i64, so it is no size",
+                       name.atom);
             return NULL;
         }
     }
@@ -91,8 +93,8 @@ static const Size *resolve_size(Checker *c, Expr *e, SizeScope scope) {
         const Size *x = resolve_size(c, e->as.unary.x, scope);
         return x ? size_sub(c->polys, size_const(c->polys, 0), x) : NULL;
     }
-    if (e->kind == E_binary && (e->as.binary.op == BIN_add || e->as.binary.op == BIN_sub ||
-                                e->as.binary.op == BIN_mul)) {
+    if (e->kind == E_binary &&
+        (e->as.binary.op == BIN_add || e->as.binary.op == BIN_sub || e->as.binary.op == BIN_mul)) {
         const Size *a = resolve_size(c, e->as.binary.a, scope);
         const Size *b = a ? resolve_size(c, e->as.binary.b, scope) : NULL;
         if (!b) {
@@ -107,7 +109,8 @@ static const Size *resolve_size(Checker *c, Expr *e, SizeScope scope) {
         Diag *diag = diag_error(c->diags, DIAG_not_a_size, e->loc,
                                 "a size in a type is a sum or product of names and integers");
         if (e->kind == E_binary && e->as.binary.op == BIN_div) {
-            diag_hint(c->diags, diag, "give it a name `t` of its own and state it by `where t == ...`");
+            diag_hint(c->diags, diag,
+                      "give it a name `t` of its own and state it by `where t == ...`");
         }
     }
     return NULL;
@@ -145,8 +148,8 @@ static bool find_scalar(Checker *c, Atom name, ScalarKind *kind) {
 static void suggest_type(Checker *c, Diag *diag, const char *name) {
     static const struct {
         const char *theirs, *ours;
-    } others[] = {{"float", "f32"},  {"double", "f64"}, {"int", "i64"},     {"float64", "f64"},
-                  {"float32", "f32"}, {"int64", "i64"},  {"int32", "i32"},   {"long", "i64"},
+    } others[] = {{"float", "f32"},    {"double", "f64"}, {"int", "i64"},     {"float64", "f64"},
+                  {"float32", "f32"},  {"int64", "i64"},  {"int32", "i32"},   {"long", "i64"},
                   {"boolean", "bool"}, {"Real", "real"},  {"Float64", "f64"}, {"Int", "i64"}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(name, others[i].theirs) == 0) {
@@ -168,7 +171,8 @@ static const Ty *resolve_named(Checker *c, TypeExpr *type, SizeScope scope) {
         if (type->sizes.n > 0) {
             Diag *diag = diag_error(c->diags, DIAG_size_arguments, type->loc, "`%s` takes no sizes",
                                     type->name.atom);
-            diag_hint(c->diags, diag, "an array type starts with its sizes: `[n]%s`", type->name.atom);
+            diag_hint(c->diags, diag, "an array type starts with its sizes: `[n]%s`",
+                      type->name.atom);
             return ty_error();
         }
         return ty_scalar(kind);
@@ -219,7 +223,8 @@ const Ty *array_of(Checker *c, Loc loc, int rank, const Size *const *dims, const
     }
     const Ty *ty = ty_array(c->arena, rank, dims, elem);
     if (!ty) {
-        diag_error(c->diags, DIAG_swallowed_axis, loc, "an array has at most %d axes", (int)TY_MAX_RANK);
+        diag_error(c->diags, DIAG_swallowed_axis, loc, "an array has at most %d axes",
+                   (int)TY_MAX_RANK);
         return ty_error();
     }
     return ty;
@@ -258,7 +263,8 @@ static const Ty *resolve_parts(Checker *c, TypeExpr *type, SizeScope scope) {
     }
     if (type->kind == TE_fn) {
         const Ty *result = resolve_type(c, type->result, scope);
-        return ok && result->kind != TY_error ? ty_fn(c->arena, type->parts.n, parts, result) : ty_error();
+        return ok && result->kind != TY_error ? ty_fn(c->arena, type->parts.n, parts, result)
+                                              : ty_error();
     }
     if (!ok) {
         return ty_error();
@@ -305,7 +311,8 @@ void declare_type(Checker *c, TypeDecl *decl) {
     for (int i = 0; i < decl->size_names.n; i++) {
         Name name = decl->size_names.data[i];
         if (find_size_param(c, name.atom)) {
-            diag_error(c->diags, DIAG_duplicate, name.loc, "the size `%s` is listed twice", name.atom);
+            diag_error(c->diags, DIAG_duplicate, name.loc, "the size `%s` is listed twice",
+                       name.atom);
         } else {
             new_size_param(c, name, -1);
         }
@@ -408,7 +415,8 @@ Agreement sizes_agree(Checker *c, const Size *a, const Size *b) {
 
 /* ---- comparison of types ---- */
 
-/* Compares shapes; sizes that only agree at run time are added to `checks` where that is not NULL. */
+/* Compares shapes; sizes that only agree at run time are added to `checks` where that is not NULL.
+ */
 typedef struct Matching {
     Checker *c;
     Expr *checks;
@@ -425,8 +433,8 @@ static bool match_sizes(Matching *m, int n, const Size *const *from, const Size 
         }
         if (agreement == AGREE_at_run_time && m->checks) {
             SizeCheck check = {from[i], to[i], m->checks->loc, NULL};
-            check.text = arena_printf(m->c->arena, "sizes differ: %s and %s", size_text(m->c, from[i]),
-                                      size_text(m->c, to[i]));
+            check.text = arena_printf(m->c->arena, "sizes differ: %s and %s",
+                                      size_text(m->c, from[i]), size_text(m->c, to[i]));
             mark_size_used(m->c, from[i]);
             mark_size_used(m->c, to[i]);
             vec_push(m->c->arena, &m->checks->checks, check);
@@ -453,7 +461,8 @@ static bool match(Matching *m, const Ty *from, const Ty *to) {
         return match_sizes(m, from->n_args, from->args, to->args);
     }
     for (int i = 0; i < from->n; i++) {
-        if ((from->names && from->names[i] != to->names[i]) || !match(m, from->parts[i], to->parts[i])) {
+        if ((from->names && from->names[i] != to->names[i]) ||
+            !match(m, from->parts[i], to->parts[i])) {
             return false;
         }
     }
@@ -518,8 +527,8 @@ static void hint_where(Checker *c, Diag *diag, const Size *a, const Size *b) {
 }
 
 void report_sizes(Checker *c, Loc loc, const Size *a, const Size *b, const char *what) {
-    Diag *diag = diag_error(c->diags, DIAG_size_mismatch, loc, "%s: the sizes `%s` and `%s` differ", what,
-                            size_text(c, a), size_text(c, b));
+    Diag *diag = diag_error(c->diags, DIAG_size_mismatch, loc, "%s: the sizes `%s` and `%s` differ",
+                            what, size_text(c, a), size_text(c, b));
     add_size_origins(c, diag, a, b);
     hint_where(c, diag, a, b);
 }
@@ -534,9 +543,10 @@ bool expect_type(Checker *c, Expr *e, const Ty *to, const char *what, Loc reason
     }
     Diag *diag;
     if (a) {
-        diag = diag_error(c->diags, DIAG_size_mismatch, e->loc, "%s has type `%s`, expected `%s`", what,
-                          ty_text(c, expr_type(e)), ty_text(c, to));
-        diag_note(c->diags, diag, "the sizes `%s` and `%s` differ", size_text(c, a), size_text(c, b));
+        diag = diag_error(c->diags, DIAG_size_mismatch, e->loc, "%s has type `%s`, expected `%s`",
+                          what, ty_text(c, expr_type(e)), ty_text(c, to));
+        diag_note(c->diags, diag, "the sizes `%s` and `%s` differ", size_text(c, a),
+                  size_text(c, b));
         add_size_origins(c, diag, a, b);
         hint_where(c, diag, a, b);
         return false;

@@ -1,20 +1,23 @@
 /* What the files of the checker share (check*.c). Nobody else includes it.
  *
  * Note [Literal types]
- * Literals, and operations on literals only, have a literal kind until they meet a concrete scalar. check_expr may
- * return such types; every place that keeps a value calls coerce (towards a known type) or settle (i64, real). Both
- * walk down to the literals, so that no literal kind is left in the tree.
+ * Literals, and operations on literals only, have a literal kind until they meet a concrete scalar.
+ * check_expr may return such types; every place that keeps a value calls coerce (towards a known
+ * type) or settle (i64, real). Both walk down to the literals, so that no literal kind is left in
+ * the tree.
  *
  * Note [Computed sizes]
- * A size that stands for a value of the program is a symbol with `computed` set. Where such a size meets another one,
- * the comparison is left to run time: expr->checks, and expr->cast for the type that is seen from there on. Symbols
- * made inside of a body that runs many times or perhaps not (loops, comprehensions, branches, lambdas) must not occur
- * in the type that leaves it: symbols are numbered, so a mark of the next number at the entry tells which they are.
+ * A size that stands for a value of the program is a symbol with `computed` set. Where such a size
+ * meets another one, the comparison is left to run time: expr->checks, and expr->cast for the type
+ * that is seen from there on. Symbols made inside of a body that runs many times or perhaps not
+ * (loops, comprehensions, branches, lambdas) must not occur in the type that leaves it: symbols are
+ * numbered, so a mark of the next number at the entry tells which they are.
  *
  * Note [Order of checking]
- * Functions are checked callees first, by the names that occur in their bodies (a superset of their calls), so that
- * result types are there when they are inferred, without recursion over the chain of calls. Where a variable named
- * like a function misled the order, a body is checked on demand. */
+ * Functions are checked callees first, by the names that occur in their bodies (a superset of their
+ * calls), so that result types are there when they are inferred, without recursion over the chain
+ * of calls. Where a variable named like a function misled the order, a body is checked on demand.
+ */
 #ifndef BPC_PARSER_CHECKER_H
 #define BPC_PARSER_CHECKER_H
 
@@ -28,13 +31,13 @@ typedef struct Checker {
     PolyTable *polys;
     DiagList *diags;
     AstModule *module;
-    PtrMap fns, types;  /* Atom -> declaration */
-    PtrMap sym_locals;  /* SizeSym -> the Local whose value it is */
+    PtrMap fns, types; /* Atom -> declaration */
+    PtrMap sym_locals; /* SizeSym -> the Local whose value it is */
     /* the body being checked */
-    FnDecl *fn;         /* NULL in tests and rules */
-    Signature *sig;     /* whose sizes are visible; NULL in tests */
-    LocalList scope;    /* innermost last */
-    PtrMap innermost;   /* Atom -> Local: the visible variable of a name */
+    FnDecl *fn;               /* NULL in tests and rules */
+    Signature *sig;           /* whose sizes are visible; NULL in tests */
+    LocalList scope;          /* innermost last */
+    PtrMap innermost;         /* Atom -> Local: the visible variable of a name */
     const BinderList *hidden; /* binders that bounds may not use: for a better message */
     int retrying;     /* loops whose literal initial values are being tried; see check_loops.c */
     int retries_left; /* in the module: what is hopeless is not tried for ever */
@@ -47,7 +50,8 @@ void check_text_of(Text *text, Checker *c); /* an empty text in the checker's ar
 const char *ty_text(Checker *c, const Ty *ty);
 const char *size_text(Checker *c, const Size *size);
 ScalarKind real_kind(const Checker *c);
-void suggest(Checker *c, Diag *diag, const char *name); /* "did you mean" among what is visible as a value */
+void suggest(Checker *c, Diag *diag,
+             const char *name); /* "did you mean" among what is visible as a value */
 void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *const *names);
 bool is_reserved(const char *name);
 
@@ -73,12 +77,14 @@ void mark_size_used(Checker *c, const Size *size);
 bool size_is_computed(const Size *size);
 typedef enum Agreement { AGREE_equal, AGREE_at_run_time, AGREE_no } Agreement;
 Agreement sizes_agree(Checker *c, const Size *a, const Size *b);
-/* Sees e as of type `to`, which has its shape; adds run-time checks where sizes differ. False when they cannot agree:
- * then *a and *b (where not NULL) are the sizes, or NULL when the types differ otherwise. */
+/* Sees e as of type `to`, which has its shape; adds run-time checks where sizes differ. False when
+ * they cannot agree: then *a and *b (where not NULL) are the sizes, or NULL when the types differ
+ * otherwise. */
 bool cast_to(Checker *c, Expr *e, const Ty *to, const Size **a, const Size **b);
 bool types_match(Checker *c, const Ty *from, const Ty *to, const Size **a, const Size **b);
 /* coerce, then cast_to, with a message: "the argument `x` has type A, expected B". */
-bool expect_type(Checker *c, Expr *e, const Ty *to, const char *what, Loc reason, const char *reason_text);
+bool expect_type(Checker *c, Expr *e, const Ty *to, const char *what, Loc reason,
+                 const char *reason_text);
 void add_size_origins(Checker *c, Diag *diag, const Size *a, const Size *b);
 void report_sizes(Checker *c, Loc loc, const Size *a, const Size *b, const char *what);
 const Ty *array_of(Checker *c, Loc loc, int rank, const Size *const *dims, const Ty *elem);
@@ -90,14 +96,15 @@ void coerce(Checker *c, Expr *e, const Ty *to); /* as far as it goes */
 void set_literal(Checker *c, Expr *e, ScalarKind kind);
 
 /* ---- check_expr.c ---- */
-const Ty *check_expr(Checker *c, Expr *e); /* may be of a literal kind */
+const Ty *check_expr(Checker *c, Expr *e);  /* may be of a literal kind */
 const Ty *check_value(Checker *c, Expr *e); /* settled */
 bool check_i64(Checker *c, Expr *e, const char *what);
 bool check_bool(Checker *c, Expr *e, const char *what);
-/* The type of an elementwise operation of n operands, which are cast to agree; NULL after a message. */
+/* The type of an elementwise operation of n operands, which are cast to agree; NULL after a
+ * message. */
 const Ty *combine(Checker *c, Loc loc, const char *op, int n, Expr *const *operands);
 const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Expr *b);
-const Ty *fail(Expr *e); /* sets and gives the error type */
+const Ty *fail(Expr *e);         /* sets and gives the error type */
 bool numbers_only(const Ty *ty); /* every leaf is a number */
 
 /* ---- check_loops.c ---- */
@@ -113,6 +120,24 @@ const Ty *check_field(Checker *c, Expr *e);
 const Ty *check_with(Checker *c, Expr *e);
 /* A plain index into an axis of that extent: infers binders, notes what is proved. */
 bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range);
+
+/* ---- check_solve.c ---- */
+typedef struct Solve {
+    Checker *c;
+    const Signature *sig;
+    const Size **values; /* one a size of the signature; NULL: not known yet */
+    Loc *from;           /* the argument that fixed it */
+} Solve;
+void solve_init(Solve *s, Checker *c, const Signature *sig);
+/* Lets the type of an argument fix sizes of the parameter's type. */
+void solve_type(Solve *s, const Ty *param, const Ty *arg, Loc loc);
+const Ty *solve_subst(Solve *s, const Ty *ty,
+                      Loc loc); /* with what is known; the error type after a message */
+bool solve_has_unknown(Solve *s, const Ty *ty);
+bool solve_finish(Solve *s, Loc loc); /* false after a message: a size is not fixed */
+
+/* ---- check_fnargs.c ---- */
+bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param);
 
 /* ---- check_calls.c ---- */
 const Ty *check_call(Checker *c, Expr *e);

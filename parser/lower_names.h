@@ -1,5 +1,5 @@
-/* The elementwise builtins, found through the operation table: the one thing the checker asks of the IR.
- * Stands behind lowering's door, so that the checker itself does not include the IR. */
+/* The elementwise builtins, found through the operation table: the one thing the checker asks of
+ * the IR. Stands behind lowering's door, so that the checker itself does not include the IR. */
 #ifndef BPC_PARSER_LOWER_NAMES_H
 #define BPC_PARSER_LOWER_NAMES_H
 

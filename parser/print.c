@@ -1,5 +1,5 @@
-/* The AST as an indented tree: one node a line, `kind details @line:column`, after checking with `: type`.
- * Called by the driver for --emit=ast. Pure: appends to a Text. */
+/* The AST as an indented tree: one node a line, `kind details @line:column`, after checking with `:
+ * type`. Called by the driver for --emit=ast. Pure: appends to a Text. */
 #include "parser/parser.h"
 
 #include <inttypes.h>
@@ -215,9 +215,25 @@ static void print_loop(Printer *p, const Expr *e) {
         print_expr(p, "max_iter", e->as.loop.max_iter);
     }
     if (e->as.loop.checkpoint_arg) {
-        print_expr(p, e->as.loop.checkpoint == CP_every ? "every" : "binomial", e->as.loop.checkpoint_arg);
+        print_expr(p, e->as.loop.checkpoint == CP_every ? "every" : "binomial",
+                   e->as.loop.checkpoint_arg);
     }
     print_expr(p, "body", e->as.loop.body);
+}
+
+static void print_items(Printer *p, const ExprList *items) {
+    for (int i = 0; i < items->n; i++) {
+        print_expr(p, NULL, items->data[i]);
+    }
+}
+
+static void print_block(Printer *p, const Expr *e) {
+    for (int i = 0; i < e->as.block.lets.n; i++) {
+        print_let(p, e->as.block.lets.data[i]);
+    }
+    if (e->as.block.result) {
+        print_expr(p, "value", e->as.block.result);
+    }
 }
 
 static void print_children(Printer *p, const Expr *e) {
@@ -265,17 +281,10 @@ static void print_children(Printer *p, const Expr *e) {
         break;
     case E_array:
     case E_tuple:
-        for (int i = 0; i < e->as.items.n; i++) {
-            print_expr(p, NULL, e->as.items.data[i]);
-        }
+        print_items(p, &e->as.items);
         break;
     case E_block:
-        for (int i = 0; i < e->as.block.lets.n; i++) {
-            print_let(p, e->as.block.lets.data[i]);
-        }
-        if (e->as.block.result) {
-            print_expr(p, "value", e->as.block.result);
-        }
+        print_block(p, e);
         break;
     case E_if:
         print_expr(p, "cond", e->as.if_.cond);
@@ -295,16 +304,17 @@ static void print_children(Printer *p, const Expr *e) {
 }
 
 static const char *loop_word(const Expr *e) {
-    static const char *const words[] = {"", "@checkpoint ", "@checkpoint(every) ", "@checkpoint(binomial) "};
+    static const char *const words[] = {"", "@checkpoint ", "@checkpoint(every) ",
+                                        "@checkpoint(binomial) "};
     return words[e->as.loop.checkpoint];
 }
 
 /* What stands on the line of a node itself. */
 static void print_head(Printer *p, const Expr *e) {
     static const char *const kinds[] = {
-        "error", "int",  "float", "bool",  "name",  "unary", "binary", "transpose",
-        "call",  "reduce", "scatter", "index", "field", "with", "array", "comprehension",
-        "tuple", "block", "if", "loop", "checkpoint", "lambda", "derivative"};
+        "error", "int",    "float",   "bool",  "name",       "unary",  "binary",    "transpose",
+        "call",  "reduce", "scatter", "index", "field",      "with",   "array",     "comprehension",
+        "tuple", "block",  "if",      "loop",  "checkpoint", "lambda", "derivative"};
     text_puts(p->out, e->kind == E_loop ? loop_word(e) : "");
     text_puts(p->out, e->kind == E_loop && e->as.loop.is_scan ? "scan" : kinds[e->kind]);
     switch (e->kind) {

@@ -23,13 +23,16 @@ void syntax_statement(Builder *b, const Expr *expr, Loc semicolon) {
     }
     Diag *diag = diag_error(&b->ctx->diags, DIAG_no_result, expr->loc, "the value is not used");
     diag_label(&b->ctx->diags, diag, semicolon, "this `;` drops it");
-    diag_hint(&b->ctx->diags, diag, "name it with `let`, or, if it is the value of the block, remove the `;`");
+    diag_hint(&b->ctx->diags, diag,
+              "name it with `let`, or, if it is the value of the block, remove the `;`");
 }
 
-/* After `}`: harmless, but no part of the language. Silent behind another error, whose recovery ends at a `}`. */
+/* After `}`: harmless, but no part of the language. Silent behind another error, whose recovery
+ * ends at a `}`. */
 void syntax_stray_semicolon(Builder *b, Loc loc) {
     if (b->ctx->diags.errors == 0) {
-        Diag *diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected `;`, expected a declaration");
+        Diag *diag =
+            diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected `;`, expected a declaration");
         diag_hint(&b->ctx->diags, diag, "no `;` follows the `}` of a function");
     }
 }
@@ -65,22 +68,22 @@ static bool expects(const char *const *expected, int n, const char *name) {
 
 /* Where an expression can start or go on, a list of all tokens says less than one word. */
 static bool is_operator(const char *name) {
-    static const char *const operators[] = {"`||`", "`&&`", "`==`", "`!=`", "`<=`", "`>=`", "`**`",
-                                            "`<`",  "`>`",  "`+`",  "`-`",  "`*`",  "`/`",  "`%`",
+    static const char *const operators[] = {"`||`", "`&&`", "`==`", "`!=`", "`<=`", "`>=`",  "`**`",
+                                            "`<`",  "`>`",  "`+`",  "`-`",  "`*`",  "`/`",   "`%`",
                                             "`@`",  "`'`",  "`.`",  "`[`",  "`(`",  "`with`"};
     return expects(operators, (int)(sizeof operators / sizeof operators[0]), name);
 }
 
 static bool starts_expression(const char *name) {
-    static const char *const starts[] = {
-        "identifier", "integer", "number", "boolean", "`if`", "`loop`", "`scan`", "`checkpoint`",
-        "`-`",        "`!`",     "`(`",    "`[`",     "`{`",  "`@`"};
+    static const char *const starts[] = {"identifier", "integer", "number",       "boolean", "`if`",
+                                         "`loop`",     "`scan`",  "`checkpoint`", "`-`",     "`!`",
+                                         "`(`",        "`[`",     "`{`",          "`@`"};
     return expects(starts, (int)(sizeof starts / sizeof starts[0]), name);
 }
 
 static void list_expected(Text *text, const char *const *expected, int n) {
     bool expression = expects(expected, n, "integer") && expects(expected, n, "`(`");
-    bool operator = !expression && expects(expected, n, "`**`");
+    bool operator= !expression && expects(expected, n, "`**`");
     bool declaration = expects(expected, n, "`import`");
     const char *shown[64];
     int count = 0;
@@ -89,7 +92,7 @@ static void list_expected(Text *text, const char *const *expected, int n) {
     }
     for (int i = 0; i < n && count < 62; i++) {
         bool covered = (expression && starts_expression(expected[i])) ||
-                       (operator && is_operator(expected[i])) ||
+                       (operator&& is_operator(expected[i])) ||
                        (declaration && strcmp(expected[i], "`;`") == 0);
         if (!covered) {
             shown[count++] = expected[i];
@@ -169,7 +172,8 @@ static void hint_at(Builder *b, Diag *diag, const char *got, Loc loc, const char
     } else if (strcmp(got, "end of file") == 0 && expects(expected, n, "`}`")) {
         diag_hint(diags, diag, "a `{` is not closed");
     } else if (strcmp(got, "`|`") == 0) {
-        diag_hint(diags, diag, "a function value `|x| e` is only an argument; `or` is written `||`");
+        diag_hint(diags, diag,
+                  "a function value `|x| e` is only an argument; `or` is written `||`");
     } else if (strcmp(got, "`->`") == 0 && expects(expected, n, "`**`")) {
         diag_hint(diags, diag, "`->` stands before a result type; a field is taken by `.`");
     } else if (strcmp(got, "`.`") == 0 && starts_expression(n > 0 ? expected[0] : "")) {
@@ -196,7 +200,8 @@ void syntax_report(Builder *b, const char *got, Loc loc, const char *const *expe
     }
     Diag *diag;
     if (list.n > 0) {
-        diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s, expected %s", what, list.data);
+        diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s, expected %s", what,
+                          list.data);
     } else {
         diag = diag_error(&b->ctx->diags, DIAG_syntax, loc, "unexpected %s", what);
     }

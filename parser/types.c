@@ -1,21 +1,23 @@
 /* Semantic types: construction, comparison, substitution of sizes, printing.
  *
- * Invariants as in parser/types.h. Called by the checker and by lowering. Must not report: callers know where. */
+ * Invariants as in parser/types.h. Called by the checker and by lowering. Must not report: callers
+ * know where. */
 #include "parser/types.h"
 #include "parser/ast.h"
 
 #include <assert.h>
 
 const char *sk_name(ScalarKind kind) {
-    static const char *const names[] = {"bool", "i32",           "i64",          "f32",
-                                        "f64",  "integer literal", "float literal"};
+    static const char *const names[] = {
+        "bool", "i32", "i64", "f32", "f64", "integer literal", "float literal"};
     return names[kind];
 }
 
 const Ty *ty_scalar(ScalarKind kind) {
 #define ROW(k) [k] = {.kind = TY_scalar, .scalar = k, .depth = 1, .leaves = 1}
-    static const Ty scalars[] = {ROW(SK_bool), ROW(SK_i32),         ROW(SK_i64),          ROW(SK_f32),
-                                 ROW(SK_f64),  ROW(SK_int_literal), ROW(SK_float_literal)};
+    static const Ty scalars[] = {ROW(SK_bool),         ROW(SK_i32), ROW(SK_i64),
+                                 ROW(SK_f32),          ROW(SK_f64), ROW(SK_int_literal),
+                                 ROW(SK_float_literal)};
 #undef ROW
     return &scalars[kind];
 }
@@ -235,7 +237,8 @@ bool ty_equal(const Ty *a, const Ty *b) {
         return a->scalar == b->scalar;
     }
     if (a->kind == TY_array) {
-        return a->rank == b->rank && same_sizes(a->rank, a->dims, b->dims) && ty_equal(a->elem, b->elem);
+        return a->rank == b->rank && same_sizes(a->rank, a->dims, b->dims) &&
+               ty_equal(a->elem, b->elem);
     }
     for (int i = 0; i < a->n; i++) {
         if ((a->names && a->names[i] != b->names[i]) || !ty_equal(a->parts[i], b->parts[i])) {
@@ -322,7 +325,8 @@ static void print_sizes(Text *out, int n, const Size *const *sizes) {
 static void print_parts(Text *out, const Ty *ty, const char *open, const char *close) {
     text_puts(out, open);
     for (int i = 0; i < ty->n; i++) {
-        text_printf(out, "%s%s%s", i ? ", " : "", ty->names ? ty->names[i] : "", ty->names ? ": " : "");
+        text_printf(out, "%s%s%s", i ? ", " : "", ty->names ? ty->names[i] : "",
+                    ty->names ? ": " : "");
         ty_print(out, ty->parts[i]);
     }
     text_puts(out, close);

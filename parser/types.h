@@ -1,8 +1,9 @@
 /* Semantic types of bp, as the checker finds them and lowering reads them.
  *
- * Invariants: a Ty never changes once built; types are compared by ty_equal, not by pointer; the element of
- * an array is a scalar, a record or a tuple, never an array (an array of arrays is an array of higher rank);
- * dims are normalised sizes. After checking, no type in the AST holds SK_int_literal or SK_float_literal. */
+ * Invariants: a Ty never changes once built; types are compared by ty_equal, not by pointer; the
+ * element of an array is a scalar, a record or a tuple, never an array (an array of arrays is an
+ * array of higher rank); dims are normalised sizes. After checking, no type in the AST holds
+ * SK_int_literal or SK_float_literal. */
 #ifndef BPC_PARSER_TYPES_H
 #define BPC_PARSER_TYPES_H
 
@@ -21,7 +22,8 @@ typedef enum ScalarKind {
 
 typedef enum TyKind { TY_error, TY_scalar, TY_array, TY_tuple, TY_record, TY_fn } TyKind;
 
-/* Types deeper than this, or with more leaves, are refused by the checker: tuples of tuples grow by doubling. */
+/* Types deeper than this, or with more leaves, are refused by the checker: tuples of tuples grow by
+ * doubling. */
 enum { TY_MAX_RANK = 8, TY_MAX_DEPTH = 200, TY_MAX_LEAVES = 4096 };
 
 typedef struct Ty Ty;
@@ -39,8 +41,8 @@ struct Ty {
     int n;
     const Ty *const *parts;
     const Atom *names;
-    /* TY_record with a name: its declaration and size arguments; NULL for an anonymous one. The types in
-     * `parts` have the arguments already put in. */
+    /* TY_record with a name: its declaration and size arguments; NULL for an anonymous one. The
+     * types in `parts` have the arguments already put in. */
     struct TypeDecl *decl;
     const Size *const *args;
     int n_args;
@@ -58,7 +60,8 @@ const char *sk_name(ScalarKind kind); /* as written in a program; "integer liter
 
 const Ty *ty_scalar(ScalarKind kind); /* a static constant */
 const Ty *ty_error(void);
-/* Of any element type: of an array, the axes are put in front of its own. NULL above TY_MAX_RANK. */
+/* Of any element type: of an array, the axes are put in front of its own. NULL above TY_MAX_RANK.
+ */
 const Ty *ty_array(Arena *arena, int rank, const Size *const *dims, const Ty *elem);
 const Ty *ty_tuple(Arena *arena, int n, const Ty *const *parts);
 const Ty *ty_record(Arena *arena, int n, const Ty *const *parts, const Atom *names);

@@ -1,7 +1,8 @@
-/* Arenas, growable arrays, pointer maps and growable text: all memory of the library comes from here.
+/* Arenas, growable arrays, pointer maps and growable text: all memory of the library comes from
+ * here.
  *
- * Invariants: memory handed out is zeroed and 16-byte aligned; blocks are only freed with their arena;
- * nothing returns NULL, because running out of memory unwinds to alloc->oom (see arena.h).
+ * Invariants: memory handed out is zeroed and 16-byte aligned; blocks are only freed with their
+ * arena; nothing returns NULL, because running out of memory unwinds to alloc->oom (see arena.h).
  * Called by everything. Must not print, exit or keep state outside the arena it is given. */
 #include "support/arena.h"
 

@@ -1,9 +1,10 @@
 /* Arenas, growable arrays and the allocator behind them.
  *
- * Every allocation of the library goes through the Alloc hooks of its context. Running out of memory
- * does not return: it unwinds (longjmp) to the public entry that called oom_enter, which frees the
- * arenas of that call. So no caller checks for NULL, and nothing may hold a resource that only it knows
- * (a FILE, an LLVM object) across an arena call without registering it for clean-up at that entry. */
+ * Every allocation of the library goes through the Alloc hooks of its context. Running out of
+ * memory does not return: it unwinds (longjmp) to the public entry that called oom_enter, which
+ * frees the arenas of that call. So no caller checks for NULL, and nothing may hold a resource that
+ * only it knows (a FILE, an LLVM object) across an arena call without registering it for clean-up
+ * at that entry. */
 #ifndef BPC_SUPPORT_ARENA_H
 #define BPC_SUPPORT_ARENA_H
 
@@ -42,7 +43,8 @@ char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(
 #define ARENA_NEW(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
 #define ARENA_ARRAY(arena, n, T) ((T *)arena_array((arena), (size_t)(n), sizeof(T)))
 
-/* Growable array in an arena: `VEC(Inst *) insts;` then vec_push(arena, &insts, x). Zero-initialised is empty. */
+/* Growable array in an arena: `VEC(Inst *) insts;` then vec_push(arena, &insts, x).
+ * Zero-initialised is empty. */
 #define VEC(T)                                                                                     \
     struct {                                                                                       \
         T *data;                                                                                   \
@@ -56,7 +58,8 @@ void *vec_grow(Arena *arena, void *data, int n, int *cap, size_t size);
         (v)->data[(v)->n++] = (x);                                                                 \
     } while (0)
 
-/* Pointer-keyed hash map in an arena (open addressing; NULL keys are not allowed; values may be NULL). */
+/* Pointer-keyed hash map in an arena (open addressing; NULL keys are not allowed; values may be
+ * NULL). */
 typedef struct PtrMap {
     Arena *arena;
     const void **keys;

@@ -1,4 +1,5 @@
-/* Sets up and tears down what one compilation shares. Called by the public entries and by tests only. */
+/* Sets up and tears down what one compilation shares. Called by the public entries and by tests
+ * only. */
 #include "support/context.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* What one compilation shares: allocator, atoms, sources, diagnostics. No global state anywhere else. */
+/* What one compilation shares: allocator, atoms, sources, diagnostics. No global state anywhere
+ * else. */
 #ifndef BPC_SUPPORT_CONTEXT_H
 #define BPC_SUPPORT_CONTEXT_H
 

@@ -1,8 +1,8 @@
 /* Queue of diagnostics, their rendering, and the nearest-name search behind "did you mean".
  *
- * Invariants: at most `limit` errors are kept, later ones counted; a Diag once returned may be filled in
- * further by its caller. Rendering is pure: it appends to a Text. Called by every layer that finds
- * something wrong; rendered by the driver. Must not print or exit. */
+ * Invariants: at most `limit` errors are kept, later ones counted; a Diag once returned may be
+ * filled in further by its caller. Rendering is pure: it appends to a Text. Called by every layer
+ * that finds something wrong; rendered by the driver. Must not print or exit. */
 #include "support/diag.h"
 
 #include <stdarg.h>
@@ -146,8 +146,8 @@ static void render_source_line(Text *out, const Source *source, Window window) {
     text_puts(out, window.cut_right ? "...\n" : "\n");
 }
 
-static void render_carets(Text *out, const Source *source, Window window, uint32_t from, uint32_t to,
-                          char mark) {
+static void render_carets(Text *out, const Source *source, Window window, uint32_t from,
+                          uint32_t to, char mark) {
     text_puts(out, window.cut_left ? "   " : "");
     for (uint32_t i = window.begin; i < from; i++) {
         if (!is_continuation(source->text[i])) {
@@ -229,8 +229,8 @@ static int smallest(int a, int b, int c) {
     return m < c ? m : c;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) that turn a into b. Row i of the usual table needs
- * rows i-1 and i-2 only. */
+/* Edits (insert, delete, replace, swap of neighbours) that turn a into b. Row i of the usual table
+ * needs rows i-1 and i-2 only. */
 static int edit_distance(const char *a, size_t na, const char *b, size_t nb) {
     int rows[3][LONGEST_NAME + 1];
     for (size_t j = 0; j <= nb; j++) {
@@ -265,7 +265,8 @@ const char *nearest_name(const char *name, const char *const *names, int n) {
         }
         int distance = edit_distance(name, len, names[i], other);
         /* A one-letter name is not "near" every other one-letter name. */
-        if (distance < (int)len && (distance < best_distance || (distance == best_distance && !best))) {
+        if (distance < (int)len &&
+            (distance < best_distance || (distance == best_distance && !best))) {
             best = names[i];
             best_distance = distance;
         }

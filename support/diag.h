@@ -1,5 +1,5 @@
-/* Diagnostics as data. The library queues records; the driver renders them (with carets, or as JSON).
- * Nothing here prints or exits. Codes and their texts stand in support/diags.def. */
+/* Diagnostics as data. The library queues records; the driver renders them (with carets, or as
+ * JSON). Nothing here prints or exits. Codes and their texts stand in support/diags.def. */
 #ifndef BPC_SUPPORT_DIAG_H
 #define BPC_SUPPORT_DIAG_H
 
@@ -40,7 +40,8 @@ typedef struct DiagList {
 } DiagList;
 
 void diags_init(DiagList *diags, Arena *arena);
-/* Queues an error at loc and returns it, so that labels, notes and a hint can be added; never NULL. */
+/* Queues an error at loc and returns it, so that labels, notes and a hint can be added; never NULL.
+ */
 Diag *diag_error(DiagList *diags, DiagCode code, Loc loc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 Diag *diag_warning(DiagList *diags, DiagCode code, Loc loc, const char *format, ...)
@@ -51,11 +52,13 @@ void diag_note(DiagList *diags, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void diag_hint(DiagList *diags, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Renders one diagnostic as rustc does: "file:line:col: error[E0123]: message", the source line, carets. */
+/* Renders one diagnostic as rustc does: "file:line:col: error[E0123]: message", the source line,
+ * carets. */
 void diag_render(Text *out, const SourceMap *sources, const Diag *diag, bool color);
 const char *diag_explain(DiagCode code); /* NULL when there is no such code */
 
-/* The nearest of n names to `name` by edit distance, or NULL when none is near; for "did you mean". */
+/* The nearest of n names to `name` by edit distance, or NULL when none is near; for "did you mean".
+ */
 const char *nearest_name(const char *name, const char *const *names, int n);
 
 #endif

@@ -1,9 +1,9 @@
 /* Size polynomials: normalised sums of terms, hash-consed so that equal sizes are one pointer.
  *
- * Invariants of a Size: terms ordered by falling degree, then by symbol ids; no two with the same symbols;
- * no coefficient 0. Arithmetic builds a list of terms, normalises it and interns it; overflow of a
- * coefficient or of the number of terms gives NULL. Called by checker, IR and passes. Must not look at
- * values: a symbol computed at run time is a symbol like any other. */
+ * Invariants of a Size: terms ordered by falling degree, then by symbol ids; no two with the same
+ * symbols; no coefficient 0. Arithmetic builds a list of terms, normalises it and interns it;
+ * overflow of a coefficient or of the number of terms gives NULL. Called by checker, IR and passes.
+ * Must not look at values: a symbol computed at run time is a symbol like any other. */
 #include "support/poly.h"
 
 #include <inttypes.h>
@@ -62,13 +62,14 @@ static void draft_normalise(Draft *draft) {
     int kept = 0;
     for (int i = 0; i < draft->n; i++) {
         if (kept > 0 && compare_syms(&draft->terms[kept - 1], &draft->terms[i]) == 0) {
-            draft->overflow |= __builtin_add_overflow(draft->terms[kept - 1].coef, draft->terms[i].coef,
-                                                      &draft->terms[kept - 1].coef);
+            draft->overflow |= __builtin_add_overflow(
+                draft->terms[kept - 1].coef, draft->terms[i].coef, &draft->terms[kept - 1].coef);
         } else {
             draft->terms[kept++] = draft->terms[i];
         }
         if (draft->terms[kept - 1].coef == 0 &&
-            (i + 1 == draft->n || compare_syms(&draft->terms[kept - 1], &draft->terms[i + 1]) != 0)) {
+            (i + 1 == draft->n ||
+             compare_syms(&draft->terms[kept - 1], &draft->terms[i + 1]) != 0)) {
             kept--;
         }
     }
@@ -202,7 +203,8 @@ const Size *size_sub(PolyTable *table, const Size *a, const Size *b) {
 }
 
 /* The product of two terms: both symbol lists are sorted, so this is a merge. */
-static void draft_add_product(PolyTable *table, Draft *draft, const SizeTerm *a, const SizeTerm *b) {
+static void draft_add_product(PolyTable *table, Draft *draft, const SizeTerm *a,
+                              const SizeTerm *b) {
     SizeTerm term = {0, a->degree + b->degree, NULL};
     draft->overflow |= __builtin_mul_overflow(a->coef, b->coef, &term.coef);
     if (term.degree > MOST_DEGREE) {
@@ -315,8 +317,8 @@ SizeSym *size_solve(PolyTable *table, const Size *a, const Size *b,
         /* coef*sym + rest == 0, so sym == -coef*rest */
         const Size *lone = size_sym(table, sym);
         const Size *zero = size_const(table, 0);
-        const Size *rest = term->coef == 1 ? size_sub(table, difference, lone)
-                                           : size_add(table, difference, lone);
+        const Size *rest =
+            term->coef == 1 ? size_sub(table, difference, lone) : size_add(table, difference, lone);
         *solution = term->coef == 1 ? size_sub(table, zero, rest) : rest;
         if (*solution) {
             return sym;

@@ -1,8 +1,8 @@
 /* Sizes: integer polynomials in size symbols, normalised and hash-consed, so that equality is ==.
  *
  * A symbol is a name with an identity: two functions' `n` are two symbols. A Size is a sum of terms
- * coef * sym * sym * ..., the symbols of a term sorted by id, the terms sorted, no zero coefficients.
- * Overflow of a coefficient makes the operation return NULL; callers report it. */
+ * coef * sym * sym * ..., the symbols of a term sorted by id, the terms sorted, no zero
+ * coefficients. Overflow of a coefficient makes the operation return NULL; callers report it. */
 #ifndef BPC_SUPPORT_POLY_H
 #define BPC_SUPPORT_POLY_H
 
@@ -10,9 +10,10 @@
 
 typedef struct SizeSym {
     Atom name;
-    uint32_t id;  /* unique in the table, in order of creation */
-    Loc loc;      /* where it was introduced */
-    void *value;  /* the IR value (i64) that defines it at run time; NULL for a parameter of a function */
+    uint32_t id;   /* unique in the table, in order of creation */
+    Loc loc;       /* where it was introduced */
+    void *value;   /* the IR value (i64) that defines it at run time; NULL for a parameter of a
+                      function */
     bool computed; /* stands for a value of the program: equality with it is checked at run time */
 } SizeSym;
 
@@ -38,18 +39,20 @@ void polys_init(PolyTable *table, Arena *arena);
 SizeSym *sizesym_new(PolyTable *table, Atom name, Loc loc);
 const Size *size_const(PolyTable *table, int64_t value);
 const Size *size_sym(PolyTable *table, SizeSym *sym);
-const Size *size_add(PolyTable *table, const Size *a, const Size *b); /* NULL on overflow, as below */
+const Size *size_add(PolyTable *table, const Size *a,
+                     const Size *b); /* NULL on overflow, as below */
 const Size *size_sub(PolyTable *table, const Size *a, const Size *b);
 const Size *size_mul(PolyTable *table, const Size *a, const Size *b);
 bool size_is_const(const Size *size, int64_t *value);
 SizeSym *size_is_sym(const Size *size); /* the symbol when size is exactly one, else NULL */
-/* True when a >= b for all non-negative values of the symbols (every coefficient of a-b is >= 0). */
+/* True when a >= b for all non-negative values of the symbols (every coefficient of a-b is >= 0).
+ */
 bool size_at_least(PolyTable *table, const Size *a, const Size *b);
 /* Replaces symbols: lookup returns the replacement or NULL to keep. NULL on overflow. */
 const Size *size_subst(PolyTable *table, const Size *size,
                        const Size *(*lookup)(void *user, SizeSym *sym), void *user);
-/* Solves a == b for a symbol that occurs in a-b as a lone linear term with coefficient +-1 and for which
- * `bindable` holds: returns the symbol and sets *solution; NULL when there is none. */
+/* Solves a == b for a symbol that occurs in a-b as a lone linear term with coefficient +-1 and for
+ * which `bindable` holds: returns the symbol and sets *solution; NULL when there is none. */
 SizeSym *size_solve(PolyTable *table, const Size *a, const Size *b,
                     bool (*bindable)(void *user, SizeSym *sym), void *user, const Size **solution);
 void size_print(Text *out, const Size *size); /* as bp source, highest degree first: d*d - d + 1 */

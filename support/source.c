@@ -1,8 +1,9 @@
 /* Interned strings, source texts and the mapping from byte offsets to lines and columns.
  *
- * Invariants: offset 0 is "nowhere", so the first source starts at 1; between two sources one offset is
- * left free, so that the end of one (where "unexpected end of file" points) is not the start of the next.
- * Called by lexer, diagnostics and the driver. Must not read files: texts are handed in. */
+ * Invariants: offset 0 is "nowhere", so the first source starts at 1; between two sources one
+ * offset is left free, so that the end of one (where "unexpected end of file" points) is not the
+ * start of the next. Called by lexer, diagnostics and the driver. Must not read files: texts are
+ * handed in. */
 #include "support/source.h"
 
 #include <string.h>

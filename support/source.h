@@ -1,7 +1,7 @@
 /* Source texts, interned strings and locations.
  *
- * All texts of one context share one 32-bit space of byte offsets: a Loc is a half-open range in it and
- * names its file without storing it. Loc {0,0} is "nowhere". */
+ * All texts of one context share one 32-bit space of byte offsets: a Loc is a half-open range in it
+ * and names its file without storing it. Loc {0,0} is "nowhere". */
 #ifndef BPC_SUPPORT_SOURCE_H
 #define BPC_SUPPORT_SOURCE_H
 
@@ -28,8 +28,8 @@ typedef struct Source {
     const char *name; /* as shown to the user */
     const char *text; /* NUL-terminated copy; may hold NUL bytes inside */
     uint32_t len;
-    uint32_t base;       /* offset of text[0] in the common space; never 0 */
-    uint32_t *lines;     /* offset within text of the start of each line */
+    uint32_t base;   /* offset of text[0] in the common space; never 0 */
+    uint32_t *lines; /* offset within text of the start of each line */
     uint32_t line_count;
 } Source;
 
