@@ -345,7 +345,9 @@ struct Expr {
         struct {
             NameList names;
             TypeExprList types; /* an entry is NULL where no type is written */
-            Local **params;     /* checker */
+            const Ty *
+                *given;     /* checker: for `grad(|x| e)(a)`, the types of the arguments; or NULL */
+            Local **params; /* checker */
             Expr *body;
         } lambda;
         struct {

@@ -604,7 +604,7 @@ const Ty *check_call(Checker *c, Expr *e) {
     if (callee->kind == E_name) {
         call_name(c, e);
     } else if (callee->kind == E_derivative) {
-        Signature *sig = check_derivative(c, callee, false);
+        Signature *sig = give_lambda_types(c, e) ? check_derivative(c, callee, false) : NULL;
         e->as.call.kind = CALL_derivative;
         if (sig) {
             call_signature(c, e, sig);

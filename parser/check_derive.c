@@ -62,6 +62,9 @@ Signature *callable_signature(Checker *c, Expr *fn, bool exported) {
             return fn_signature(c, decl, fn->loc);
         }
     }
+    if (fn->kind == E_lambda && !exported) {
+        return lambda_signature(c, fn);
+    }
     report_operand(c, fn);
     return NULL;
 }

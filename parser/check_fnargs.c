@@ -178,3 +178,74 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
     }
     return false;
 }
+
+/* ---- lambdas under derivative operators ----
+ * Their parameters have the types that are written, or those of the arguments of the call. */
+
+static Expr *innermost_lambda(Expr *fn) {
+    while (fn->kind == E_derivative && fn->as.deriv.op != DERIV_batch) {
+        fn = fn->as.deriv.fn;
+    }
+    return fn->kind == E_lambda ? fn : NULL;
+}
+
+bool give_lambda_types(Checker *c, Expr *call) {
+    Expr *lambda = innermost_lambda(call->as.call.callee);
+    if (!lambda) {
+        return true;
+    }
+    int n = lambda->as.lambda.names.n;
+    if (call->as.call.args.n < n) {
+        return true; /* reported by the call */
+    }
+    lambda->as.lambda.given = ARENA_ARRAY(c->arena, n, const Ty *);
+    for (int i = 0; i < n; i++) {
+        if (lambda->as.lambda.types.data[i]) {
+            continue;
+        }
+        lambda->as.lambda.given[i] = check_value(c, call->as.call.args.data[i].value);
+        if (ty_has_error(lambda->as.lambda.given[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const Ty *standing_param(Checker *c, const Expr *e, int i) {
+    TypeExpr *type = e->as.lambda.types.data[i];
+    if (type) {
+        return resolve_type(c, type, SIZES_body);
+    }
+    if (e->as.lambda.given) {
+        return e->as.lambda.given[i];
+    }
+    Name name = e->as.lambda.names.data[i];
+    Diag *diag = diag_error(c->diags, DIAG_derivative_operand, name.loc,
+                            "nothing says which type `%s` has", name.atom);
+    diag_hint(c->diags, diag, "write it: `|%s: real| ...`", name.atom);
+    return ty_error();
+}
+
+Signature *lambda_signature(Checker *c, Expr *e) {
+    Signature *sig = ARENA_NEW(c->arena, Signature);
+    sig->name = "function";
+    sig->loc = e->loc;
+    uint32_t mark = size_mark(c);
+    int scope = scope_mark(c), n = e->as.lambda.names.n;
+    bool ok = true;
+    e->as.lambda.params = ARENA_ARRAY(c->arena, n, Local *);
+    for (int i = 0; i < n; i++) {
+        Name name = e->as.lambda.names.data[i];
+        const Ty *ty = standing_param(c, e, i);
+        ok = ok && !ty_has_error(ty);
+        e->as.lambda.params[i] = scope_add(c, LOCAL_param, name, ty, NULL);
+        vec_push(c->arena, &sig->params, ((SigParam){name, ty}));
+    }
+    ok = ok && !ty_has_error(check_value(c, e->as.lambda.body));
+    scope_leave(c, scope);
+    if (!ok || !check_escape(c, e->as.lambda.body, mark, "lambda")) {
+        return NULL;
+    }
+    sig->result = expr_type(e->as.lambda.body);
+    return sig;
+}

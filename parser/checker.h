@@ -138,6 +138,10 @@ bool solve_finish(Solve *s, Loc loc); /* false after a message: a size is not fi
 
 /* ---- check_fnargs.c ---- */
 bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param);
+Signature *lambda_signature(Checker *c,
+                            Expr *e); /* under a derivative operator; NULL after a message */
+/* For `grad(|x| e)(a)`: types the lambda from the arguments; false when they have errors. */
+bool give_lambda_types(Checker *c, Expr *call);
 
 /* ---- check_calls.c ---- */
 const Ty *check_call(Checker *c, Expr *e);
