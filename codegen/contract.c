@@ -1,11 +1,14 @@
-/* Emits dense products; see contract.h. Chooses the orientation and one of four forms:
+/* Emits dense products; see contract.h. Chooses the orientation and one of five forms:
  *
  *   scalar    three loops, without optimisation
  *   dots      vectors along k, for matrix-vector products and tiny sides, both operands along k
  *   tiles     register tiles fitted to known sizes, in place
+ *   row       one row times a matrix of any width, in place: nothing is gained by packing
  *   blocked   an internal function of the module, for the rest (contract_blocked.c) */
 #include "codegen/contract_blocked.h"
 #include "codegen/contract_tile.h"
+
+#include <stddef.h>
 
 typedef struct Problem {
     LLVMValueRef m, n, k, accumulate;
@@ -337,6 +340,36 @@ static bool fits_tiles(const Gen *g, const Problem *p) {
            n * k * bytes <= MAX_B_BYTES;
 }
 
+/* ---- row ---- */
+
+/* The sums of columns [from, to), `vecs` vectors at a time; the last vector may be cut short. */
+static void emit_row_columns(Gen *g, const Problem *p, LLVMValueRef from, LLVMValueRef to,
+                             int vecs) {
+    LLVMValueRef zero = gen_int(g, 0), lanes = gen_int(g, g->lanes);
+    GenLoop by_n = gen_loop(g, from, to, gen_int(g, (int64_t)vecs * g->lanes));
+    Tile tile = {.rows = 1, .vecs = vecs, .last_lanes = g->lanes, .splits = 8 / vecs, .k = p->k};
+    tile.some_lanes = vecs == 1 ? gen_min(g, gen_sub(g, to, by_n.i), lanes) : NULL;
+    tile.a = p->a;
+    tile.b = gen_shift(g, p->b, zero, by_n.i);
+    tile.c = gen_shift(g, p->c, zero, by_n.i);
+    tile.accumulate = p->accumulate;
+    tile_emit(g, &tile);
+    gen_loop_end(g, &by_n);
+}
+
+static void emit_row(Gen *g, const Problem *p) {
+    enum { VECS = 4 };
+    LLVMValueRef whole = gen_round_down(g, p->n, VECS * g->lanes);
+    emit_row_columns(g, p, gen_int(g, 0), whole, VECS);
+    emit_row_columns(g, p, whole, p->n, 1);
+}
+
+/* Without AVX each lane of a mask is a branch. */
+static bool fits_row(const Gen *g, const Problem *p) {
+    return gen_is(p->m, 1) && gen_is(p->b.col_stride, 1) && gen_is(p->c.col_stride, 1) &&
+           g->target->vector_bytes > 16;
+}
+
 /* ---- choice ---- */
 
 static void emit_vector_form(Gen *g, Problem *p) {
@@ -348,6 +381,8 @@ static void emit_vector_form(Gen *g, Problem *p) {
         *p = swapped(p);
     if (fits_tiles(g, p))
         emit_tiles(g, p);
+    else if (fits_row(g, p))
+        emit_row(g, p);
     else
         blocked_product(g, p->accumulate, p->m, p->n, p->k, p->a, p->b, p->c);
 }

@@ -59,6 +59,8 @@ typedef struct TileRun {
 } TileRun;
 
 static LLVMValueRef vec_lanes(Gen *g, const Tile *t, int v) {
+    if (v == t->vecs - 1 && t->some_lanes)
+        return t->some_lanes;
     return gen_int(g, v == t->vecs - 1 ? t->last_lanes : g->lanes);
 }
 
