@@ -502,6 +502,12 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
 void check_rule(Checker *c, Rule *rule) {
     FnDecl *fn = ptrmap_get(&c->fns, rule->name.atom);
     if (!fn) {
+        ElementBuiltin builtin;
+        if (element_builtin(rule->name.atom, &builtin)) {
+            diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                       "`%s` is a builtin, whose derivative is built in as well", rule->name.atom);
+            return;
+        }
         Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc,
                                 "unknown function `%s`", rule->name.atom);
         const char *names[256];
