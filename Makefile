@@ -27,6 +27,8 @@ LLVM_LIBS    = $(call once,LLVM_LIBS,$(LLVM_CONFIG) --ldflags --libs --link-shar
 LLVM_BIN     = $(call once,LLVM_BIN,$(LLVM_CONFIG) --bindir)
 LLVM_PREFIX  = $(call once,LLVM_PREFIX,$(LLVM_CONFIG) --prefix)
 
+LIT          = $(or $(wildcard $(LLVM_PREFIX)/build/utils/lit/lit.py),$(LLVM_BIN)/lit)
+
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla -Wwrite-strings -Werror
 LOOSE    := -Wall -Wno-unused-function -Wno-unused-parameter -Wno-unused-but-set-variable \
@@ -74,7 +76,7 @@ demo: all ## install what is missing, build, train the digits classifier through
 	$(demo)/digits examples/digits/digits.csv
 
 check: all layers ## install what is missing, build, run every test
-	@$(lit_env) python3 $(LLVM_PREFIX)/build/utils/lit/lit.py $(LITFLAGS) \
+	@$(lit_env) python3 $(LIT) $(LITFLAGS) \
 	    --output $(BUILD)/test-results.json $(TESTS)
 
 asan: ## the tests again, under the address and undefined-behaviour sanitizers
