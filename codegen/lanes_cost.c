@@ -131,7 +131,7 @@ static double write_across(const Inst *inst, const Inst *outer, int lanes) {
     } else if (!own) {
         once = REDUCTION; /* all lanes add to one place */
     }
-    return inst->in[1]->type->rank > 0 ? once * UNKNOWN_EXTENT : once;
+    return inst->in[1]->type->rank > 0 ? once * (double)UNKNOWN_EXTENT : once;
 }
 
 static double inst_across(const Inst *inst, const Inst *outer, int lanes) {
