@@ -40,6 +40,8 @@ void ir_loop_begin(IrBuilder *b, const LoopSpec *spec, IrBuilder *body) {
     loop->regions[0] = body->region;
     loop->attr.loop.extent = spec->extent;
     loop->attr.loop.reverse = spec->reverse;
+    loop->attr.loop.checkpoint = spec->checkpoint;
+    loop->attr.loop.checkpoint_arg = spec->checkpoint_arg;
     loop->attr.loop.n_slice = spec->n_slice;
     loop->attr.loop.n_carry = spec->n_carry;
     loop->attr.loop.n_acc = spec->n_acc;

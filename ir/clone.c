@@ -31,7 +31,7 @@ const Type *irmap_type(IrMap *map, const Type *type) {
 }
 
 const Size *irmap_size(IrMap *map, const Size *size) {
-    if (map->syms.n == 0) {
+    if (map->syms.n == 0 || !size) {
         return size;
     }
     const Size *mapped = size_subst(&map->m->ctx->polys, size, lookup_sym, map);
@@ -67,6 +67,8 @@ static Inst *clone_loop(IrBuilder *b, const Inst *inst, Value *const *in, IrMap 
     int n_slice = inst->attr.loop.n_slice, n_carry = inst->attr.loop.n_carry;
     LoopSpec spec = {.extent = irmap_size(map, inst->attr.loop.extent),
                      .reverse = inst->attr.loop.reverse,
+                     .checkpoint = inst->attr.loop.checkpoint,
+                     .checkpoint_arg = irmap_size(map, inst->attr.loop.checkpoint_arg),
                      .n_slice = n_slice,
                      .n_carry = n_carry,
                      .n_acc = inst->attr.loop.n_acc,

@@ -35,7 +35,7 @@
  *             "ik,kj->ij". Each label stands at most once in each operand and in the result, and in at least
  *             two of the three. Batch labels stand in all three. Labels in both operands but not the result are summed.
  *   loop      slices.., carry inits.., acc inits..  -> carries.., accs.., stacked..
- *             attr.loop: extent (Size), reverse, n_slice, n_carry, n_acc, n_stack.
+ *             attr.loop: extent (Size), reverse, n_slice, n_carry, n_acc, n_stack, checkpoint (what reverse mode stores).
  *             body params: index i:i64, slice elements.., carries.., accs..   body yields: carries.., accs.., elements..
  *             A slice operand x:[extent,*s] gives x[i] to iteration i; a stacked element *s of iteration i becomes
  *             row i of the result [extent,*s]. `reverse` runs i from extent-1 down to 0.
@@ -94,6 +94,11 @@ enum { DEAR_COST = 10 };
 typedef enum Reduce { RED_sum, RED_max, RED_min, RED_logsumexp, RED_any, RED_all, RED_argmax, RED_argmin } Reduce;
 extern const char *const reduce_name[RED_argmin + 1];
 
+/* What a reverse sweep stores of a loop; it never changes a value. `inner`: the incoming carries only, the rest of an iteration
+ * is computed again. `every` k: the carries at each k-th iteration. `binomial` s: s states, scheduled optimally. */
+typedef enum Checkpoint { CHECK_store, CHECK_inner, CHECK_every, CHECK_binomial } Checkpoint;
+extern const char *const checkpoint_name[CHECK_binomial + 1];
+
 typedef struct Inst Inst;
 typedef struct Region Region;
 typedef struct Func Func;
@@ -141,6 +146,8 @@ struct Inst {
             const Size *extent;
             bool reverse;
             int n_slice, n_carry, n_acc, n_stack;
+            Checkpoint checkpoint;
+            const Size *checkpoint_arg; /* CHECK_every, CHECK_binomial */
         } loop;
         struct {
             Func *func;
@@ -254,6 +261,8 @@ Value *ir_contract(IrBuilder *b, const char *spec, Value *x, Value *y);
 typedef struct LoopSpec {
     const Size *extent;
     bool reverse;
+    Checkpoint checkpoint;
+    const Size *checkpoint_arg;
     int n_slice, n_carry, n_acc;
     Value *const *slices, *const *carries, *const *accs; /* operands and initial values */
     Atom index_name;

@@ -23,6 +23,9 @@ const OpInfo op_info[OP_COUNT] = {
 #undef ST
 };
 
+const char *const checkpoint_name[CHECK_binomial + 1] = {
+    [CHECK_store] = "store", [CHECK_inner] = "inner", [CHECK_every] = "every", [CHECK_binomial] = "binomial"};
+
 const char *const reduce_name[RED_argmin + 1] = {
     [RED_sum] = "sum",   [RED_max] = "max", [RED_min] = "min",       [RED_logsumexp] = "logsumexp",
     [RED_any] = "any",   [RED_all] = "all", [RED_argmax] = "argmax", [RED_argmin] = "argmin",

@@ -14,7 +14,7 @@
  *     %4 = transpose %x (1, 0) : [d,n]f64
  *     %5 = reduce sum 1 %x : [d]f64                   over the first axis
  *     %6 = contract "ik,k->i" %x, %w : [n]f64
- *     %7, %8, %9 = loop %i < n reverse slice(%r = %x) carry(%u = %0) acc(%g = %4) {
+ *     %7, %8, %9 = loop %i < n reverse checkpoint(every k) slice(%r = %x) carry(%u = %0) acc(%g = %4) {
  *       yield carry(%a) acc(%b) stack(%c)
  *     } : f64, [d,n]f64, [n]f64
  *     %10 = if %c { yield %1 } else { yield %2 } : i64         (on several lines)
@@ -255,6 +255,18 @@ static void print_loop_yield(Printer *p, const Inst *loop) {
     }
 }
 
+static void print_checkpoint(Printer *p, const Inst *inst) {
+    if (inst->attr.loop.checkpoint == CHECK_store) {
+        return;
+    }
+    text_printf(p->out, " checkpoint(%s", checkpoint_name[inst->attr.loop.checkpoint]);
+    if (inst->attr.loop.checkpoint_arg) {
+        text_puts(p->out, " ");
+        print_size(p, inst->attr.loop.checkpoint_arg);
+    }
+    text_puts(p->out, ")");
+}
+
 static void print_loop(Printer *p, const Inst *inst) {
     Value *const *params = inst->regions[0]->params.data;
     int n_slice = inst->attr.loop.n_slice, n_carry = inst->attr.loop.n_carry;
@@ -263,6 +275,7 @@ static void print_loop(Printer *p, const Inst *inst) {
     text_puts(p->out, " < ");
     print_size(p, inst->attr.loop.extent);
     text_puts(p->out, inst->attr.loop.reverse ? " reverse" : "");
+    print_checkpoint(p, inst);
     print_bindings(p, "slice", params + 1, inst->in, n_slice);
     print_bindings(p, "carry", params + 1 + n_slice, inst->in + n_slice, n_carry);
     int before = n_slice + n_carry;

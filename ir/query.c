@@ -79,7 +79,12 @@ static void syms_of_inst(FreeSyms *walk, const Inst *inst) {
     switch (inst->op) {
     case OP_dim: ptrmap_put(&walk->bound, inst->attr.sym, NULL); break;
     case OP_size: syms_of_size(walk, inst->attr.size); break;
-    case OP_loop: syms_of_size(walk, inst->attr.loop.extent); break;
+    case OP_loop:
+        syms_of_size(walk, inst->attr.loop.extent);
+        if (inst->attr.loop.checkpoint_arg) {
+            syms_of_size(walk, inst->attr.loop.checkpoint_arg);
+        }
+        break;
     case OP_call:
     case OP_vjp:
     case OP_jvp:

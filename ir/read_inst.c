@@ -295,6 +295,26 @@ static bool read_loop_yield(Reader *r, Draft *d, Region *body) {
     return read_take_mark(r, '}');
 }
 
+static bool read_checkpoint(Reader *r, Inst *inst) {
+    if (!read_accept_word(r, "checkpoint")) {
+        return true;
+    }
+    if (!read_take_mark(r, '(')) {
+        return false;
+    }
+    for (int kind = CHECK_inner; kind <= CHECK_binomial; kind++) {
+        if (!read_accept_word(r, checkpoint_name[kind])) {
+            continue;
+        }
+        inst->attr.loop.checkpoint = (Checkpoint)kind;
+        if (kind != CHECK_inner && !(inst->attr.loop.checkpoint_arg = read_size(r))) {
+            return false;
+        }
+        return read_take_mark(r, ')');
+    }
+    return read_expected(r, "'inner', 'every' or 'binomial'");
+}
+
 static bool read_loop(Reader *r, IrBuilder *b, Draft *d) {
     Inst *inst = &d->inst;
     Token index = r->token;
@@ -311,6 +331,9 @@ static bool read_loop(Reader *r, IrBuilder *b, Draft *d) {
         return false;
     }
     inst->attr.loop.reverse = read_accept_word(r, "reverse");
+    if (!read_checkpoint(r, inst)) {
+        return false;
+    }
     int n_slice = 0, n_carry = 0, n_acc = 0;
     Value *i = ir_param(r->m, body.region, ir_scalar(r->m, S_i64), NULL);
     if (!read_define_value(r, name, index.loc, i) || !read_bindings(r, d, body.region, "slice", &n_slice) ||

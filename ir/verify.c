@@ -64,7 +64,12 @@ static void check_type_scope(Verifier *v, const Inst *inst, const Type *type) {
 static void check_attr_scope(Verifier *v, const Inst *inst) {
     switch (inst->op) {
     case OP_size: check_size_scope(v, inst, inst->attr.size); break;
-    case OP_loop: check_size_scope(v, inst, inst->attr.loop.extent); break;
+    case OP_loop:
+        check_size_scope(v, inst, inst->attr.loop.extent);
+        if (inst->attr.loop.checkpoint_arg) {
+            check_size_scope(v, inst, inst->attr.loop.checkpoint_arg);
+        }
+        break;
     case OP_call:
     case OP_vjp:
     case OP_jvp:

@@ -48,6 +48,15 @@ static Func *calling(Derive *d, Func *f)
     return w;
 }
 
+/* A copy of f, of the same size symbols, in which loops are split at their checkpoints. */
+static Func *segmented(Derive *d, Func *f)
+{
+    Func *copy = ARENA_NEW(d->m->arena, Func);
+    *copy = *f;
+    split_segments(d->m, copy);
+    return copy;
+}
+
 static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
 {
     Func *f = inst->attr.callee.func;
@@ -56,6 +65,8 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
         return;
     if (has_rule(f))
         f = calling(d, f);
+    if (inst->op == OP_vjp && has_segments(f->body))
+        f = segmented(d, f);
     int n = f->body->params.n, ny = f->body->yields.n, n_wrt = inst->attr.callee.n_wrt;
     const Size **sizes = ARENA_ARRAY(d->m->arena, f->sizes.n + 1, const Size *);
     Value **in = ARENA_ARRAY(d->m->arena, inst->n_in + 1, Value *);

@@ -39,6 +39,8 @@ bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
                 Value *const *tangents, Value **results, Value **result_tangents, DeriveError *error);
 
 /* ---- passes on one function ---- */
+bool has_segments(const Region *region);    /* holds a loop marked CHECK_every */
+void split_segments(IrModule *m, Func *f);  /* rewrites those into two loops (checkpoint.c) */
 void simplify_func(IrModule *m, Func *f); /* rounds of simplify until it stops shrinking */
 void lift_func(IrModule *m, Func *f);     /* lift, then simplify */
 

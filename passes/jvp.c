@@ -107,6 +107,8 @@ static void push_loop(Jvp *s, IrBuilder *b, const Inst *loop)
     double_operands(s, b, loop, ns + nc, na, &accs);
     LoopSpec spec = {.extent = irmap_size(&s->map, loop->attr.loop.extent),
                      .reverse = loop->attr.loop.reverse,
+                     .checkpoint = loop->attr.loop.checkpoint,
+                     .checkpoint_arg = irmap_size(&s->map, loop->attr.loop.checkpoint_arg),
                      .n_slice = slices.list.n,
                      .n_carry = carries.list.n,
                      .n_acc = accs.list.n,

@@ -358,7 +358,7 @@ static void emit_products(Cut *c, IrBuilder *b, int p, IrMap *map)
 static bool lift_loop(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map)
 {
     Cut c = {.s = s, .loop = loop, .body = loop->regions[0]};
-    if (loop->attr.loop.n_carry > 0)
+    if (loop->attr.loop.n_carry > 0 || loop->attr.loop.checkpoint != CHECK_store)
         return false;
     ptrmap_init(&c.phase, s->arena);
     ptrmap_init(&c.lifted, s->arena);

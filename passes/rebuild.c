@@ -84,6 +84,8 @@ static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst em
         in[i] = irmap_get(map, inst->in[i]);
     LoopSpec spec = {.extent = irmap_size(map, inst->attr.loop.extent),
                      .reverse = inst->attr.loop.reverse,
+                     .checkpoint = inst->attr.loop.checkpoint,
+                     .checkpoint_arg = irmap_size(map, inst->attr.loop.checkpoint_arg),
                      .n_slice = inst->attr.loop.n_slice,
                      .n_carry = inst->attr.loop.n_carry,
                      .n_acc = inst->attr.loop.n_acc,

@@ -36,6 +36,8 @@ static bool same_attributes(const Inst *a, const Inst *b)
         return a->attr.reduce.kind == b->attr.reduce.kind && a->attr.reduce.axes == b->attr.reduce.axes;
     case OP_loop:
         return a->attr.loop.extent == b->attr.loop.extent && a->attr.loop.reverse == b->attr.loop.reverse &&
+               a->attr.loop.checkpoint == b->attr.loop.checkpoint &&
+               a->attr.loop.checkpoint_arg == b->attr.loop.checkpoint_arg &&
                a->attr.loop.n_slice == b->attr.loop.n_slice && a->attr.loop.n_carry == b->attr.loop.n_carry &&
                a->attr.loop.n_acc == b->attr.loop.n_acc;
     case OP_dim:

@@ -91,6 +91,8 @@ static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, co
         at = size_region(s, irmap_size(map, inst->attr.size), at);
     if (inst->op == OP_loop)
         at = size_region(s, irmap_size(map, inst->attr.loop.extent), at);
+    if (inst->op == OP_loop && inst->attr.loop.checkpoint_arg)
+        at = size_region(s, irmap_size(map, inst->attr.loop.checkpoint_arg), at);
     return nested_needs(s, inst, map, at);
 }
 
@@ -297,6 +299,8 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map)
             irmap_put(map, loop->out[k], irmap_get(map, loop->in[ns + k]));
     LoopSpec spec = {.extent = irmap_size(map, loop->attr.loop.extent),
                      .reverse = loop->attr.loop.reverse,
+                     .checkpoint = loop->attr.loop.checkpoint,
+                     .checkpoint_arg = irmap_size(map, loop->attr.loop.checkpoint_arg),
                      .n_slice = t.slices.n,
                      .n_carry = t.carries.n,
                      .n_acc = t.accs.n,

@@ -15,63 +15,33 @@
  * primal loop and nothing is stored. A loop with carries cannot be run backwards, so its primal additionally stacks the
  * incoming carries and, in the whole nest below it, the results that are dear to compute again (transcendental functions,
  * products, inner loops). Everything dear is offered; what no adjoint reads is removed by `simplify`. A value whose shape
- * depends on a size bound inside the loop cannot be stacked and is computed again.
+ * depends on a size bound inside the loop cannot be stacked and is computed again. Checkpoint attributes change what is
+ * offered: CHECK_inner the carries alone, CHECK_binomial nothing (vjp_binomial.c); CHECK_every was rewritten before into two
+ * loops (checkpoint.c).
  *
  * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
-#include "passes/internal.h"
+#include "passes/vjp.h"
 #include "passes/rules.h"
 
 #include <string.h>
 
-typedef struct LoopRecord LoopRecord;
-
-/* One value that a loop stacks for its adjoint. */
-typedef struct Saved {
-    Value *source;     /* a value of the source body; or NULL: */
-    LoopRecord *inner; /* entry inner_k of the record of a loop inside the body */
-    int inner_k;
-    Value *emitted; /* the stack, in the scope where the loop was emitted */
-} Saved;
-
-struct LoopRecord {
-    const Inst *loop;
-    VEC(Saved) saved;
-};
-
-typedef VEC(Saved) SavedList;
-
-typedef struct Vjp {
-    IrModule *m;
-    Arena *arena;
-    IrMap map;       /* source value -> emitted primal value */
-    PtrMap adjoints; /* source value -> emitted adjoint */
-    PtrMap varied;   /* depends on what is differentiated */
-    PtrMap useful;   /* reaches a result that has a cotangent */
-    PtrMap records;  /* source loop -> LoopRecord, valid in the current scope */
-    DeriveError *error;
-    bool failed;
-} Vjp;
-
-static bool is_active(const Vjp *s, const Value *v)
+bool vjp_is_active(const Vjp *s, const Value *v)
 {
     return ptrmap_has(&s->varied, v) && ptrmap_has(&s->useful, v);
 }
 
-static Value *primal(Vjp *s, Value *v) { return irmap_get(&s->map, v); }
-static Value *adjoint(Vjp *s, const Value *v) { return ptrmap_get(&s->adjoints, v); }
-static void set_adjoint(Vjp *s, const Value *v, Value *g) { ptrmap_put(&s->adjoints, v, g); }
 
 /* Adds g to the adjoint of v. The adjoint so far stays the first operand: it may be an acc. */
-static void accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g)
+void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g)
 {
-    if (!g || !is_active(s, v) || inst_is_zero(g))
+    if (!g || !vjp_is_active(s, v) || inst_is_zero(g))
         return;
     Value *so_far = adjoint(s, v);
     bool first = !so_far || inst_is_zero(so_far);
     set_adjoint(s, v, first ? g : ir_ew2(b, OP_add, so_far, g));
 }
 
-static Value *adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v)
+Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v)
 {
     Value *g = adjoint(s, v);
     return g ? g : zeros_of(b, irmap_type(&s->map, v->type));
@@ -137,6 +107,8 @@ static LoopSpec mapped_spec(Vjp *s, const Inst *loop)
         in[i] = primal(s, loop->in[i]);
     LoopSpec spec = {.extent = irmap_size(&s->map, loop->attr.loop.extent),
                      .reverse = loop->attr.loop.reverse,
+                     .checkpoint = loop->attr.loop.checkpoint,
+                     .checkpoint_arg = irmap_size(&s->map, loop->attr.loop.checkpoint_arg),
                      .n_slice = loop->attr.loop.n_slice,
                      .n_carry = loop->attr.loop.n_carry,
                      .n_acc = loop->attr.loop.n_acc,
@@ -163,8 +135,13 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
     SavedList offered = {0};
     for (int i = 0; i < spec.n_carry; i++)
         vec_push(s->arena, &offered, ((Saved){.source = source->params.data[1 + spec.n_slice + i]}));
-    for (int i = 0; i < source->insts.n; i++)
-        forward_inst(s, &body, source->insts.data[i], &offered);
+    for (int i = 0; i < source->insts.n; i++) {
+        const Inst *inst = source->insts.data[i];
+        if (loop->attr.loop.checkpoint == CHECK_inner && !(inst->op == OP_check && s->map.drop_checks))
+            ir_clone_inst(&body, inst, &s->map); /* only the carries are stored */
+        else
+            forward_inst(s, &body, inst, &offered);
+    }
     for (int i = 0; i < source->yields.n; i++)
         ir_yield(&body, primal(s, source->yields.data[i]));
     PtrMap dims;
@@ -190,13 +167,22 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
         vec_push(s->arena, outer, ((Saved){.inner = record, .inner_k = i}));
 }
 
+/* Whether a loop stacks anything for its adjoint. */
+static bool is_stored(const Inst *loop, bool saving)
+{
+    Checkpoint checkpoint = loop->attr.loop.checkpoint;
+    if (checkpoint == CHECK_binomial)
+        return false;
+    return loop->attr.loop.n_carry > 0 || (saving && checkpoint == CHECK_store);
+}
+
 /* Emits one instruction of the primal; where `saving` is a list, dear results are offered to it. */
 static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving)
 {
     b->loc = inst->loc;
     if (inst->op == OP_check && s->map.drop_checks)
         return;
-    if (inst->op == OP_loop && (inst->attr.loop.n_carry > 0 || saving))
+    if (inst->op == OP_loop && is_stored(inst, saving != NULL))
         forward_saving_loop(s, b, inst, saving);
     else
         ir_clone_inst(b, inst, &s->map);
@@ -208,10 +194,8 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
 
 /* ---- the sweep ---- */
 
-static void sweep(Vjp *s, IrBuilder *b, const Region *region);
-
 /* Computes a body again inside its adjoint; what was saved is already mapped (`restored`). */
-static void recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored)
+void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored)
 {
     bool outer = s->map.drop_checks;
     s->map.drop_checks = true;
@@ -230,12 +214,12 @@ static void recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *
 }
 
 /* Active float values that the region takes from outside. */
-static void free_active(Vjp *s, const Region *region, ValueList *out)
+void vjp_free_active(Vjp *s, const Region *region, ValueList *out)
 {
     ValueList all = {0};
     ir_free_values(s->arena, region, &all);
     for (int i = 0; i < all.n; i++)
-        if (is_active(s, all.data[i]))
+        if (vjp_is_active(s, all.data[i]))
             vec_push(s->arena, out, all.data[i]);
 }
 
@@ -248,11 +232,11 @@ typedef struct AdjointLoop {
     ValueList free;
 } AdjointLoop;
 
-static bool carry_is_active(Vjp *s, const Inst *loop, int k)
+bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k)
 {
     const Region *source = loop->regions[0];
-    return is_active(s, source->params.data[1 + loop->attr.loop.n_slice + k]) ||
-           is_active(s, source->yields.data[k]) || is_active(s, loop->out[k]);
+    return vjp_is_active(s, source->params.data[1 + loop->attr.loop.n_slice + k]) ||
+           vjp_is_active(s, source->yields.data[k]) || vjp_is_active(s, loop->out[k]);
 }
 
 static void adjoint_loop_operands(Vjp *s, IrBuilder *b, AdjointLoop *a)
@@ -270,11 +254,11 @@ static void adjoint_loop_operands(Vjp *s, IrBuilder *b, AdjointLoop *a)
         if (adjoint(s, loop->out[i]))
             vec_push(s->arena, &a->slices, adjoint(s, loop->out[i]));
     for (int i = 0; i < nc; i++)
-        if (carry_is_active(s, loop, i))
-            vec_push(s->arena, &a->carries, adjoint_or_zeros(s, b, loop->out[i]));
-    free_active(s, loop->regions[0], &a->free);
+        if (vjp_carry_is_active(s, loop, i))
+            vec_push(s->arena, &a->carries, vjp_adjoint_or_zeros(s, b, loop->out[i]));
+    vjp_free_active(s, loop->regions[0], &a->free);
     for (int i = 0; i < a->free.n; i++)
-        vec_push(s->arena, &a->accs, adjoint_or_zeros(s, b, a->free.data[i]));
+        vec_push(s->arena, &a->accs, vjp_adjoint_or_zeros(s, b, a->free.data[i]));
 }
 
 /* Maps the source body's parameters and saved values to the adjoint body's; fills `restored`. */
@@ -343,13 +327,13 @@ static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a)
     for (int i = 0; i < a->free.n; i++)
         set_adjoint(s, a->free.data[i], params[carry + a->carries.n + i]);
     for (int i = 0; i < nc; i++)
-        if (carry_is_active(s, loop, i))
-            accumulate(s, body, source->yields.data[i], params[carry++]);
+        if (vjp_carry_is_active(s, loop, i))
+            vjp_accumulate(s, body, source->yields.data[i], params[carry++]);
     for (int i = 0; i < na; i++)
-        accumulate(s, body, source->yields.data[nc + i], adjoint(s, loop->out[nc + i]));
+        vjp_accumulate(s, body, source->yields.data[nc + i], adjoint(s, loop->out[nc + i]));
     for (int i = nc + na; i < loop->n_out; i++)
         if (adjoint(s, loop->out[i]))
-            accumulate(s, body, source->yields.data[i], params[slice++]);
+            vjp_accumulate(s, body, source->yields.data[i], params[slice++]);
 }
 
 static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
@@ -375,30 +359,30 @@ static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
     ptrmap_init(&restored, s->arena);
     adjoint_loop_primals(s, &a, &body, &restored);
     restore_inner_records(s, &a, &restored);
-    recompute(s, &body, source, &restored);
+    vjp_recompute(s, &body, source, &restored);
     seed_body_yields(s, &body, &a);
-    sweep(s, &body, source);
+    vjp_sweep(s, &body, source);
     body.loc = loop->loc;
     for (int i = 0; i < nc; i++)
-        if (carry_is_active(s, loop, i))
-            ir_yield(&body, adjoint_or_zeros(s, &body, source->params.data[1 + ns + i]));
+        if (vjp_carry_is_active(s, loop, i))
+            ir_yield(&body, vjp_adjoint_or_zeros(s, &body, source->params.data[1 + ns + i]));
     for (int i = 0; i < a.free.n; i++)
         ir_yield(&body, adjoint(s, a.free.data[i]));
     for (int i = 0; i < ns; i++)
-        if (is_active(s, source->params.data[1 + i]))
-            ir_yield(&body, adjoint_or_zeros(s, &body, source->params.data[1 + i]));
+        if (vjp_is_active(s, source->params.data[1 + i]))
+            ir_yield(&body, vjp_adjoint_or_zeros(s, &body, source->params.data[1 + i]));
     b->loc = loop->loc;
     Inst *out = ir_loop_end(b, &spec, &body);
     for (int i = 0; i < a.free.n; i++)
         set_adjoint(s, a.free.data[i], out->out[a.carries.n + i]);
     for (int i = 0, k = 0; i < nc; i++)
-        if (carry_is_active(s, loop, i))
-            accumulate(s, b, loop->in[ns + i], out->out[k++]);
+        if (vjp_carry_is_active(s, loop, i))
+            vjp_accumulate(s, b, loop->in[ns + i], out->out[k++]);
     for (int i = 0; i < na; i++)
-        accumulate(s, b, loop->in[ns + nc + i], adjoint(s, loop->out[nc + i]));
+        vjp_accumulate(s, b, loop->in[ns + nc + i], adjoint(s, loop->out[nc + i]));
     for (int i = 0, k = a.carries.n + a.free.n; i < ns; i++)
-        if (is_active(s, source->params.data[1 + i]))
-            accumulate(s, b, loop->in[i], out->out[k++]);
+        if (vjp_is_active(s, source->params.data[1 + i]))
+            vjp_accumulate(s, b, loop->in[i], out->out[k++]);
 }
 
 /* One branch of the adjoint of an if; then_adj[] receives the adjoints of the free values at its end. */
@@ -410,10 +394,10 @@ static void sweep_branch(Vjp *s, IrBuilder *branch, const Inst *inst, int k, con
     ptrmap_init(&none, s->arena);
     for (int i = 0; i < free->n; i++)
         set_adjoint(s, free->data[i], before[i]);
-    recompute(s, branch, source, &none);
+    vjp_recompute(s, branch, source, &none);
     for (int i = 0; i < inst->n_out; i++)
-        accumulate(s, branch, source->yields.data[i], adjoint(s, inst->out[i]));
-    sweep(s, branch, source);
+        vjp_accumulate(s, branch, source->yields.data[i], adjoint(s, inst->out[i]));
+    vjp_sweep(s, branch, source);
     for (int i = 0; i < free->n; i++)
         after[i] = adjoint(s, free->data[i]);
 }
@@ -422,11 +406,11 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst)
 {
     ValueList free = {0};
     for (int k = 0; k < 2; k++)
-        free_active(s, inst->regions[k], &free);
+        vjp_free_active(s, inst->regions[k], &free);
     for (int k = 0; k < 2; k++) /* a branch may yield an outer value without using it otherwise */
         for (int i = 0; i < inst->n_out; i++) {
             Value *y = inst->regions[k]->yields.data[i];
-            if (is_active(s, y) && y->region != inst->regions[k])
+            if (vjp_is_active(s, y) && y->region != inst->regions[k])
                 vec_push(s->arena, &free, y);
         }
     int n = 0; /* without duplicates */
@@ -476,11 +460,11 @@ static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     for (int k = 0; k < inst->n_in; k++)
         x[k] = primal(s, inst->in[k]);
     for (int k = 0; k < inst->n_in; k++) {
-        if (!is_active(s, inst->in[k]))
+        if (!vjp_is_active(s, inst->in[k]))
             continue;
         Value *partial = rule_partial(b, inst->op, k, x, primal(s, inst->out[0]));
         if (partial)
-            accumulate(s, b, inst->in[k], times_partial(b, g, partial));
+            vjp_accumulate(s, b, inst->in[k], times_partial(b, g, partial));
     }
 }
 
@@ -490,11 +474,11 @@ static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     Value *wide_g = ir_broadcast(b, g, x->type);
     switch (inst->attr.reduce.kind) {
     case RED_sum:
-        accumulate(s, b, inst->in[0], wide_g);
+        vjp_accumulate(s, b, inst->in[0], wide_g);
         break;
     case RED_logsumexp: { /* softmax: exp(x - r) */
         Value *shifted = ir_ew2(b, OP_sub, x, ir_broadcast(b, r, x->type));
-        accumulate(s, b, inst->in[0], ir_ew2(b, OP_mul, wide_g, ir_ew1(b, OP_exp, shifted)));
+        vjp_accumulate(s, b, inst->in[0], ir_ew2(b, OP_mul, wide_g, ir_ew1(b, OP_exp, shifted)));
         break;
     }
     case RED_max:
@@ -503,7 +487,7 @@ static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
         Value *ones = ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zeros_of(b, x->type));
         Value *count = ir_reduce(b, RED_sum, ones, inst->attr.reduce.axes);
         Value *share = ir_broadcast(b, ir_ew2(b, OP_div, g, count), x->type);
-        accumulate(s, b, inst->in[0], ir_ew3(b, OP_select, hit, share, zeros_of(b, x->type)));
+        vjp_accumulate(s, b, inst->in[0], ir_ew3(b, OP_select, hit, share, zeros_of(b, x->type)));
         break;
     }
     default:
@@ -529,19 +513,19 @@ static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     const char *y_axes = arena_strdup(s->arena, comma + 1, (size_t)(arrow - comma - 1));
     const char *out_axes = arrow + 2;
     Value *x = primal(s, inst->in[0]), *y = primal(s, inst->in[1]);
-    if (is_active(s, inst->in[0]))
-        accumulate(s, b, inst->in[0], product(s, b, out_axes, g, y_axes, y, x_axes));
-    if (is_active(s, inst->in[1])) /* the shared operand first, so that outer products read A' g */
-        accumulate(s, b, inst->in[1], product(s, b, x_axes, x, out_axes, g, y_axes));
+    if (vjp_is_active(s, inst->in[0]))
+        vjp_accumulate(s, b, inst->in[0], product(s, b, out_axes, g, y_axes, y, x_axes));
+    if (vjp_is_active(s, inst->in[1])) /* the shared operand first, so that outer products read A' g */
+        vjp_accumulate(s, b, inst->in[1], product(s, b, x_axes, x, out_axes, g, y_axes));
 }
 
 /* Adds into an array at an index: index, and slice. */
 static void sweep_gather(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
 {
     Value *x = inst->in[0];
-    if (!is_active(s, x))
+    if (!vjp_is_active(s, x))
         return;
-    Value *a = adjoint_or_zeros(s, b, x);
+    Value *a = vjp_adjoint_or_zeros(s, b, x);
     if (inst->op == OP_slice) {
         set_adjoint(s, x, ir_add_slice(b, a, g, primal(s, inst->in[1])));
         return;
@@ -560,15 +544,15 @@ static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     for (int i = 0; i < k; i++)
         idx[i] = primal(s, inst->in[2 + i]);
     Value *v = inst->in[1];
-    if (is_active(s, v)) {
+    if (vjp_is_active(s, v)) {
         const Type *type = irmap_type(&s->map, v->type);
-        accumulate(s, b, v, inst->op == OP_add_slice ? ir_slice(b, g, idx[0], type->dims[0]) : ir_index(b, g, k, idx));
+        vjp_accumulate(s, b, v, inst->op == OP_add_slice ? ir_slice(b, g, idx[0], type->dims[0]) : ir_index(b, g, k, idx));
     }
-    if (!is_active(s, inst->in[0]))
+    if (!vjp_is_active(s, inst->in[0]))
         return;
     if (inst->op == OP_update)
         g = ir_update(b, g, zeros_of(b, irmap_type(&s->map, v->type)), k, idx);
-    accumulate(s, b, inst->in[0], g);
+    vjp_accumulate(s, b, inst->in[0], g);
 }
 
 static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
@@ -576,37 +560,37 @@ static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     Value *x = inst->in[0];
     switch (inst->op) {
     case OP_convert:
-        accumulate(s, b, x, ir_convert(b, g, x->type->elem));
+        vjp_accumulate(s, b, x, ir_convert(b, g, x->type->elem));
         break;
     case OP_broadcast:
-        accumulate(s, b, x, ir_reduce(b, RED_sum, g, inst->out[0]->type->rank - x->type->rank));
+        vjp_accumulate(s, b, x, ir_reduce(b, RED_sum, g, inst->out[0]->type->rank - x->type->rank));
         break;
     case OP_transpose: {
         int8_t inverse[IR_MAX_RANK] = {0};
         for (int k = 0; k < x->type->rank; k++)
             inverse[inst->attr.perm[k]] = (int8_t)k;
-        accumulate(s, b, x, ir_transpose(b, g, inverse));
+        vjp_accumulate(s, b, x, ir_transpose(b, g, inverse));
         break;
     }
     case OP_reshape:
-        accumulate(s, b, x, ir_reshape(b, g, irmap_type(&s->map, x->type)));
+        vjp_accumulate(s, b, x, ir_reshape(b, g, irmap_type(&s->map, x->type)));
         break;
     case OP_reverse:
-        accumulate(s, b, x, ir_reverse(b, g));
+        vjp_accumulate(s, b, x, ir_reverse(b, g));
         break;
     case OP_array:
         for (int k = 0; k < inst->n_in; k++) {
             Value *i = ir_int(b, S_i64, k);
-            if (is_active(s, inst->in[k]))
-                accumulate(s, b, inst->in[k], ir_index(b, g, 1, &i));
+            if (vjp_is_active(s, inst->in[k]))
+                vjp_accumulate(s, b, inst->in[k], ir_index(b, g, 1, &i));
         }
         break;
     default: { /* concat */
         const Size *at = size_const(&s->m->ctx->polys, 0);
         for (int k = 0; k < inst->n_in; k++) {
             const Size *extent = irmap_type(&s->map, inst->in[k]->type)->dims[0];
-            if (is_active(s, inst->in[k]))
-                accumulate(s, b, inst->in[k], ir_slice(b, g, ir_size(b, at), extent));
+            if (vjp_is_active(s, inst->in[k]))
+                vjp_accumulate(s, b, inst->in[k], ir_slice(b, g, ir_size(b, at), extent));
             at = size_add(&s->m->ctx->polys, at, extent);
         }
     }
@@ -635,7 +619,7 @@ static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out)
     int n = 0;
     for (int i = 0; i < call->n_out; i++)
         if (value_is_float(call->out[i]))
-            out[n++] = adjoint_or_zeros(s, b, call->out[i]);
+            out[n++] = vjp_adjoint_or_zeros(s, b, call->out[i]);
     return n;
 }
 
@@ -680,7 +664,7 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call)
     }
     for (int i = 0, k = 0; i < call->n_in; i++)
         if (value_is_float(call->in[i]))
-            accumulate(s, b, call->in[i], adjoints[k++]);
+            vjp_accumulate(s, b, call->in[i], adjoints[k++]);
 }
 
 static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
@@ -698,7 +682,7 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
     }
     switch (inst->op) {
     case OP_loop:
-        sweep_loop(s, b, inst);
+        (inst->attr.loop.checkpoint == CHECK_binomial ? vjp_sweep_binomial : sweep_loop)(s, b, inst);
         break;
     case OP_if:
         sweep_if(s, b, inst);
@@ -735,7 +719,7 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
     }
 }
 
-static void sweep(Vjp *s, IrBuilder *b, const Region *region)
+void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region)
 {
     for (int i = region->insts.n - 1; i >= 0 && !s->failed; i--)
         sweep_inst(s, b, region->insts.data[i]);
@@ -767,9 +751,9 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
         results[i] = primal(&s, body->yields.data[i]);
     for (int i = 0, k = 0; i < body->yields.n; i++)
         if (value_is_float(body->yields.data[i]))
-            accumulate(&s, b, body->yields.data[i], cotangents[k++]);
-    sweep(&s, b, body);
+            vjp_accumulate(&s, b, body->yields.data[i], cotangents[k++]);
+    vjp_sweep(&s, b, body);
     for (int i = 0; i < n_wrt; i++)
-        adjoints[i] = adjoint_or_zeros(&s, b, body->params.data[wrt[i]]);
+        adjoints[i] = vjp_adjoint_or_zeros(&s, b, body->params.data[wrt[i]]);
     return !s.failed;
 }

@@ -1,0 +1,51 @@
+/* What the files of reverse mode share: the state of one expansion, and its steps. See vjp.c. */
+#ifndef BPC_PASSES_VJP_H
+#define BPC_PASSES_VJP_H
+
+#include "passes/internal.h"
+
+typedef struct LoopRecord LoopRecord;
+
+/* One value that a loop stacks for its adjoint. */
+typedef struct Saved {
+    Value *source;     /* a value of the source body; or NULL: */
+    LoopRecord *inner; /* entry inner_k of the record of a loop inside the body */
+    int inner_k;
+    Value *emitted; /* the stack, in the scope where the loop was emitted */
+} Saved;
+
+struct LoopRecord {
+    const Inst *loop;
+    VEC(Saved) saved;
+};
+
+typedef VEC(Saved) SavedList;
+
+typedef struct Vjp {
+    IrModule *m;
+    Arena *arena;
+    IrMap map;       /* source value -> emitted primal value */
+    PtrMap adjoints; /* source value -> emitted adjoint */
+    PtrMap varied;   /* depends on what is differentiated */
+    PtrMap useful;   /* reaches a result that has a cotangent */
+    PtrMap records;  /* source loop -> LoopRecord, valid in the current scope */
+    DeriveError *error;
+    bool failed;
+} Vjp;
+
+static inline Value *primal(Vjp *s, Value *v) { return irmap_get(&s->map, v); }
+static inline Value *adjoint(Vjp *s, const Value *v) { return ptrmap_get(&s->adjoints, v); }
+static inline void set_adjoint(Vjp *s, const Value *v, Value *g) { ptrmap_put(&s->adjoints, v, g); }
+
+bool vjp_is_active(const Vjp *s, const Value *v);
+void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g); /* nothing for NULL */
+Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v);
+void vjp_free_active(Vjp *s, const Region *region, ValueList *out); /* active values taken from outside */
+bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k);
+/* Computes a body again where its adjoint is emitted; `restored`: values that are there already. */
+void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored);
+void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region);
+/* The adjoint of a loop marked CHECK_binomial (vjp_binomial.c). */
+void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop);
+
+#endif

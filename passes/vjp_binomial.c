@@ -1,0 +1,300 @@
+/* The adjoint of a loop with binomial checkpointing: s stored states, the fewest forward steps that s allow.
+ *
+ * The reverse sweep is one loop of single actions. Its state: the position `pos` of the current state, the number `end` of
+ * iterations not yet reversed, a stack of stored states with their positions, and the position `target` where the next one
+ * will be stored. While pos < end-1 an action is one forward step (storing the state on arrival at `target`); otherwise it
+ * reverses iteration end-1 and goes back to the state on top of the stack, dropping it once nothing before `end` needs it.
+ *
+ * Note [Binomial schedule]
+ * beta(c, r) = C(c+r, c) iterations can be reversed with c stored states when no iteration is run forward more than r times;
+ * l iterations cost t(l, c) = r*l - beta(c+1, r-1) forward steps with the smallest r such that beta(c, r) >= l, and the next
+ * state belongs m = min(beta(c, r-1), l - beta(c-1, r-1)) steps ahead.
+ * Source: A. Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation
+ * (1992); A. Griewank, A. Walther, Revolve, ACM TOMS 26 (2000). Where they leave m a choice, this one was checked against the
+ * recurrence t(l, c) = min over m of m + t(m, c) + t(l-m, c-1) for all l <= 64 and c <= 16.
+ *
+ * Called by vjp.c. */
+#include "passes/vjp.h"
+
+enum { POS, END, TOP, TARGET, PLACES, FIRST_STORE }; /* the carries of the action loop; then stores, states, adjoints */
+
+typedef struct Binomial {
+    Vjp *s;
+    const Inst *loop;
+    const Region *source;
+    const Size *states; /* how many are stored */
+    Value *n, *most;    /* iterations of the loop; states stored at most, as values */
+    const Size *rounds; /* r of the whole loop, plus one: bounds the search for r of any part */
+    int nc, active;     /* carries, and how many of them are differentiated */
+    VEC(int) slices;    /* slices that are differentiated */
+    ValueList free;
+} Binomial;
+
+static Value *i64(IrBuilder *b, int64_t k) { return ir_int(b, S_i64, k); }
+static Value *plus(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_add, x, y); }
+static Value *minus(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_sub, x, y); }
+static Value *times(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_mul, x, y); }
+static Value *over(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_div, x, y); }
+
+/* ---- the schedule ---- */
+
+/* The smallest r with beta(c, r) >= l, beta(c, r) itself and beta(c, r-1), by at most `rounds` steps of the recurrence. */
+typedef struct Rank {
+    Value *r, *beta, *before;
+} Rank;
+
+static Rank find_rank(IrBuilder *b, Value *l, Value *c, const Size *rounds)
+{
+    Value *inits[3] = {i64(b, 0), i64(b, 1), i64(b, 0)};
+    LoopSpec spec = {.extent = rounds, .n_carry = 3, .carries = inits};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    body.loc = b->loc;
+    Value **p = body.region->params.data, *next = plus(&body, p[0], i64(&body, 1));
+    Value *found = ir_ew2(&body, OP_ge, p[2], l);
+    Value *larger = over(&body, times(&body, p[2], plus(&body, c, next)), next);
+    ir_yield(&body, ir_ew3(&body, OP_select, found, p[1], next));
+    ir_yield(&body, ir_ew3(&body, OP_select, found, p[2], larger));
+    ir_yield(&body, ir_ew3(&body, OP_select, found, p[3], p[2]));
+    Value **out = ir_loop_end(b, &spec, &body)->out;
+    return (Rank){out[0], out[1], out[2]};
+}
+
+static SizeSym *bind(IrBuilder *b, Value *k, const char *name) { return ir_dim(b, k, atom_of(&b->m->ctx->atoms, name)); }
+
+/* Forward steps and reversals of the whole loop together; also sets g->rounds. */
+static const Size *count_actions(Binomial *g, IrBuilder *b)
+{
+    PolyTable *polys = &b->m->ctx->polys;
+    Value *n2 = ir_convert(b, plus(b, g->n, g->n), S_f64);
+    Value *root = plus(b, ir_convert(b, ir_ew1(b, OP_sqrt, n2), S_i64), i64(b, 2));
+    Value *bound = ir_ew3(b, OP_select, ir_ew2(b, OP_lt, g->most, i64(b, 2)), g->n, root);
+    Rank rank = find_rank(b, g->n, g->most, size_sym(polys, bind(b, bound, "bound")));
+    Value *saved = over(b, times(b, rank.beta, rank.r), plus(b, g->most, i64(b, 1)));
+    Value *steps = minus(b, times(b, rank.r, g->n), saved);
+    g->rounds = size_sym(polys, bind(b, plus(b, rank.r, i64(b, 1)), "rounds"));
+    return size_sym(polys, bind(b, plus(b, g->n, steps), "actions"));
+}
+
+/* Where the next state is stored after one at `pos` on top of the stack; `end` when none is. */
+static Value *next_target(Binomial *g, IrBuilder *b, Value *pos, Value *end, Value *top)
+{
+    Value *l = minus(b, end, pos), *c = minus(b, g->most, top), *two = i64(b, 2);
+    Rank rank = find_rank(b, l, c, g->rounds);
+    Value *sum = ir_ew2(b, OP_max, minus(b, plus(b, c, rank.r), i64(b, 1)), i64(b, 1));
+    Value *rest = minus(b, l, over(b, times(b, rank.before, c), sum));
+    Value *ahead = plus(b, pos, ir_ew2(b, OP_min, rank.before, rest));
+    Value *none = ir_ew2(b, OP_or, ir_ew2(b, OP_lt, c, two), ir_ew2(b, OP_lt, l, two));
+    return ir_ew3(b, OP_select, none, end, ahead);
+}
+
+/* ---- one action ---- */
+
+static Value *iteration(const Binomial *g, IrBuilder *b, Value *pos)
+{
+    return g->loop->attr.loop.reverse ? minus(b, minus(b, g->n, i64(b, 1)), pos) : pos;
+}
+
+/* Maps the parameters of the source body to the state at `pos`. */
+static Value *enter_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const *state)
+{
+    Vjp *s = g->s;
+    int ns = g->loop->attr.loop.n_slice;
+    Value *i = iteration(g, b, pos), **params = g->source->params.data;
+    irmap_put(&s->map, params[0], i);
+    for (int k = 0; k < ns; k++)
+        irmap_put(&s->map, params[1 + k], ir_index(b, primal(s, g->loop->in[k]), 1, &i));
+    for (int k = 0; k < g->nc; k++)
+        irmap_put(&s->map, params[1 + ns + k], state[k]);
+    for (int k = 0; k < g->loop->attr.loop.n_acc; k++) {
+        Value *acc = params[1 + ns + g->nc + k];
+        irmap_put(&s->map, acc, zeros_of(b, irmap_type(&s->map, acc->type)));
+    }
+    PtrMap none;
+    ptrmap_init(&none, s->arena);
+    for (int k = 0; k < g->source->insts.n; k++) /* nothing was stored of inner loops */
+        if (g->source->insts.data[k]->op == OP_loop)
+            ptrmap_put(&s->records, g->source->insts.data[k], NULL);
+    vjp_recompute(s, b, g->source, &none);
+    return i;
+}
+
+static void seed_yields(Binomial *g, IrBuilder *b, Value *i, Value *const *carry_adjoints, Value *const *accs)
+{
+    Vjp *s = g->s;
+    const Inst *loop = g->loop;
+    int first_stack = g->nc + loop->attr.loop.n_acc;
+    for (int k = 0; k < g->free.n; k++)
+        set_adjoint(s, g->free.data[k], accs[k]);
+    for (int k = 0, j = 0; k < g->nc; k++)
+        if (vjp_carry_is_active(s, loop, k))
+            vjp_accumulate(s, b, g->source->yields.data[k], carry_adjoints[j++]);
+    for (int k = g->nc; k < loop->n_out; k++) {
+        Value *adj = adjoint(s, loop->out[k]);
+        if (adj)
+            vjp_accumulate(s, b, g->source->yields.data[k], k < first_stack ? adj : ir_index(b, adj, 1, &i));
+    }
+}
+
+/* Reverses iteration end-1 and goes back to the state on top of the stack. */
+static void emit_reversal(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs)
+{
+    Vjp *s = g->s;
+    const Inst *loop = g->loop;
+    int ns = loop->attr.loop.n_slice;
+    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc, *const *adj = state + g->nc;
+    Value *i = enter_iteration(g, b, carry[POS], state);
+    seed_yields(g, b, i, adj, accs);
+    vjp_sweep(s, b, g->source);
+    b->loc = loop->loc;
+    Value *end = minus(b, carry[END], i64(b, 1)), *top = carry[TOP], *place = ir_index(b, carry[PLACES], 1, &top);
+    Value *pop = ir_ew2(b, OP_and, ir_ew2(b, OP_eq, place, end), ir_ew2(b, OP_gt, end, i64(b, 0)));
+    top = ir_ew3(b, OP_select, pop, minus(b, top, i64(b, 1)), top);
+    Value *pos = ir_index(b, carry[PLACES], 1, &top);
+    ir_yield(b, pos);
+    ir_yield(b, end);
+    ir_yield(b, top);
+    ir_yield(b, next_target(g, b, pos, end, top));
+    ir_yield(b, carry[PLACES]);
+    for (int k = 0; k < g->nc; k++)
+        ir_yield(b, stores[k]);
+    for (int k = 0; k < g->nc; k++)
+        ir_yield(b, ir_index(b, stores[k], 1, &top));
+    for (int k = 0; k < g->nc; k++)
+        if (vjp_carry_is_active(s, loop, k))
+            ir_yield(b, vjp_adjoint_or_zeros(s, b, g->source->params.data[1 + ns + k]));
+    for (int k = 0; k < g->free.n; k++)
+        ir_yield(b, adjoint(s, g->free.data[k]));
+    for (int k = 0; k < g->slices.n; k++) {
+        Value *part = adjoint(s, g->source->params.data[1 + g->slices.data[k]]), *acc = accs[g->free.n + k];
+        ir_yield(b, part ? ir_add_at(b, acc, part, 1, &i) : acc);
+    }
+}
+
+/* One forward step; on arrival at the target the state is stored. */
+static void emit_step(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs)
+{
+    Vjp *s = g->s;
+    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc, *const *adj = state + g->nc;
+    enter_iteration(g, b, carry[POS], state);
+    b->loc = g->loop->loc;
+    Value *pos = plus(b, carry[POS], i64(b, 1)), **next = ARENA_ARRAY(s->arena, g->nc + 1, Value *);
+    for (int k = 0; k < g->nc; k++)
+        next[k] = primal(s, g->source->yields.data[k]);
+    Value *arrived = ir_ew2(b, OP_and, ir_ew2(b, OP_eq, pos, carry[TARGET]), ir_ew2(b, OP_lt, carry[TARGET], carry[END]));
+    IrBuilder push, pass;
+    ir_builder_nested(&push, b);
+    ir_builder_nested(&pass, b);
+    push.loc = pass.loc = b->loc;
+    Value *top = plus(&push, carry[TOP], i64(&push, 1));
+    ir_yield(&push, top);
+    ir_yield(&push, next_target(g, &push, pos, carry[END], top));
+    ir_yield(&push, ir_update(&push, carry[PLACES], pos, 1, &top));
+    for (int k = 0; k < g->nc; k++)
+        ir_yield(&push, ir_update(&push, stores[k], next[k], 1, &top));
+    for (int k = TOP; k < FIRST_STORE + g->nc; k++)
+        ir_yield(&pass, carry[k]);
+    Value **out = ARENA_ARRAY(s->arena, FIRST_STORE + g->nc, Value *);
+    ir_if_values(b, arrived, &push, &pass, out);
+    ir_yield(b, pos);
+    ir_yield(b, carry[END]);
+    for (int k = 0; k < FIRST_STORE - TOP + g->nc; k++)
+        ir_yield(b, out[k]);
+    for (int k = 0; k < g->nc; k++)
+        ir_yield(b, next[k]);
+    for (int k = 0; k < g->active; k++)
+        ir_yield(b, adj[k]);
+    for (int k = 0; k < g->free.n + g->slices.n; k++)
+        ir_yield(b, accs[k]);
+}
+
+/* ---- the loop of actions ---- */
+
+static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out)
+{
+    Vjp *s = g->s;
+    const Inst *loop = g->loop;
+    Arena *arena = s->arena;
+    Value *zero = i64(b, 0);
+    const Type *places = ir_type(b->m, S_i64, 1, &g->states);
+    vec_push(arena, out, zero);
+    vec_push(arena, out, g->n);
+    vec_push(arena, out, zero);
+    vec_push(arena, out, next_target(g, b, zero, g->n, zero));
+    vec_push(arena, out, zeros_of(b, places));
+    for (int k = 0; k < g->nc; k++) {
+        Value *init = primal(s, loop->in[loop->attr.loop.n_slice + k]);
+        Value *store = zeros_of(b, ir_add_axis(b->m, init->type, g->states));
+        vec_push(arena, out, ir_update(b, store, init, 1, &zero));
+    }
+    for (int k = 0; k < g->nc; k++)
+        vec_push(arena, out, primal(s, loop->in[loop->attr.loop.n_slice + k]));
+    for (int k = 0; k < g->nc; k++)
+        if (vjp_carry_is_active(s, loop, k))
+            vec_push(arena, out, vjp_adjoint_or_zeros(s, b, loop->out[k]));
+}
+
+static void initial_accs(Binomial *g, IrBuilder *b, ValueList *out)
+{
+    Vjp *s = g->s;
+    for (int k = 0; k < g->free.n; k++)
+        vec_push(s->arena, out, vjp_adjoint_or_zeros(s, b, g->free.data[k]));
+    for (int k = 0; k < g->slices.n; k++)
+        vec_push(s->arena, out, zeros_of(b, irmap_type(&s->map, g->loop->in[g->slices.data[k]]->type)));
+}
+
+static void take_adjoints(Binomial *g, IrBuilder *b, Value **out)
+{
+    Vjp *s = g->s;
+    const Inst *loop = g->loop;
+    int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
+    out += FIRST_STORE + 2 * g->nc;
+    for (int k = 0; k < g->free.n; k++)
+        set_adjoint(s, g->free.data[k], out[g->active + k]);
+    for (int k = 0, j = 0; k < g->nc; k++)
+        if (vjp_carry_is_active(s, loop, k))
+            vjp_accumulate(s, b, loop->in[ns + k], out[j++]);
+    for (int k = 0; k < na; k++)
+        vjp_accumulate(s, b, loop->in[ns + g->nc + k], adjoint(s, loop->out[g->nc + k]));
+    for (int k = 0; k < g->slices.n; k++)
+        vjp_accumulate(s, b, loop->in[g->slices.data[k]], out[g->active + g->free.n + k]);
+}
+
+void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop)
+{
+    Binomial g = {.s = s, .loop = loop, .source = loop->regions[0], .nc = loop->attr.loop.n_carry};
+    ValueList carries = {0}, accs = {0};
+    g.states = irmap_size(&s->map, loop->attr.loop.checkpoint_arg);
+    g.n = ir_size(b, irmap_size(&s->map, loop->attr.loop.extent));
+    g.most = ir_size(b, g.states);
+    for (int k = 0; k < g.nc; k++)
+        g.active += vjp_carry_is_active(s, loop, k);
+    for (int k = 0; k < loop->attr.loop.n_slice; k++)
+        if (vjp_is_active(s, g.source->params.data[1 + k]))
+            vec_push(s->arena, &g.slices, k);
+    vjp_free_active(s, g.source, &g.free);
+    const Size *actions = count_actions(&g, b);
+    initial_carries(&g, b, &carries);
+    initial_accs(&g, b, &accs);
+    LoopSpec spec = {.extent = actions,
+                     .n_carry = carries.n,
+                     .n_acc = accs.n,
+                     .carries = carries.data,
+                     .accs = accs.data};
+    IrBuilder body, reversal, step;
+    ir_loop_begin(b, &spec, &body);
+    body.loc = loop->loc;
+    Value **carry = body.region->params.data + 1, **acc = carry + carries.n;
+    Value *last = ir_ew2(&body, OP_ge, carry[POS], minus(&body, carry[END], i64(&body, 1)));
+    ir_builder_nested(&step, &body);
+    ir_builder_nested(&reversal, &body);
+    step.loc = reversal.loc = loop->loc;
+    emit_step(&g, &step, carry, acc);
+    emit_reversal(&g, &reversal, carry, acc);
+    Value **out = ARENA_ARRAY(s->arena, spec.n_carry + spec.n_acc, Value *);
+    ir_if_values(&body, last, &reversal, &step, out);
+    for (int k = 0; k < spec.n_carry + spec.n_acc; k++)
+        ir_yield(&body, out[k]);
+    b->loc = loop->loc;
+    take_adjoints(&g, b, ir_loop_end(b, &spec, &body)->out);
+}

@@ -1,0 +1,107 @@
+/* Building a program: from its text to something that can be called. See oracle.h. */
+#include "oracle.h"
+
+#include "parser/parser.h"
+#include "passes/passes.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool program_read(Program *p, const char *path) {
+    FILE *file = fopen(path, "rb");
+    *p = (Program){.path = path};
+    if (!file)
+        return false;
+    size_t cap = 1 << 12;
+    p->text = malloc(cap + 1);
+    for (size_t got = 1; got > 0; p->len += got) {
+        if (p->len == cap)
+            p->text = realloc(p->text, (cap *= 2) + 1);
+        got = fread(p->text + p->len, 1, cap - p->len, file);
+    }
+    p->text[p->len] = '\0';
+    fclose(file);
+    return true;
+}
+
+/* The text with every word f64 replaced: places stay the same. */
+static void narrow_text(char *text) {
+    for (char *at = strstr(text, "f64"); at; at = strstr(at + 3, "f64")) {
+        bool inside = (at > text && (isalnum((unsigned char)at[-1]) || at[-1] == '_')) ||
+                      isalnum((unsigned char)at[3]) || at[3] == '_';
+        if (!inside)
+            memcpy(at, "f32", 3);
+    }
+}
+
+static char *render_diags(Context *ctx) {
+    Text text;
+    text_init(&text, &ctx->arena);
+    for (int i = 0; i < ctx->diags.items.n; i++)
+        diag_render(&text, &ctx->sources, ctx->diags.items.data[i], false);
+    return strdup(text.data ? text.data : "failed without a message\n");
+}
+
+/* The exports of the text that are not among the n asked for, which come last, go. */
+static void keep_last_exports(IrModule *m, int n) {
+    int dropped = m->exports.n - n;
+    memmove(m->exports.data, m->exports.data + dropped, (size_t)n * sizeof *m->exports.data);
+    m->exports.n = n;
+}
+
+static bool make_native(Build *b, const CompileOptions *options) {
+    CodeBuffer object = {0};
+    if (!compile_code(&b->ctx, b->m, options, EMIT_object, &object))
+        return false;
+    b->jit = jit_new(&b->ctx);
+    bool ok = b->jit && jit_add_object(&b->ctx, b->jit, &object);
+    codebuffer_free(&object);
+    return ok;
+}
+
+static bool make(Build *b, const Program *p, const char *const *exports, int n) {
+    char *text = strdup(p->text);
+    if (b->config->narrow)
+        narrow_text(text);
+    Source *source = source_add(&b->ctx.sources, p->path, text, p->len);
+    free(text);
+    CompileOptions options = {.module_name = "m", .exports = exports, .n_exports = n,
+                              .opt_level = b->config->level, .cpu = b->config->cpu};
+    AstModule *ast = compile_ast(&b->ctx, source, &options);
+    b->m = ast ? compile_ir(&b->ctx, ast, &options) : NULL;
+    if (!b->m)
+        return false;
+    if (n > 0)
+        keep_last_exports(b->m, n);
+    if (b->config->level >= 0)
+        return make_native(b, &options);
+    PassOptions passes = {.verify_each = true};
+    return passes_run(b->m, "derive,exported", &passes);
+}
+
+bool build_open(Build *b, const Program *p, const Config *config, const char *const *exports, int n, char **messages) {
+    memset(b, 0, sizeof *b);
+    b->config = config;
+    context_init(&b->ctx, NULL);
+    b->ctx.real_is_f32 = config->narrow;
+    arena_init(&b->arena, &b->ctx.alloc);
+    bool ok = make(b, p, exports, n);
+    if (!ok && messages)
+        *messages = render_diags(&b->ctx);
+    return ok;
+}
+
+void build_close(Build *b) {
+    jit_free(b->jit);
+    arena_free(&b->arena);
+    context_free(&b->ctx);
+}
+
+const Export *build_find(const Build *b, const char *name) {
+    for (int i = 0; i < b->m->exports.n; i++)
+        if (strcmp(b->m->exports.data[i]->name, name) == 0)
+            return b->m->exports.data[i];
+    return NULL;
+}

@@ -1,0 +1,240 @@
+/* Calling an export on guarded memory. See oracle.h.
+ *
+ * Results and workspace lie between guards and hold bytes 0xFF (a NaN, a large integer, no bool) before the call, so
+ * that what is not written, or computed from memory that nobody wrote, shows. Inputs must be the same afterwards. */
+#include "oracle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How many integers and floats a call passes in registers; the rest lies on the stack in order, eight bytes each. */
+#if defined(__aarch64__)
+enum { INT_REGISTERS = 8 };
+#else
+enum { INT_REGISTERS = 6 };
+#endif
+enum { FLOAT_REGISTERS = 8, STACK_SLOTS = 60, GUARD = 64 };
+static const unsigned char GUARD_BYTE = 0xA5;
+
+typedef struct Block {
+    unsigned char *base, *data, *copy; /* copy: of an input */
+    size_t bytes;
+} Block;
+
+typedef struct Call {
+    int64_t ints[8];
+    double floats[FLOAT_REGISTERS];
+    int64_t stack[STACK_SLOTS];
+    int n_ints, n_floats, n_stack;
+    Block blocks[3 * MOST_LEAVES];
+    int n_blocks;
+    void *tables[2 * MOST_LEAVES][MOST_LEAVES]; /* structs of pointers */
+    int n_tables;
+    bool overflow;
+} Call;
+
+static size_t element_bytes(Scalar s) {
+    return s == S_bool ? 1 : s == S_i32 || s == S_f32 ? 4 : 8;
+}
+
+/* ---- memory ---- */
+
+static Block *block_new(Call *c, size_t bytes, int fill) {
+    Block *b = &c->blocks[c->n_blocks++];
+    *b = (Block){.bytes = bytes};
+    b->base = aligned_alloc(64, (bytes + 2 * GUARD + 63) / 64 * 64);
+    memset(b->base, GUARD_BYTE, bytes + 2 * GUARD);
+    b->data = b->base + GUARD;
+    memset(b->data, fill, bytes);
+    return b;
+}
+
+static const char *block_misuse(const Block *b) {
+    for (size_t k = 0; k < GUARD; k++)
+        if (b->base[k] != GUARD_BYTE || b->data[b->bytes + k] != GUARD_BYTE)
+            return "wrote beside its memory";
+    if (b->copy && memcmp(b->copy, b->data, b->bytes) != 0)
+        return "changed an input";
+    return NULL;
+}
+
+static void store(unsigned char *to, Scalar elem, const Datum *d, int64_t k) {
+    float narrow = d->f ? (float)d->f[k] : 0;
+    int32_t half = d->i ? (int32_t)d->i[k] : 0;
+    switch (elem) {
+    case S_bool:
+        to[k] = (unsigned char)d->i[k];
+        break;
+    case S_i32:
+        memcpy(to + k * 4, &half, 4);
+        break;
+    case S_i64:
+        memcpy(to + k * 8, &d->i[k], 8);
+        break;
+    case S_f32:
+        memcpy(to + k * 4, &narrow, 4);
+        break;
+    case S_f64:
+        memcpy(to + k * 8, &d->f[k], 8);
+        break;
+    }
+}
+
+static void load(Datum *d, int64_t k, const unsigned char *from) {
+    float narrow;
+    int32_t half;
+    switch (d->type->elem) {
+    case S_bool:
+        d->i[k] = from[k];
+        break;
+    case S_i32:
+        memcpy(&half, from + k * 4, 4);
+        d->i[k] = half;
+        break;
+    case S_i64:
+        memcpy(&d->i[k], from + k * 8, 8);
+        break;
+    case S_f32:
+        memcpy(&narrow, from + k * 4, 4);
+        d->f[k] = (double)narrow;
+        break;
+    case S_f64:
+        memcpy(&d->f[k], from + k * 8, 8);
+        break;
+    }
+}
+
+static bool any_unwritten(const Datum *d, const unsigned char *data) {
+    static const unsigned char ones[8] = {255, 255, 255, 255, 255, 255, 255, 255};
+    size_t bytes = element_bytes(d->type->elem);
+    for (int64_t k = 0; (d->f || d->type->elem == S_bool) && k < d->count; k++)
+        if (memcmp(data + (size_t)k * bytes, ones, bytes) == 0)
+            return true;
+    return false;
+}
+
+/* ---- arguments ---- */
+
+static void push_stack(Call *c, int64_t bits) {
+    c->overflow |= c->n_stack == STACK_SLOTS;
+    if (c->n_stack < STACK_SLOTS)
+        c->stack[c->n_stack++] = bits;
+}
+
+static void push_int(Call *c, int64_t value) {
+    if (c->n_ints < INT_REGISTERS)
+        c->ints[c->n_ints++] = value;
+    else
+        push_stack(c, value);
+}
+
+static void push_float(Call *c, Scalar elem, double x) {
+    float narrow = (float)x;
+    double bits = x;
+    if (elem == S_f32) {
+        bits = 0;
+        memcpy(&bits, &narrow, sizeof narrow);
+    }
+    if (c->n_floats < FLOAT_REGISTERS) {
+        c->floats[c->n_floats++] = bits;
+    } else {
+        int64_t slot;
+        memcpy(&slot, &bits, sizeof slot);
+        push_stack(c, slot);
+    }
+}
+
+static void *input_block(Call *c, const Type *type, const Datum *d) {
+    Block *b = block_new(c, (size_t)d->count * element_bytes(type->elem), 0);
+    for (int64_t k = 0; k < d->count; k++)
+        store(b->data, type->elem, d, k);
+    b->copy = malloc(b->bytes + 1);
+    memcpy(b->copy, b->data, b->bytes);
+    return b->data;
+}
+
+static void *output_block(Call *c, const Datum *d) {
+    return block_new(c, (size_t)d->count * element_bytes(d->type->elem), 0xFF)->data;
+}
+
+/* The leaves of a parameter in order: pointers of a struct. *leaf counts the function's own leaves. */
+static int fill_table(Call *c, void **table, int n, const Param *p, Datum *const *data, int *leaf, bool input) {
+    if (!p->is_record) {
+        const Datum *d = p->inactive ? NULL : data[(*leaf)++];
+        table[n++] = !d ? NULL : input ? input_block(c, p->type, d) : output_block(c, d);
+        return n;
+    }
+    for (int i = 0; i < p->n_fields; i++)
+        n = fill_table(c, table, n, &p->fields[i], data, leaf, input);
+    return n;
+}
+
+static void push_param(Call *c, const Param *p, Datum *const *data, int *leaf, bool input) {
+    if (p->is_record) {
+        void **table = c->tables[c->n_tables++];
+        fill_table(c, table, 0, p, data, leaf, input);
+        push_int(c, (int64_t)(intptr_t)table);
+        return;
+    }
+    const Datum *d = data[(*leaf)++];
+    if (!input)
+        push_int(c, (int64_t)(intptr_t)output_block(c, d));
+    else if (!type_is_scalar(p->type))
+        push_int(c, (int64_t)(intptr_t)input_block(c, p->type, d));
+    else if (type_is_float(p->type))
+        push_float(c, p->type->elem, d->f[0]);
+    else
+        push_int(c, d->i[0]);
+}
+
+#define INT_TYPES int64_t, int64_t, int64_t, int64_t, int64_t, int64_t
+#define INT_ARGS(c) c->ints[0], c->ints[1], c->ints[2], c->ints[3], c->ints[4], c->ints[5]
+#if defined(__aarch64__)
+#define MORE_TYPES , int64_t, int64_t
+#define MORE_ARGS(c) , c->ints[6], c->ints[7]
+#else
+#define MORE_TYPES
+#define MORE_ARGS(c)
+#endif
+#define FLOAT_TYPES double, double, double, double, double, double, double, double
+#define FLOAT_ARGS(c)                                                                                                 \
+    c->floats[0], c->floats[1], c->floats[2], c->floats[3], c->floats[4], c->floats[5], c->floats[6], c->floats[7]
+#define TEN_TYPES INT_TYPES, int64_t, int64_t, int64_t, int64_t
+#define TEN_ARGS(c, k)                                                                                                \
+    c->stack[k], c->stack[k + 1], c->stack[k + 2], c->stack[k + 3], c->stack[k + 4], c->stack[k + 5],                 \
+        c->stack[k + 6], c->stack[k + 7], c->stack[k + 8], c->stack[k + 9]
+#define ALL_TYPES                                                                                                     \
+    INT_TYPES MORE_TYPES, FLOAT_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES
+#define ALL_ARGS(c)                                                                                                   \
+    INT_ARGS(c) MORE_ARGS(c), FLOAT_ARGS(c), TEN_ARGS(c, 0), TEN_ARGS(c, 10), TEN_ARGS(c, 20), TEN_ARGS(c, 30),       \
+        TEN_ARGS(c, 40), TEN_ARGS(c, 50)
+typedef int AnyFn(ALL_TYPES);
+typedef size_t AnyWorkFn(ALL_TYPES);
+typedef const char *ErrorFn(int);
+
+static size_t work_bytes(const Build *b, const Export *e, const Point *p) {
+    Call call = {0}, *c = &call;
+    int leaf = 0;
+    for (int i = 0; i < p->n_sizes; i++)
+        push_int(c, p->sizes[i]);
+    for (int i = 0; i < e->n_params; i++) {
+        const Param *param = &e->params[i];
+        bool integer = !param->is_record && type_is_scalar(param->type) &&
+                       (param->type->elem == S_i64 || param->type->elem == S_i32);
+        if (integer)
+            push_int(c, p->args[leaf]->i[0]);
+        if (!param->is_record)
+            leaf++;
+        else
+            for (void *skip[MOST_LEAVES]; leaf < p->n_args;) {
+                Call ignored = {0};
+                (void)skip;
+                (void)ignored;
+                break;
+            }
+    }
+    char name[160];
+    (void)name;
+    AnyWorkFn *f = (AnyWorkFn *)jit_lookup(b->jit, "");
+    return f ? f(ALL_ARGS(c)) : 0;
+}

@@ -1,0 +1,158 @@
+/* Numeric oracles for whole programs: what every part of this tool shares.
+ *
+ * A program is built several times (a Build each): for the reference interpreter and as native code for several
+ * levels and CPUs. Its exports are called with guarded memory on random inputs (call.c) that a specification bounds
+ * (spec.c). From each exported derivative, the function under it is taken as a Subject (subject.c), whose value and
+ * derivatives of both modes are held against differences and against each other (checks.c).
+ *
+ * Sizes and leaves are found by name, so that the same Point serves a function and its derivatives.
+ * Called by main.c only; this is a tool of the tests, not part of the library. */
+#ifndef BPC_TEST_ORACLE_H
+#define BPC_TEST_ORACLE_H
+
+#include "codegen/codegen.h"
+#include "driver/compile.h"
+
+enum { MOST_SIZES = 12, MOST_LEAVES = 48, MOST_EXPORTS = 64 };
+
+/* ---- programs and how they are built (build.c) ---- */
+
+typedef struct Program {
+    const char *path;
+    char *text;
+    size_t len;
+} Program;
+bool program_read(Program *p, const char *path);
+
+typedef struct Config {
+    const char *name;
+    int level;       /* -1: the interpreter */
+    const char *cpu; /* NULL: this machine's */
+    bool narrow;     /* every f64 of the text is f32 */
+} Config;
+
+typedef struct Build {
+    const Config *config;
+    Context ctx;
+    Arena arena;
+    IrModule *m;
+    Jit *jit; /* NULL: evaluated by the interpreter */
+} Build;
+
+/* With no `exports`, those of the text; else only these, each written as after `export`. On failure *messages (if not
+ * NULL) receives the diagnostics, to be freed. A Build must be closed in either case. */
+bool build_open(Build *b, const Program *p, const Config *config, const char *const *exports, int n, char **messages);
+void build_close(Build *b);
+const Export *build_find(const Build *b, const char *name); /* NULL: no such export */
+
+/* ---- inputs (spec.c) ---- */
+
+typedef struct Rng {
+    uint64_t state;
+} Rng;
+double rng_uniform(Rng *rng, double lo, double hi);
+int64_t rng_below(Rng *rng, int64_t n);
+
+typedef struct SizeBinding {
+    char name[32];
+    int64_t value;
+} SizeBinding;
+
+typedef struct SizeRow {
+    int n;
+    SizeBinding sizes[MOST_SIZES];
+} SizeRow;
+
+typedef struct RangeRule {
+    char name[64], lo[32], hi[32]; /* floats: from lo to hi; integers: lo <= x < hi */
+    bool bad;                      /* a value that must fail: lo; hi is part of the message */
+} RangeRule;
+
+/* What a program needs to be run. One line each, `#` begins a comment:
+ *   sizes n=3 d=2 t=1            a row of sizes; every row is tried; a size not named is 3
+ *   range NAME LO HI             values of a parameter or field; LO, HI: numbers, sizes, or sums and products of them
+ *   bad NAME VALUE MESSAGE-WORD  with this value in an integer parameter, every configuration fails with the message
+ *   order K                      highest order of derivatives to check (2)
+ *   trials K                     points tried a row of sizes (2)
+ *   coordinates K                coordinate directions tried besides a random one (4) */
+typedef struct Spec {
+    VEC(SizeRow) rows;
+    VEC(RangeRule) rules;
+    int order, trials, coordinates;
+} Spec;
+bool spec_read(Spec *spec, Arena *arena, const char *path); /* NULL path: the defaults */
+
+typedef struct Point {
+    const SizeRow *row;
+    int n_sizes, n_args;
+    int64_t sizes[MOST_SIZES];
+    Datum *args[MOST_LEAVES];
+} Point;
+/* Sizes by name and random leaves for the parameters of e; the first `given` leaves are taken from `from`. */
+void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e, Rng *rng,
+                  const Point *from, int given);
+Datum *datum_copy(Arena *arena, const Datum *d);
+/* x + t*d for the float leaves of the list; others are shared. d[i] belongs to leaf which[i]. */
+void point_step(Point *to, Arena *arena, const Point *x, double t, int n, const int *which, Datum *const *d);
+/* Every float relatively by up to `epsilon`, at random. */
+void point_shake(Point *to, Arena *arena, const Point *x, double epsilon, Rng *rng);
+void point_round(Point *p); /* floats to single precision, in place */
+/* Puts the value of a `bad` rule in place; false when no leaf has that name. */
+bool point_spoil(Point *p, const Export *e, const RangeRule *rule);
+
+/* ---- calls (call.c) ---- */
+
+typedef struct Outcome {
+    int status;
+    const char *message; /* status != 0 */
+    int n;
+    Datum *out[MOST_LEAVES];
+    const char *misuse; /* memory that was written but must not be, or results that were not; NULL: none */
+} Outcome;
+/* `shape`: an earlier outcome of the interpreter, for the extents of the results; may be NULL for the interpreter. */
+void build_call(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena, Outcome *out);
+
+/* ---- subjects (subject.c) ---- */
+
+typedef struct Subject {
+    const char *text; /* as after `export` */
+    const char *wrt;  /* "[x, y]", or "" for all float parameters */
+    bool batched;     /* an export is a batch of it */
+} Subject;
+
+typedef struct SubjectList {
+    int n;
+    Subject data[MOST_EXPORTS];
+} SubjectList;
+/* The functions under the derivatives that the program exports, and its plain exports. */
+bool subjects_find(const Program *p, Arena *arena, SubjectList *out);
+
+/* ---- differences (differ.c) ---- */
+
+typedef struct Derivative { /* of all float results in order, flat */
+    int64_t n;
+    double *value, *error, *at; /* derivative, its estimated error, the function itself */
+} Derivative;
+/* Richardson differences along a direction. False where the function failed. */
+bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape, int n, const int *which,
+                      Datum *const *d, double step, Arena *arena, Derivative *out);
+
+/* ---- the checks (checks.c) ---- */
+
+typedef struct Report {
+    const Program *program;
+    const Spec *spec;
+    Rng rng;
+    bool verbose;
+    long checks, unresolved, failures, calls;
+    const char *subject; /* shown with a failure */
+} Report;
+void report_fail(Report *r, const Export *e, const Point *p, const char *config, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* Every export of the program, each configuration against the interpreter; statuses of bad input. */
+void check_configurations(Report *r);
+/* A function and its derivatives. */
+void check_subject(Report *r, const Subject *s);
+
+#endif
