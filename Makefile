@@ -154,7 +154,7 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 	    test/fuzz/compile_fuzz.c $(BUILD)/fuzz/libbpc.a $(LDLIBS) -o $(BUILD)/fuzz/compile_fuzz
 	@mkdir -p $(BUILD)/fuzz/corpus
 	$(BUILD)/fuzz/compile_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
-	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus examples/models
+	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus $(sort $(dir $(wildcard examples/*/*.bp test/*/*.bp)))
 
 bench_c := bench/main.c bench/measure.c bench/digits_hand.c
 bench: all ## measure: ratios to hand-written C, to the machine's peak, compile times
