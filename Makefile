@@ -102,7 +102,7 @@ $(BUILD)/gen/%.tab.c $(BUILD)/gen/%.tab.h &: %.y | $(setup)
 	$(call say,BISON $@)
 	$(Q)bison -Wall -o $(BUILD)/gen/$*.tab.c --header=$(BUILD)/gen/$*.tab.h $<
 
-$(BUILD)/gen/std/files.inc: scripts/embed $(std_files)
+$(BUILD)/gen/std/files.inc: scripts/embed $(std_files) | $(setup)
 	@mkdir -p $(@D)
 	$(call say,EMBED $@)
 	$(Q)scripts/embed $(std_files) > $@
