@@ -133,6 +133,35 @@ static Bounds sum_bounds(Emit *e, Op op, Bounds x, Bounds y) {
     return sum;
 }
 
+/* True for a constant above zero and for max(k, 1). */
+static bool is_positive(const Value *v) {
+    const Inst *inst = v->inst;
+    if (!inst) {
+        return false;
+    }
+    if (inst->op == OP_size) {
+        const SizeSym *sym = size_is_sym(inst->attr.size);
+        return sym && sym->value && is_positive(sym->value);
+    }
+    if (inst->op == OP_max) {
+        return is_positive(inst->in[0]) || is_positive(inst->in[1]);
+    }
+    return inst->op == OP_const && inst->attr.integer > 0;
+}
+
+/* Truncating division by a positive constant is monotone; by anything positive it does not enlarge. */
+static Bounds quotient_bounds(Emit *e, const Value *divisor, Bounds x, Bounds y) {
+    Bounds none = {NULL, NULL};
+    if (!is_positive(divisor) || !x.high) {
+        return none;
+    }
+    if (y.low == y.high && y.low) {
+        return (Bounds){x.low ? LLVMBuildSDiv(e->builder, x.low, y.low, "") : NULL,
+                        LLVMBuildSDiv(e->builder, x.high, y.low, "")};
+    }
+    return (Bounds){is_known_not_negative(x.low) ? emit_i64(e, 0) : NULL, at_least_zero(e, x.high)};
+}
+
 static Bounds binary_bounds(Emit *e, const Inst *inst, int depth) {
     Bounds x = value_bounds(e, inst->in[0], depth), y = value_bounds(e, inst->in[1], depth);
     switch (inst->op) {
@@ -141,11 +170,8 @@ static Bounds binary_bounds(Emit *e, const Inst *inst, int depth) {
         return sum_bounds(e, inst->op, x, y);
     case OP_mul:
         return product_bounds(e, x, y);
-    case OP_div: /* by a constant, of something that is not negative */
-        if (is_known_not_negative(x.low) && is_known_not_negative(y.low) && y.low == y.high && !is_int(y.low, 0)) {
-            return (Bounds){emit_i64(e, 0), x.high ? LLVMBuildSDiv(e->builder, x.high, y.high, "") : NULL};
-        }
-        return (Bounds){is_known_not_negative(x.low) && is_known_not_negative(y.low) ? emit_i64(e, 0) : NULL, NULL};
+    case OP_div:
+        return quotient_bounds(e, inst->in[1], x, y);
     case OP_rem: /* at most one less than the divisor */
         return (Bounds){is_known_not_negative(x.low) ? emit_i64(e, 0) : NULL, y.high};
     case OP_min:

@@ -433,7 +433,7 @@ static Tree *lower_kind(Lower *L, Expr *e) {
     case E_loop:
         return lower_loop(L, e);
     case E_checkpoint:
-        return lower_expr(L, e->as.unary.x);
+        return lower_checkpoint(L, e);
     case E_error:
     case E_lambda:
     case E_derivative:

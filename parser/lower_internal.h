@@ -143,6 +143,7 @@ Tree *lower_comp(Lower *L, Expr *e);
 Tree *lower_reduce(Lower *L, Expr *e);
 Tree *lower_scatter(Lower *L, Expr *e);
 Tree *lower_loop(Lower *L, Expr *e);
+Tree *lower_checkpoint(Lower *L, Expr *e);
 Tree *low_reduce_all(Lower *L, ReduceKind kind, Value *x, const Type *result);
 void low_check_size(Lower *L, Value *size, Loc loc); /* not negative */
 

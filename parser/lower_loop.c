@@ -463,8 +463,52 @@ static Tree *carry_params(Lower *L, const OpenLoop *loop, const Tree *shape) {
     return tree_with_values(L->arena, shape, &next, NULL, NULL);
 }
 
+/* What `@checkpoint` asks of a loop; the number of states or steps is at least one. */
+typedef struct Attribute {
+    Checkpoint kind;
+    const Size *arg;
+} Attribute;
+
+static Attribute lower_attribute(Lower *L, const Expr *e) {
+    static const Checkpoint kinds[] = {[CP_none] = CHECK_store,
+                                       [CP_plain] = CHECK_inner,
+                                       [CP_every] = CHECK_every,
+                                       [CP_binomial] = CHECK_binomial};
+    Attribute attribute = {.kind = kinds[e->as.loop.checkpoint]};
+    if (!e->as.loop.checkpoint_arg)
+        return attribute;
+    Value *arg = ir_convert(L->b, lower_value(L, e->as.loop.checkpoint_arg), S_i64);
+    arg = ir_ew2(L->b, OP_max, arg, ir_int(L->b, S_i64, 1));
+    attribute.arg = env_value_size(L, arg, "states", true);
+    return attribute;
+}
+
+static void set_attribute(IrBuilder *body, Attribute attribute) {
+    Inst *loop = body->region->owner;
+    loop->attr.loop.checkpoint = attribute.kind;
+    loop->attr.loop.checkpoint_arg = attribute.arg;
+}
+
+/* `checkpoint { … }`: a loop of one iteration, of which reverse mode stores nothing. */
+Tree *lower_checkpoint(Lower *L, Expr *e) {
+    LoopSpec spec = {.extent = size_const(&L->ctx->polys, 1), .checkpoint = CHECK_inner};
+    IrBuilder *outer = L->b, body;
+    ir_loop_begin(outer, &spec, &body);
+    L->b = &body;
+    Tree *value = lower_expr(L, e->as.unary.x);
+    yield_tree(L, value);
+    L->b = outer;
+    Inst *loop = ir_loop_end(outer, &spec, &body);
+    Value **results = ARENA_ARRAY(L->arena, loop->n_out + 1, Value *), *zero = ir_int(outer, S_i64, 0);
+    for (int i = 0; i < loop->n_out; i++)
+        results[i] = ir_index(outer, loop->out[i], 1, &zero);
+    Value *const *next = results;
+    return tree_with_values(L->arena, value, &next, NULL, NULL);
+}
+
 static Tree *lower_for(Lower *L, Expr *e) {
     Tree *shape, *init = lower_inits(L, e, &shape);
+    Attribute attribute = lower_attribute(L, e);
     Range range = low_range(L, e->as.loop.binder, e->as.loop.is_scan);
     env_forget(L, e->as.loop.binder->local);
     for (int i = 0; i < e->as.loop.carries.n; i++)
@@ -473,6 +517,7 @@ static Tree *lower_for(Lower *L, Expr *e) {
     tree_values(L->arena, init, &carries);
     OpenLoop loop;
     low_open(L, &loop, &range, 1, &e->as.loop.body, &carries, NULL);
+    set_attribute(&loop.body, attribute);
     bind_carries(L, e, carry_params(L, &loop, shape));
     Tree *next = low_conform_tree(L, lower_expr(L, e->as.loop.body), shape);
     yield_tree(L, next);
@@ -507,6 +552,7 @@ static Tree *lower_while(Lower *L, Expr *e) {
     Tree *shape, *init = lower_inits(L, e, &shape);
     Value *limit = ir_convert(L->b, lower_value(L, e->as.loop.max_iter), S_i64);
     const Size *extent = clamped(L, limit, "max_iter");
+    Attribute attribute = lower_attribute(L, e);
 
     bind_carries(L, e, init);
     ValueList carries = {0};
@@ -515,6 +561,7 @@ static Tree *lower_while(Lower *L, Expr *e) {
     OpenLoop loop = {.outer = L->b, .slice_mark = L->frame->slices.n};
     loop.spec = (LoopSpec){.extent = extent, .n_carry = carries.n, .carries = carries.data};
     ir_loop_begin(L->b, &loop.spec, &loop.body);
+    set_attribute(&loop.body, attribute);
     L->b = &loop.body;
     while_step(L, e, shape, carry_params(L, &loop, shape), low_loop_carry(&loop, carries.n - 1));
     Inst *inst = low_close(L, &loop);
