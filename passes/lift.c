@@ -7,7 +7,8 @@
  * available from phase p+1. Each phase becomes a loop; values that cross are stacked, views are made again. Done before a
  * function is differentiated, so the adjoints of the product are products of all samples too; called by derive.c.
  *
- * Products of a few numbers stay: they belong into registers, and stacking their operands would cost more than it saves. */
+ * Only products with one operand that all iterations share are lifted: there the elements of that operand are used many times
+ * over. Products of a few numbers stay: they belong into registers, and stacking their operands would cost more than it saves. */
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
 
@@ -133,8 +134,8 @@ static bool find_phases(Cut *c)
             phase = checked > phase ? checked : phase;
         }
         set_phase(c, inst, phase);
-        bool varies = inst->op == OP_contract && (is_body_value(c, inst->in[0]) || is_body_value(c, inst->in[1]));
-        if (varies && !is_small_product(inst)) {
+        bool shares = inst->op == OP_contract && is_body_value(c, inst->in[0]) != is_body_value(c, inst->in[1]);
+        if (shares && !is_small_product(inst)) {
             ptrmap_put(&c->lifted, inst, NULL);
             any = true;
             if (phase + 1 >= c->phases)
