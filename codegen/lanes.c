@@ -89,35 +89,36 @@ static bool is_passed_through(const Value *v) {
            v->index >= 1 + owner->attr.loop.n_slice + owner->attr.loop.n_carry;
 }
 
-static bool region_fits(const Region *region);
+static bool region_fits(const Region *region, const Inst *outer);
 
-static bool if_fits(const Inst *inst) {
+static bool if_fits(const Inst *inst, const Inst *outer) {
     for (int j = 0; j < inst->n_out; j++) {
         if (inst->out[j]->type->rank > 0 && !is_passed_through(inst->out[j])) {
             return false;
         }
     }
-    return region_fits(inst->regions[0]) && region_fits(inst->regions[1]);
+    return region_fits(inst->regions[0], outer) && region_fits(inst->regions[1], outer);
 }
 
-static bool inst_fits(const Inst *inst) {
+static bool inst_fits(const Inst *inst, const Inst *outer) {
     switch (inst->op) {
     case OP_contract:
-    case OP_dim:
     case OP_call:
         return false;
+    case OP_dim: /* extents must be the same in all lanes */
+        return !lanes_vary(inst->in[0], outer);
     case OP_if:
-        return if_fits(inst);
+        return if_fits(inst, outer);
     case OP_loop:
-        return region_fits(inst->regions[0]);
+        return region_fits(inst->regions[0], outer);
     default:
         return true;
     }
 }
 
-static bool region_fits(const Region *region) {
+static bool region_fits(const Region *region, const Inst *outer) {
     for (int i = 0; i < region->insts.n; i++) {
-        if (!inst_fits(region->insts.data[i])) {
+        if (!inst_fits(region->insts.data[i], outer)) {
             return false;
         }
     }
@@ -134,7 +135,7 @@ static bool loop_fits(const Inst *loop) {
     if (size_is_const(loop->attr.loop.extent, &extent) && extent < 3) {
         return false;
     }
-    return region_fits(loop->regions[0]);
+    return region_fits(loop->regions[0], loop);
 }
 
 /* ---- lanes ---- */

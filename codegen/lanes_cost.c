@@ -20,11 +20,9 @@ typedef enum Access {
     ACCESS_apart, /* each lane somewhere else */
 } Access;
 
-static bool varies(const Value *v, const Inst *loop);
-
 static bool any_varies(Value *const *values, int n, const Inst *loop) {
     for (int k = 0; k < n; k++) {
-        if (varies(values[k], loop)) {
+        if (lanes_vary(values[k], loop)) {
             return true;
         }
     }
@@ -68,7 +66,7 @@ static Access access_param(const Value *v, const Inst *loop) {
     return owner == loop ? ACCESS_same : ACCESS_dense;
 }
 
-static bool varies(const Value *v, const Inst *loop) {
+bool lanes_vary(const Value *v, const Inst *loop) {
     if (!region_contains(loop->regions[0], v->region)) {
         return false;
     }
@@ -85,6 +83,12 @@ static bool varies(const Value *v, const Inst *loop) {
         return access_of(inst->in[0], loop) != ACCESS_same || any_varies(inst->in + 1, inst->n_in - 1, loop);
     }
     return inst->n_region > 0 || any_varies(inst->in, inst->n_in, loop);
+}
+
+/* An operation, by all lanes; integers are divided one after the other. */
+static double op_cost(const Inst *inst, const Inst *loop, int lanes) {
+    bool divides = (inst->op == OP_div || inst->op == OP_rem) && !type_is_float(inst->out[0]->type);
+    return divides && loop && any_varies(inst->in, 2, loop) ? 8.0 * lanes : op_info[inst->op].cost;
 }
 
 static double load_cost(Access access, int lanes) {
@@ -152,7 +156,7 @@ static double inst_across(const Inst *inst, const Inst *outer, int lanes) {
     case OP_add_slice:
         return write_across(inst, outer, lanes);
     default:
-        return op_is_elementwise(inst->op) ? op_info[inst->op].cost : 0;
+        return op_is_elementwise(inst->op) ? op_cost(inst, outer, lanes) : 0;
     }
 }
 
@@ -176,36 +180,62 @@ typedef struct Within {
     const void *user;
 } Within;
 
-static double within(const Region *region, const Within *w, double scale);
+static double within(const Region *region, const Within *w, const Inst *inner);
 
-static double loop_within(const Inst *loop, const Within *w) {
+/* inner: the loop around that is in lanes, or NULL. */
+static double loop_within(const Inst *loop, const Within *w, const Inst *inner) {
+    bool good = !inner && w->is_good(w->user, loop);
     int n_state = 0, n_stack = 0;
     for (int j = 0; j < loop->n_out; j++) {
         bool state = j < loop->attr.loop.n_carry + loop->attr.loop.n_acc;
         n_state += state && loop->out[j]->type->rank == 0;
         n_stack += !state;
     }
-    double once = within(loop->regions[0], w, 1) + LOOP_STEP + loop->attr.loop.n_slice + n_stack;
+    double once =
+        within(loop->regions[0], w, good ? loop : inner) + LOOP_STEP + loop->attr.loop.n_slice + n_stack;
     double extent = extent_of(loop);
-    if (w->is_good(w->user, loop)) {
+    if (good) {
         double vectors = (double)(((int64_t)extent + w->lanes - 1) / w->lanes);
         return vectors * once + LOOP_START + REDUCTION * n_state;
     }
     return extent * once + LOOP_STEP;
 }
 
-static double within(const Region *region, const Within *w, double scale) {
+/* The index of the loop, or that and something fixed: neighbouring lanes are neighbours in memory. */
+static bool is_plain_index(const Value *v, const Inst *loop) {
+    if (v == loop->regions[0]->params.data[0]) {
+        return true;
+    }
+    return v->inst && (v->inst->op == OP_add || v->inst->op == OP_sub) && is_plain_index(v->inst->in[0], loop) &&
+           !lanes_vary(v->inst->in[1], loop);
+}
+
+static double index_within(const Inst *inst, const Within *w, const Inst *inner) {
+    const Value *last = inst->in[inst->n_in - 1];
+    if (!inner || !any_varies(inst->in + 1, inst->n_in - 1, inner) ||
+        (inst->out[0]->type->rank == 0 && is_plain_index(last, inner))) {
+        return 1;
+    }
+    return LOAD_APART * w->lanes;
+}
+
+static double within(const Region *region, const Within *w, const Inst *inner) {
     double sum = 0;
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop) {
-            sum += loop_within(inst, w);
+            sum += loop_within(inst, w, inner);
         } else if (inst->op == OP_if) {
-            sum += 2 + 0.5 * (within(inst->regions[0], w, scale) + within(inst->regions[1], w, scale));
+            sum += 2 + 0.5 * (within(inst->regions[0], w, inner) + within(inst->regions[1], w, inner));
         } else if (op_is_elementwise(inst->op)) {
-            sum += scale * op_info[inst->op].cost;
-        } else if (inst->op == OP_index || inst->op == OP_add_at || inst->op == OP_update) {
-            sum += scale;
+            sum += op_cost(inst, inner, w->lanes);
+        } else if (inst->op == OP_index) {
+            sum += index_within(inst, w, inner);
+        } else if (inst->op == OP_add_at || inst->op == OP_update) {
+            sum += inner && any_varies(inst->in + 2, inst->n_in - 2, inner) &&
+                           !is_plain_index(inst->in[inst->n_in - 1], inner)
+                       ? ADD_APART * w->lanes
+                       : 1;
         }
     }
     return sum;
@@ -214,5 +244,5 @@ static double within(const Region *region, const Within *w, double scale) {
 double lanes_cost_within(const Inst *loop, int lanes, bool (*is_good)(const void *user, const Inst *),
                          const void *user) {
     Within w = {lanes, is_good, user};
-    return lanes * within(loop->regions[0], &w, 1);
+    return lanes * within(loop->regions[0], &w, NULL);
 }

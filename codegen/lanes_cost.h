@@ -7,6 +7,8 @@
 
 #include "ir/ir.h"
 
+/* Whether the value may differ between the iterations of the loop that it is in. */
+bool lanes_vary(const Value *v, const Inst *loop);
 /* One vector's worth of iterations of the loop, all in lanes. */
 double lanes_cost_across(const Inst *loop, int lanes);
 /* The same number of iterations one after the other, with the loops that `is_good` approves of in lanes. */

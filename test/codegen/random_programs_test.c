@@ -65,11 +65,16 @@ static Value *pick_index(const Gen *g, const Scope *s, const Size *extent)
 
 static Value *pick_array(const Gen *g, const Scope *s) { return pick(s, g->types[below(5)]); }
 
-/* sin keeps everything bounded. */
+static Value *damped(IrBuilder *b, Value *x)
+{
+    return ir_ew2(b, OP_mul, ir_ew1(b, OP_sin, x), ir_const(b, x->type, 0.01));
+}
+
+/* Bounded, and of slope below 1/50, so that differences of rounding do not grow. */
 static Value *mixed(IrBuilder *b, Value *x, Value *y)
 {
     static const Op ops[] = {OP_add, OP_sub, OP_mul, OP_max, OP_min};
-    return ir_ew1(b, OP_sin, ir_ew2(b, ops[below(5)], x, y));
+    return ir_ew2(b, ops[below(5)], damped(b, x), damped(b, y));
 }
 
 static bool all_indices(const Gen *g, const Scope *s, const Type *type, int n, Value **index)
