@@ -75,7 +75,7 @@ demo: all ## install what is missing, build, train the digits classifier through
 	$(CC) -O2 -I$(demo) examples/digits/host.c $(demo)/digits.o -lm -o $(demo)/digits
 	$(demo)/digits examples/digits/digits.csv
 
-check: all layers ## install what is missing, build, run every test
+check: all layers $(BUILD)/oracle ## install what is missing, build, run every test
 	@$(lit_env) python3 $(LIT) $(LITFLAGS) \
 	    --output $(BUILD)/test-results.json $(TESTS)
 
@@ -142,6 +142,14 @@ lit_env = BPC_BUILD='$(abspath $(BUILD))' LLVM_BIN='$(LLVM_BIN)' BPC_CC='$(CC)' 
           UNIT='$(CC) -std=c17 -O1 -g $(SANFLAGS) -Wall -Wextra -D_GNU_SOURCE -I$(abspath .) \
                 -I$(abspath $(BUILD)/gen) -isystem $(LLVM_INCLUDE)' \
           UNIT_LIBS='$(abspath $(BUILD)/libbpc.a) $(LDLIBS)'
+
+# The oracles that programs are held against, test/numeric/Inputs/oracle/oracle.h.
+oracle_objs := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard test/numeric/Inputs/oracle/*.c))
+$(oracle_objs): WARNINGS := $(filter-out -Wpedantic,$(WARNINGS))
+$(BUILD)/oracle: $(oracle_objs) $(BUILD)/libbpc.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+-include $(oracle_objs:.o=.d)
 
 layers: ## fail when an include crosses the layers of docs/architecture.md
 	@scripts/layers

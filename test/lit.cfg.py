@@ -36,6 +36,7 @@ cc = "%s -std=c17 -O1 -g -Wall -Wextra -Werror %s" % (env["BPC_CC"], sanitize)
 config.substitutions += [
     ("%bpc-opt", os.path.join(build, "bpc-opt")),
     ("%bpc", os.path.join(build, "bpc")),
+    ("%oracle", os.path.join(build, "oracle")),
     ("%libbpc", env["UNIT_LIBS"]),
     ("%unit", env["UNIT"]),
     ("%cc", cc),

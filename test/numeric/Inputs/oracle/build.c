@@ -67,8 +67,11 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
         narrow_text(text);
     Source *source = source_add(&b->ctx.sources, p->path, text, p->len);
     free(text);
-    CompileOptions options = {.module_name = "m", .exports = exports, .n_exports = n,
-                              .opt_level = b->config->level, .cpu = b->config->cpu};
+    CompileOptions options = {.module_name = "m",
+                              .exports = exports,
+                              .n_exports = n,
+                              .opt_level = b->config->level,
+                              .cpu = b->config->cpu};
     AstModule *ast = compile_ast(&b->ctx, source, &options);
     b->m = ast ? compile_ir(&b->ctx, ast, &options) : NULL;
     if (!b->m)
@@ -81,7 +84,8 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
     return passes_run(b->m, "derive,exported", &passes);
 }
 
-bool build_open(Build *b, const Program *p, const Config *config, const char *const *exports, int n, char **messages) {
+bool build_open(Build *b, const Program *p, const Config *config, const char *const *exports, int n,
+                char **messages) {
     memset(b, 0, sizeof *b);
     b->config = config;
     context_init(&b->ctx, NULL);

@@ -1,13 +1,16 @@
 /* Calling an export on guarded memory. See oracle.h.
  *
- * Results and workspace lie between guards and hold bytes 0xFF (a NaN, a large integer, no bool) before the call, so
- * that what is not written, or computed from memory that nobody wrote, shows. Inputs must be the same afterwards. */
+ * Results and workspace lie between guards and hold bytes 0xFF (a NaN, a large integer, no bool)
+ * before the call, so that what is not written, or computed from memory that nobody wrote, shows.
+ * Inputs must be the same afterwards. */
 #include "oracle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How many integers and floats a call passes in registers; the rest lies on the stack in order, eight bytes each. */
+/* How many integers and floats a call passes in registers; the rest lies on the stack in order,
+ * eight bytes each. */
 #if defined(__aarch64__)
 enum { INT_REGISTERS = 8 };
 #else
@@ -157,8 +160,10 @@ static void *output_block(Call *c, const Datum *d) {
     return block_new(c, (size_t)d->count * element_bytes(d->type->elem), 0xFF)->data;
 }
 
-/* The leaves of a parameter in order: pointers of a struct. *leaf counts the function's own leaves. */
-static int fill_table(Call *c, void **table, int n, const Param *p, Datum *const *data, int *leaf, bool input) {
+/* The leaves of a parameter in order: pointers of a struct. *leaf counts the function's own leaves.
+ */
+static int fill_table(Call *c, void **table, int n, const Param *p, Datum *const *data, int *leaf,
+                      bool input) {
     if (!p->is_record) {
         const Datum *d = p->inactive ? NULL : data[(*leaf)++];
         table[n++] = !d ? NULL : input ? input_block(c, p->type, d) : output_block(c, d);
@@ -197,44 +202,118 @@ static void push_param(Call *c, const Param *p, Datum *const *data, int *leaf, b
 #define MORE_ARGS(c)
 #endif
 #define FLOAT_TYPES double, double, double, double, double, double, double, double
-#define FLOAT_ARGS(c)                                                                                                 \
-    c->floats[0], c->floats[1], c->floats[2], c->floats[3], c->floats[4], c->floats[5], c->floats[6], c->floats[7]
+#define FLOAT_ARGS(c)                                                                              \
+    c->floats[0], c->floats[1], c->floats[2], c->floats[3], c->floats[4], c->floats[5],            \
+        c->floats[6], c->floats[7]
 #define TEN_TYPES INT_TYPES, int64_t, int64_t, int64_t, int64_t
-#define TEN_ARGS(c, k)                                                                                                \
-    c->stack[k], c->stack[k + 1], c->stack[k + 2], c->stack[k + 3], c->stack[k + 4], c->stack[k + 5],                 \
-        c->stack[k + 6], c->stack[k + 7], c->stack[k + 8], c->stack[k + 9]
-#define ALL_TYPES                                                                                                     \
-    INT_TYPES MORE_TYPES, FLOAT_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES
-#define ALL_ARGS(c)                                                                                                   \
-    INT_ARGS(c) MORE_ARGS(c), FLOAT_ARGS(c), TEN_ARGS(c, 0), TEN_ARGS(c, 10), TEN_ARGS(c, 20), TEN_ARGS(c, 30),       \
-        TEN_ARGS(c, 40), TEN_ARGS(c, 50)
+#define TEN_ARGS(c, k)                                                                             \
+    c->stack[k], c->stack[k + 1], c->stack[k + 2], c->stack[k + 3], c->stack[k + 4],               \
+        c->stack[k + 5], c->stack[k + 6], c->stack[k + 7], c->stack[k + 8], c->stack[k + 9]
+#define ALL_TYPES                                                                                  \
+    INT_TYPES MORE_TYPES, FLOAT_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES, TEN_TYPES,      \
+        TEN_TYPES
+#define ALL_ARGS(c)                                                                                \
+    INT_ARGS(c)                                                                                    \
+    MORE_ARGS(c), FLOAT_ARGS(c), TEN_ARGS(c, 0), TEN_ARGS(c, 10), TEN_ARGS(c, 20),                 \
+        TEN_ARGS(c, 30), TEN_ARGS(c, 40), TEN_ARGS(c, 50)
 typedef int AnyFn(ALL_TYPES);
 typedef size_t AnyWorkFn(ALL_TYPES);
 typedef const char *ErrorFn(int);
+
+/* ---- the call ---- */
+
+static int leaf_count(const Param *p) {
+    int n = !p->is_record && !p->inactive;
+    for (int i = 0; p->is_record && i < p->n_fields; i++)
+        n += leaf_count(&p->fields[i]);
+    return n;
+}
+
+static void *lookup(const Build *b, const char *format, const char *name) {
+    char symbol[160];
+    snprintf(symbol, sizeof symbol, format, name);
+    return jit_lookup(b->jit, symbol);
+}
 
 static size_t work_bytes(const Build *b, const Export *e, const Point *p) {
     Call call = {0}, *c = &call;
     int leaf = 0;
     for (int i = 0; i < p->n_sizes; i++)
         push_int(c, p->sizes[i]);
-    for (int i = 0; i < e->n_params; i++) {
-        const Param *param = &e->params[i];
-        bool integer = !param->is_record && type_is_scalar(param->type) &&
-                       (param->type->elem == S_i64 || param->type->elem == S_i32);
-        if (integer)
+    for (int i = 0; i < e->n_params; leaf += leaf_count(&e->params[i++])) {
+        const Type *type = e->params[i].is_record ? NULL : e->params[i].type;
+        if (type && type_is_scalar(type) && (type->elem == S_i64 || type->elem == S_i32))
             push_int(c, p->args[leaf]->i[0]);
-        if (!param->is_record)
-            leaf++;
-        else
-            for (void *skip[MOST_LEAVES]; leaf < p->n_args;) {
-                Call ignored = {0};
-                (void)skip;
-                (void)ignored;
-                break;
-            }
     }
-    char name[160];
-    (void)name;
-    AnyWorkFn *f = (AnyWorkFn *)jit_lookup(b->jit, "");
+    AnyWorkFn *f = (AnyWorkFn *)lookup(b, "%s_work", e->name);
     return f ? f(ALL_ARGS(c)) : 0;
+}
+
+/* Results as the compiled function types them, with the extents that the interpreter found. */
+static void place_results(const Export *e, const Outcome *shape, Arena *arena, Outcome *out) {
+    out->n = e->func->body->yields.n;
+    for (int i = 0; i < out->n; i++) {
+        Datum *d = ARENA_NEW(arena, Datum);
+        *d = *shape->out[i];
+        d->type = e->func->body->yields.data[i]->type;
+        d->f = d->f ? ARENA_ARRAY(arena, d->count + 1, double) : NULL;
+        d->i = d->i ? ARENA_ARRAY(arena, d->count + 1, int64_t) : NULL;
+        out->out[i] = d;
+    }
+}
+
+static void read_results(const Call *c, int first, Outcome *out) {
+    for (int i = 0; i < out->n; i++) {
+        const Block *b = &c->blocks[first + i];
+        if (any_unwritten(out->out[i], b->data))
+            out->misuse =
+                "left a result, or part of it, unwritten (or read memory that nobody wrote)";
+        for (int64_t k = 0; k < out->out[i]->count; k++)
+            load(out->out[i], k, b->data);
+    }
+}
+
+static void call_native(const Build *b, const Export *e, const Point *p, const Outcome *shape,
+                        Arena *arena, Outcome *out) {
+    static const char *const none = "has no address";
+    Call *c = calloc(1, sizeof *c);
+    int leaf = 0, result = 0;
+    place_results(e, shape, arena, out);
+    for (int i = 0; i < p->n_sizes; i++)
+        push_int(c, p->sizes[i]);
+    for (int i = 0; i < e->n_params; i++)
+        push_param(c, &e->params[i], p->args, &leaf, true);
+    int first = c->n_blocks;
+    for (int i = 0; i < e->n_results; i++)
+        push_param(c, &e->results[i], out->out, &result, false);
+    push_int(c, (int64_t)(intptr_t)block_new(c, work_bytes(b, e, p), 0xFF)->data);
+    AnyFn *f = (AnyFn *)lookup(b, "%s", e->name);
+    if (!f || c->overflow || leaf != p->n_args || result != out->n) {
+        out->misuse =
+            !f ? none : "cannot be called: too many arguments, or descriptors that do not fit";
+    } else {
+        out->status = f(ALL_ARGS(c));
+        ErrorFn *error = (ErrorFn *)lookup(b, "%s_error", "m");
+        out->message = error && out->status ? error(out->status) : NULL;
+        for (int i = 0; i < c->n_blocks && !out->misuse; i++)
+            out->misuse = block_misuse(&c->blocks[i]);
+        if (out->status == 0)
+            read_results(c, first, out);
+    }
+    for (int i = 0; i < c->n_blocks; i++) {
+        free(c->blocks[i].base);
+        free(c->blocks[i].copy);
+    }
+    free(c);
+}
+
+void build_run(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena,
+               Outcome *out) {
+    memset(out, 0, sizeof *out);
+    if (b->jit) {
+        call_native(b, e, p, shape, arena, out);
+        return;
+    }
+    out->n = ir_eval_n_results(e->func);
+    out->status = ir_eval(b->m, arena, e->func, p->sizes, p->args, out->out, &out->message);
 }

@@ -1,9 +1,10 @@
 /* Numeric oracles for whole programs: what every part of this tool shares.
  *
- * A program is built several times (a Build each): for the reference interpreter and as native code for several
- * levels and CPUs. Its exports are called with guarded memory on random inputs (call.c) that a specification bounds
- * (spec.c). From each exported derivative, the function under it is taken as a Subject (subject.c), whose value and
- * derivatives of both modes are held against differences and against each other (checks.c).
+ * A program is built several times (a Build each): for the reference interpreter and as native code
+ * for several levels and CPUs. Its exports are called with guarded memory on random inputs (call.c)
+ * that a specification bounds (spec.c). From each exported derivative, the function under it is
+ * taken as a Subject (subject.c), whose value and derivatives of both modes are held against
+ * differences and against each other (checks.c).
  *
  * Sizes and leaves are found by name, so that the same Point serves a function and its derivatives.
  * Called by main.c only; this is a tool of the tests, not part of the library. */
@@ -39,9 +40,11 @@ typedef struct Build {
     Jit *jit; /* NULL: evaluated by the interpreter */
 } Build;
 
-/* With no `exports`, those of the text; else only these, each written as after `export`. On failure *messages (if not
- * NULL) receives the diagnostics, to be freed. A Build must be closed in either case. */
-bool build_open(Build *b, const Program *p, const Config *config, const char *const *exports, int n, char **messages);
+/* With no `exports`, those of the text; else only these, each written as after `export`. On failure
+ * *messages (if not NULL) receives the diagnostics, to be freed. A Build must be closed in either
+ * case. */
+bool build_open(Build *b, const Program *p, const Config *config, const char *const *exports, int n,
+                char **messages);
 void build_close(Build *b);
 const Export *build_find(const Build *b, const char *name); /* NULL: no such export */
 
@@ -70,15 +73,17 @@ typedef struct RangeRule {
 
 /* What a program needs to be run. One line each, `#` begins a comment:
  *   sizes n=3 d=2 t=1            a row of sizes; every row is tried; a size not named is 3
- *   range NAME LO HI             values of a parameter or field; LO, HI: numbers, sizes, or sums and products of them
- *   bad NAME VALUE MESSAGE-WORD  with this value in an integer parameter, every configuration fails with the message
- *   order K                      highest order of derivatives to check (2)
- *   trials K                     points tried a row of sizes (2)
- *   coordinates K                coordinate directions tried besides a random one (4) */
+ *   range NAME LO HI             values of a parameter or field; LO, HI: numbers, sizes, or sums
+ * and products of them bad NAME VALUE MESSAGE-WORD  with this value in an integer parameter, every
+ * configuration fails with the message without WORD...              derivatives that do not exist:
+ * vjp jvp grad hvp hessian jacobian batch order K                      highest order of derivatives
+ * to check (2) trials K                     points tried a row of sizes (2) coordinates K
+ * coordinate directions tried besides a random one (4) */
 typedef struct Spec {
     VEC(SizeRow) rows;
     VEC(RangeRule) rules;
     int order, trials, coordinates;
+    char without[128];
 } Spec;
 bool spec_read(Spec *spec, Arena *arena, const char *path); /* NULL path: the defaults */
 
@@ -88,12 +93,14 @@ typedef struct Point {
     int64_t sizes[MOST_SIZES];
     Datum *args[MOST_LEAVES];
 } Point;
-/* Sizes by name and random leaves for the parameters of e; the first `given` leaves are taken from `from`. */
-void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e, Rng *rng,
-                  const Point *from, int given);
+/* Sizes by name and random leaves for the parameters of e; the first `given` leaves are taken from
+ * `from`. */
+void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e,
+                  Rng *rng, const Point *from, int given);
 Datum *datum_copy(Arena *arena, const Datum *d);
 /* x + t*d for the float leaves of the list; others are shared. d[i] belongs to leaf which[i]. */
-void point_step(Point *to, Arena *arena, const Point *x, double t, int n, const int *which, Datum *const *d);
+void point_step(Point *to, Arena *arena, const Point *x, double t, int n, const int *which,
+                Datum *const *d);
 /* Every float relatively by up to `epsilon`, at random. */
 void point_shake(Point *to, Arena *arena, const Point *x, double epsilon, Rng *rng);
 void point_round(Point *p); /* floats to single precision, in place */
@@ -107,10 +114,13 @@ typedef struct Outcome {
     const char *message; /* status != 0 */
     int n;
     Datum *out[MOST_LEAVES];
-    const char *misuse; /* memory that was written but must not be, or results that were not; NULL: none */
+    const char
+        *misuse; /* memory that was written but must not be, or results that were not; NULL: none */
 } Outcome;
-/* `shape`: an earlier outcome of the interpreter, for the extents of the results; may be NULL for the interpreter. */
-void build_call(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena, Outcome *out);
+/* `shape`: an earlier outcome of the interpreter, for the extents of the results; may be NULL for
+ * the interpreter. */
+void build_run(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena,
+               Outcome *out);
 
 /* ---- subjects (subject.c) ---- */
 
@@ -134,25 +144,54 @@ typedef struct Derivative { /* of all float results in order, flat */
     double *value, *error, *at; /* derivative, its estimated error, the function itself */
 } Derivative;
 /* Richardson differences along a direction. False where the function failed. */
-bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape, int n, const int *which,
-                      Datum *const *d, double step, Arena *arena, Derivative *out);
+bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape, int n,
+                      const int *which, Datum *const *d, double step, Arena *arena,
+                      Derivative *out);
 
-/* ---- the checks (checks.c) ---- */
+/* ---- the report (main.c) ---- */
 
 typedef struct Report {
     const Program *program;
     const Spec *spec;
     Rng rng;
-    bool verbose;
-    long checks, unresolved, failures, calls;
-    const char *subject; /* shown with a failure */
+    long checks, unresolved, failures;
+    const char *subject; /* shown with a failure; NULL: the program's own exports */
 } Report;
-void report_fail(Report *r, const Export *e, const Point *p, const char *config, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void report_fail(Report *r, const char *what, const Point *p, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-/* Every export of the program, each configuration against the interpreter; statuses of bad input. */
-void check_configurations(Report *r);
-/* A function and its derivatives. */
+/* ---- one module built by every configuration (family.c) ---- */
+
+enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 6, SINGLE = FULL_CONFIGS, CONFIGS };
+
+typedef struct Family {
+    Report *report;
+    Build builds[CONFIGS];
+    bool ok[CONFIGS];
+} Family;
+
+/* What the interpreter computed, and how much each float moves when the inputs move in their last
+ * bits: the conditioning that all tolerances are scaled by. */
+typedef struct Sample {
+    Point point;
+    Outcome outcome;
+    double *noise[MOST_LEAVES];
+} Sample;
+
+/* False when no configuration could be built; those that failed alone are reported. */
+bool family_open(Family *f, Report *r, const char *const *exports, int n, bool single);
+void family_close(Family *f);
+/* Calls the export in every configuration at p and holds it against the interpreter. False where it
+ * failed. */
+bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Sample *out);
+/* Statuses of bad input, for every `bad` rule that names a parameter of an export. */
+void family_bad_inputs(Family *f);
+
+/* ---- the checks ---- */
+
+/* Every export of the program, each configuration against the interpreter (family.c). */
+void check_exports(Report *r);
+/* A function and its derivatives against differences and each other (relations.c). */
 void check_subject(Report *r, const Subject *s);
 
 #endif

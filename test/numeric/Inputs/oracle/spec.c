@@ -28,11 +28,13 @@ int64_t rng_below(Rng *rng, int64_t n) {
 
 static void read_sizes(Spec *spec, Arena *arena, char *rest) {
     SizeRow row = {0};
-    for (char *word = strtok(rest, " \t\n"); word && row.n < MOST_SIZES; word = strtok(NULL, " \t\n")) {
+    for (char *word = strtok(rest, " \t\n"); word && row.n < MOST_SIZES;
+         word = strtok(NULL, " \t\n")) {
         char *equals = strchr(word, '=');
         if (!equals)
             continue;
-        snprintf(row.sizes[row.n].name, sizeof row.sizes[0].name, "%.*s", (int)(equals - word), word);
+        snprintf(row.sizes[row.n].name, sizeof row.sizes[0].name, "%.*s", (int)(equals - word),
+                 word);
         row.sizes[row.n++].value = strtoll(equals + 1, NULL, 10);
     }
     vec_push(arena, &spec->rows, row);
@@ -49,6 +51,10 @@ static bool read_line(Spec *spec, Arena *arena, char *line) {
     rest += used;
     if (strcmp(word, "sizes") == 0) {
         read_sizes(spec, arena, rest);
+        return true;
+    }
+    if (strcmp(word, "without") == 0) {
+        snprintf(spec->without, sizeof spec->without, "%s", rest);
         return true;
     }
     RangeRule rule = {.bad = strcmp(word, "bad") == 0};
@@ -141,7 +147,8 @@ static void all_names(const Export *e, LeafName *out) {
 /* "field", "param" or "param.field". */
 static bool rule_names(const RangeRule *rule, const LeafName *leaf) {
     char both[128];
-    snprintf(both, sizeof both, "%s.%s", leaf->param ? leaf->param : "", leaf->field ? leaf->field : "");
+    snprintf(both, sizeof both, "%s.%s", leaf->param ? leaf->param : "",
+             leaf->field ? leaf->field : "");
     return (leaf->param && strcmp(rule->name, leaf->param) == 0) ||
            (leaf->field && strcmp(rule->name, leaf->field) == 0) || strcmp(rule->name, both) == 0;
 }
@@ -196,8 +203,8 @@ static void fill(Datum *d, double lo, double hi, Rng *rng) {
     }
 }
 
-void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e, Rng *rng,
-                  const Point *from, int given) {
+void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e,
+                  Rng *rng, const Point *from, int given) {
     LeafName names[MOST_LEAVES];
     all_names(e, names);
     p->row = row;
@@ -234,7 +241,8 @@ Datum *datum_copy(Arena *arena, const Datum *d) {
     return copy;
 }
 
-void point_step(Point *to, Arena *arena, const Point *x, double t, int n, const int *which, Datum *const *d) {
+void point_step(Point *to, Arena *arena, const Point *x, double t, int n, const int *which,
+                Datum *const *d) {
     *to = *x;
     for (int i = 0; i < n; i++) {
         Datum *moved = datum_copy(arena, x->args[which[i]]);

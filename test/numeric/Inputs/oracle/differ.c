@@ -1,0 +1,70 @@
+/* Derivatives along a direction by Richardson extrapolation of central differences, with an
+ * estimate of the error of every component: the better of what the last extrapolations changed. See
+ * oracle.h. */
+#include "oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEVELS = 8 };
+
+static int64_t float_count(const Outcome *o) {
+    int64_t n = 0;
+    for (int i = 0; i < o->n; i++)
+        n += o->out[i]->f ? o->out[i]->count : 0;
+    return n;
+}
+
+static void gather(const Outcome *o, double *to) {
+    for (int i = 0; i < o->n; i++) {
+        if (!o->out[i]->f)
+            continue;
+        memcpy(to, o->out[i]->f, (size_t)o->out[i]->count * sizeof *to);
+        to += o->out[i]->count;
+    }
+}
+
+/* One row of the triangle from the row before; the best diagonal so far is kept. */
+static void extrapolate(double (*rows)[LEVELS], int level, Derivative *out, int64_t k) {
+    double power = 1, *now = rows[level], *before = rows[level - 1];
+    for (int j = 1; j <= level; j++) {
+        power *= 4;
+        now[j] = now[j - 1] + (now[j - 1] - before[j - 1]) / (power - 1);
+        double error = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1]));
+        if (error < out->error[k]) {
+            out->error[k] = error;
+            out->value[k] = now[j];
+        }
+    }
+}
+
+bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape, int n,
+                      const int *which, Datum *const *d, double step, Arena *arena,
+                      Derivative *out) {
+    int64_t m = float_count(shape);
+    *out = (Derivative){m, ARENA_ARRAY(arena, m + 1, double), ARENA_ARRAY(arena, m + 1, double),
+                        ARENA_ARRAY(arena, m + 1, double)};
+    double *side[2] = {ARENA_ARRAY(arena, m + 1, double), ARENA_ARRAY(arena, m + 1, double)};
+    double(*rows)[LEVELS][LEVELS] = arena_array(arena, (size_t)m + 1, sizeof *rows);
+    gather(shape, out->at);
+    for (int64_t k = 0; k < m; k++)
+        out->error[k] = INFINITY;
+    for (int level = 0; level < LEVELS; level++, step /= 2) {
+        for (int s = 0; s < 2; s++) {
+            Point moved;
+            Outcome o;
+            point_step(&moved, arena, x, s == 0 ? step : -step, n, which, d);
+            build_run(b, e, &moved, shape, arena, &o);
+            if (o.status != 0 || o.misuse)
+                return false;
+            gather(&o, side[s]);
+        }
+        for (int64_t k = 0; k < m; k++) {
+            rows[k][level][0] = (side[0][k] - side[1][k]) / (2 * step);
+            if (level > 0)
+                extrapolate(rows[k], level, out, k);
+        }
+    }
+    return true;
+}

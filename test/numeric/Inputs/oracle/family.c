@@ -1,0 +1,235 @@
+/* A module built by every configuration, and the comparison of what they compute. See oracle.h. */
+#include "oracle.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const Config configs[CONFIGS] = {
+    {"interpreter", -1, NULL, false},
+    {"-O0", 0, NULL, false},
+    {"-O3", 3, NULL, false},
+    {"-O1", 1, NULL, false},
+    {"-mcpu=haswell", 3, "haswell", false},
+    {"-mcpu=x86-64", 3, "x86-64", false},
+    {"f32", 3, NULL, true},
+};
+
+/* Relative to the value and the largest beside it, besides what conditioning excuses. */
+static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-4;
+static const double ULPS = 200;
+
+/* ---- building ---- */
+
+bool family_open(Family *f, Report *r, const char *const *exports, int n, bool single) {
+    int built = 0;
+    memset(f, 0, sizeof *f);
+    f->report = r;
+    for (int k = 0; k < CONFIGS; k++) {
+        char *messages = NULL;
+        if (k == SINGLE && !single)
+            continue;
+        f->ok[k] = build_open(&f->builds[k], r->program, &configs[k], exports, n, &messages);
+        built += f->ok[k];
+        if (!f->ok[k] && (k == 0 || built > 0))
+            report_fail(r, configs[k].name, NULL, "not compiled:\n%s", messages ? messages : "");
+        free(messages);
+        if (built == 0) {
+            build_close(&f->builds[k]);
+            return false;
+        }
+    }
+    return f->ok[INTERPRETER];
+}
+
+void family_close(Family *f) {
+    for (int k = 0; k < CONFIGS; k++)
+        if (f->builds[k].config)
+            build_close(&f->builds[k]);
+}
+
+/* ---- conditioning ---- */
+
+static void raise_noise(Sample *s, const Outcome *shaken) {
+    for (int i = 0; i < s->outcome.n; i++) {
+        const Datum *a = s->outcome.out[i], *b = shaken->out[i];
+        for (int64_t k = 0; a->f && k < a->count && b->count == a->count; k++)
+            if (a->f[k] != b->f[k])
+                s->noise[i][k] = fmax(s->noise[i][k], fabs(a->f[k] - b->f[k]));
+    }
+}
+
+static void measure_noise(const Family *f, const char *name, double epsilon, Arena *arena,
+                          Sample *s) {
+    for (int i = 0; i < s->outcome.n; i++)
+        s->noise[i] = ARENA_ARRAY(arena, s->outcome.out[i]->count + 1, double);
+    int by = f->ok[LEVEL_0] ? LEVEL_0 : INTERPRETER;
+    const Export *e = build_find(&f->builds[by], name);
+    for (int k = 0; k < 3; k++) {
+        Point shaken;
+        Outcome o;
+        point_shake(&shaken, arena, &s->point, epsilon, &f->report->rng);
+        build_run(&f->builds[by], e, &shaken, &s->outcome, arena, &o);
+        if (o.status == 0)
+            raise_noise(s, &o);
+    }
+}
+
+/* ---- comparing ---- */
+
+static double largest(const Datum *d) {
+    double most = 0;
+    for (int64_t k = 0; k < d->count; k++)
+        if (isfinite(d->f[k]))
+            most = fmax(most, fabs(d->f[k]));
+    return most;
+}
+
+static bool same(double got, double want, double tolerance) {
+    return got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= tolerance;
+}
+
+static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf, const Datum *got,
+                         double relative) {
+    const Datum *want = s->outcome.out[leaf];
+    double most = want->f ? largest(want) : 0;
+    for (int64_t k = 0; k < want->count; k++) {
+        r->checks++;
+        double w = want->f ? want->f[k] : (double)want->i[k],
+               g = got->f ? got->f[k] : (double)got->i[k];
+        double tolerance = want->f ? relative * (fabs(w) + most) + ULPS * s->noise[leaf][k] : 0;
+        if (!same(g, w, tolerance)) {
+            report_fail(r, what, &s->point,
+                        "result %d at %lld: got %.17g, the interpreter has %.17g (allowed %.2g)",
+                        leaf, (long long)k, g, w, tolerance);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void compare(Family *f, const char *name, int config, const Sample *s, Arena *arena) {
+    char what[96];
+    Outcome got;
+    const Export *e = build_find(&f->builds[config], name);
+    snprintf(what, sizeof what, "%s by %s", name, configs[config].name);
+    if (!e) {
+        report_fail(f->report, what, NULL, "is not exported");
+        return;
+    }
+    build_run(&f->builds[config], e, &s->point, &s->outcome, arena, &got);
+    if (got.misuse) {
+        report_fail(f->report, what, &s->point, "%s", got.misuse);
+    } else if (got.status != 0) {
+        report_fail(f->report, what, &s->point, "status %d (%s), the interpreter has none",
+                    got.status, got.message ? got.message : "without a text");
+    } else {
+        bool alike = true;
+        for (int i = 0; i < got.n && alike; i++)
+            alike = compare_leaf(f->report, what, s, i, got.out[i],
+                                 config == SINGLE ? RELATIVE_SINGLE : RELATIVE);
+    }
+}
+
+/* In single precision, at a point that it can represent. */
+static void compare_single(Family *f, const char *name, const Point *p, Arena *arena) {
+    Sample s = {.point = *p};
+    for (int i = 0; i < p->n_args; i++)
+        s.point.args[i] = datum_copy(arena, p->args[i]);
+    point_round(&s.point);
+    build_run(&f->builds[INTERPRETER], build_find(&f->builds[INTERPRETER], name), &s.point, NULL,
+              arena, &s.outcome);
+    if (s.outcome.status != 0)
+        return;
+    measure_noise(f, name, 0x1p-24, arena, &s);
+    compare(f, name, SINGLE, &s, arena);
+}
+
+bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Sample *out) {
+    const Export *e = build_find(&f->builds[INTERPRETER], name);
+    *out = (Sample){.point = *p};
+    build_run(&f->builds[INTERPRETER], e, p, NULL, arena, &out->outcome);
+    if (out->outcome.status != 0) {
+        report_fail(f->report, name, p, "fails: %s", out->outcome.message);
+        return false;
+    }
+    measure_noise(f, name, 0x1p-52, arena, out);
+    for (int k = 1; k < FULL_CONFIGS; k++)
+        if (f->ok[k])
+            compare(f, name, k, out, arena);
+    if (f->ok[SINGLE])
+        compare_single(f, name, p, arena);
+    return true;
+}
+
+/* ---- bad input ---- */
+
+static void expect_failure(Family *f, const Export *e, const Point *p, const Outcome *good,
+                           const char *word) {
+    for (int k = 0; k < FULL_CONFIGS; k++) {
+        Arena arena;
+        Outcome o;
+        if (!f->ok[k])
+            continue;
+        arena_init(&arena, &f->builds[k].ctx.alloc);
+        build_run(&f->builds[k], build_find(&f->builds[k], e->name), p, good, &arena, &o);
+        char place[300];
+        snprintf(place, sizeof place, "%s:", f->report->program->path);
+        f->report->checks++;
+        if (o.misuse)
+            report_fail(f->report, configs[k].name, p, "%s, bad %s: %s", e->name, word, o.misuse);
+        else if (o.status == 0 || !o.message)
+            report_fail(f->report, configs[k].name, p, "%s: no status for bad input (%s)", e->name,
+                        word);
+        else if (strncmp(o.message, place, strlen(place)) != 0 || !strstr(o.message, word))
+            report_fail(f->report, configs[k].name, p, "%s: the status reads `%s`", e->name,
+                        o.message);
+        arena_free(&arena);
+    }
+}
+
+void family_bad_inputs(Family *f) {
+    Report *r = f->report;
+    const Build *b = &f->builds[INTERPRETER];
+    for (int i = 0; i < b->m->exports.n; i++) {
+        const Export *e = b->m->exports.data[i];
+        for (int k = 0; k < r->spec->rules.n; k++) {
+            const RangeRule *rule = &r->spec->rules.data[k];
+            Arena arena;
+            Point p;
+            Outcome good;
+            arena_init(&arena, &f->builds[0].ctx.alloc);
+            if (rule->bad) {
+                point_random(&p, &arena, r->spec, &r->spec->rows.data[0], e, &r->rng, NULL, 0);
+                build_run(b, e, &p, NULL, &arena, &good);
+                if (good.status == 0 && point_spoil(&p, e, rule))
+                    expect_failure(f, e, &p, &good, rule->hi);
+            }
+            arena_free(&arena);
+        }
+    }
+}
+
+void check_exports(Report *r) {
+    Family f;
+    if (!family_open(&f, r, NULL, 0, true)) {
+        family_close(&f);
+        return;
+    }
+    const IrModule *m = f.builds[INTERPRETER].m;
+    for (int i = 0; i < m->exports.n; i++)
+        for (int row = 0; row < r->spec->rows.n; row++)
+            for (int t = 0; t < r->spec->trials; t++) {
+                Arena arena;
+                Point p;
+                Sample s;
+                arena_init(&arena, &f.builds[0].ctx.alloc);
+                point_random(&p, &arena, r->spec, &r->spec->rows.data[row], m->exports.data[i],
+                             &r->rng, NULL, 0);
+                family_call(&f, m->exports.data[i]->name, &p, &arena, &s);
+                arena_free(&arena);
+            }
+    family_bad_inputs(&f);
+    family_close(&f);
+}
