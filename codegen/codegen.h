@@ -1,4 +1,4 @@
-/* Code generation: a module in loop form (docs/loop-form.md) becomes LLVM text, assembly or an object in memory, and
+/* Code generation: a module in loop form (docs/code-generation.md) becomes LLVM text, assembly or an object in memory, and
  * an object in memory becomes functions to call (the JIT).
  *
  * There is one way out: codegen_emit writes into a buffer; who called writes the file or hands the buffer to
