@@ -1,6 +1,7 @@
 /* The stages of a compilation. See driver/compile.h. */
 #include "driver/compile.h"
 
+#include "codegen/csource.h"
 #include "codegen/header.h"
 #include "parser/check.h"
 #include "parser/lower.h"
@@ -26,7 +27,7 @@ static bool add_exports(Context *ctx, AstModule *ast, const CompileOptions *opti
 
 AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *options) {
     AstModule *ast = parse_source(ctx, source);
-    bool ok = add_exports(ctx, ast, options);
+    bool ok = import_modules(ctx, ast, &options->reader) && add_exports(ctx, ast, options);
     return ok && ctx->diags.errors == 0 && check_module(ctx, ast) ? ast : NULL;
 }
 
@@ -41,7 +42,7 @@ const char *compile_header(Context *ctx, const IrModule *ir) {
     return text.data;
 }
 
-bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
+static bool run_passes(Context *ctx, IrModule *ir, const CompileOptions *options) {
     static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
     if (ir->exports.n == 0) {
         Diag *diag = diag_error(&ctx->diags, DIAG_nothing_exported, (Loc){0, 0},
@@ -53,7 +54,11 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
 #ifndef NDEBUG
     passes.verify_each = true;
 #endif
-    if (!passes_run(ir, pipelines[options->opt_level], &passes))
+    return passes_run(ir, pipelines[options->opt_level], &passes);
+}
+
+bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
+    if (!run_passes(ctx, ir, options))
         return false;
 
     CodegenOptions codegen = {
@@ -64,4 +69,8 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
         .module_name = options->module_name,
     };
     return codegen_emit(ctx, ir, &codegen, kind, out);
+}
+
+bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out) {
+    return run_passes(ctx, ir, options) && csource_print(ctx, ir, options->module_name, header, out);
 }

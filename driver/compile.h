@@ -5,7 +5,7 @@
 
 #include "codegen/codegen.h"
 #include "ir/ir.h"
-#include "parser/ast.h"
+#include "parser/imports.h"
 
 typedef struct CompileOptions {
     const char *module_name; /* a C identifier: prefix of the error function, header guard */
@@ -14,6 +14,7 @@ typedef struct CompileOptions {
     int opt_level;
     const char *cpu; /* NULL: this machine's */
     bool debug, freestanding;
+    ImportReader reader;
 } CompileOptions;
 
 /* Parsed and checked. */
@@ -24,5 +25,7 @@ IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options
 const char *compile_header(Context *ctx, const IrModule *ir);
 /* Runs the passes in place, then generates code. */
 bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out);
+/* The same to C, scalar and portable: one file that holds the text of the header. */
+bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out);
 
 #endif

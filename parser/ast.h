@@ -400,6 +400,25 @@ typedef struct Signature {
 
 /* ---- declarations ---- */
 
+/* [T: float] between the brackets of a function, see parser/check_generic.c */
+typedef enum TypeClass {
+    CLASS_float,  /* f64 or f32 */
+    CLASS_floats, /* anything that is made of floats: scalars, arrays, tuples, records */
+} TypeClass;
+
+typedef struct TypeParam {
+    Name name;
+    Name class_name;
+    TypeClass class;
+} TypeParam;
+typedef VEC(TypeParam) TypeParamList;
+
+/* What stands between the brackets of a function or a rule. */
+typedef struct Generics {
+    NameList sizes;
+    TypeParamList types;
+} Generics;
+
 typedef struct AstParam {
     Name name;
     TypeExpr *type;
@@ -415,13 +434,17 @@ typedef struct CallEdge {
 } CallEdge;
 
 typedef struct Rule Rule;
+typedef struct AstModule AstModule;
 
 struct FnDecl {
     Name name;
     Loc loc;
+    AstModule *module; /* the file it stands in */
     bool exported, is_extern;
     bool brackets;
     NameList size_names;
+    TypeParamList types; /* not empty: a template. It is copied for the types of its calls, and only the copies are
+                            checked and lowered */
     ParamList params;
     TypeExpr *result; /* NULL: inferred */
     Expr *where; /* NULL: none. Size equalities are in sig->sizes already; the rest is checked on
@@ -434,6 +457,12 @@ struct FnDecl {
     VEC(Atom) mentions; /* names in the body, from the parser: the order of checking follows them */
     Rule *rule;         /* NULL: none */
     int mark;           /* of the searches for an order and for recursion */
+    /* of a copy of a template: */
+    FnDecl *instance_of;     /* NULL: an ordinary function */
+    const Ty **type_args;    /* one a type parameter of the template, over sizes of sig */
+    int instance_depth;      /* how many copies stand behind the call that asked for it */
+    Loc instance_use;        /* that call */
+    VEC(FnDecl *) instances; /* of a template */
     void *lowered;
 };
 
@@ -464,6 +493,7 @@ struct Rule {
     Loc loc;
     bool brackets;
     NameList size_names;
+    TypeParamList types;
     ParamList params;
     VEC(RulePart *) parts;
     FnDecl *fn; /* checker; parts see the parameters of the rule as locals */
@@ -482,6 +512,8 @@ typedef struct ExportDecl {
 typedef struct Import {
     Loc loc;
     Name path;
+    Name as;           /* atom NULL: its names are visible as they are, else as `as.name` */
+    AstModule *module; /* parser/imports.c */
 } Import;
 
 typedef struct Test {
@@ -490,9 +522,11 @@ typedef struct Test {
     Expr *body;
 } Test;
 
-typedef struct AstModule {
+/* One file. What it declares and what it imports are visible in it, what its imports import is not. */
+struct AstModule {
     Context *ctx;
     Source *source;
+    Atom path; /* "std/nn", or where the file was found: one module each */
     VEC(FnDecl *) fns;
     VEC(TypeDecl *) types;
     VEC(ExportDecl *)
@@ -500,7 +534,12 @@ typedef struct AstModule {
     VEC(Import) imports;
     VEC(Rule *) rules;
     VEC(Test *) tests;
-    VEC(FnDecl *) order; /* checker: callees before callers */
-} AstModule;
+    /* of the file that is compiled: */
+    VEC(AstModule *) imported; /* all files behind it, callees' files before callers' */
+    VEC(FnDecl *) instances;   /* checker: of templates of all files */
+    VEC(FnDecl *) order;       /* checker: callees before callers, of all files */
+    /* checker: */
+    PtrMap fn_names, type_names; /* Atom -> what is visible; "p.f" where p names an import */
+};
 
 #endif

@@ -551,12 +551,33 @@ TypeExpr *build_type_fn(Builder *b, Loc loc, TypeExprList *params, TypeExpr *res
 
 /* ---- declarations ---- */
 
+Name build_qualified(Builder *b, Name module, Name name) {
+    return (Name){
+        atom_of(&b->ctx->atoms, arena_printf(b->arena, "%s.%s", module.atom, name.atom)),
+        loc_join(module.loc, name.loc)};
+}
+
+void build_type_param(Builder *b, Generics *generics, Name name, Name class_name) {
+    TypeParam param = {name, class_name, CLASS_float};
+    if (strcmp(class_name.atom, "floats") == 0) {
+        param.class = CLASS_floats;
+    } else if (strcmp(class_name.atom, "float") != 0) {
+        Diag *diag = diag_error(&b->ctx->diags, DIAG_unknown_type, class_name.loc,
+                                "no class of types is called `%s`", class_name.atom);
+        diag_hint(&b->ctx->diags, diag, "`%s: float` is f64 or f32, `%s: floats` anything made of them",
+                  name.atom, name.atom);
+    }
+    vec_push(b->arena, &generics->types, param);
+}
+
 FnDecl *build_fn(Builder *b, Loc loc, FnHead *head, Expr *body) {
     FnDecl *fn = ARENA_NEW(b->arena, FnDecl);
     fn->name = head->name;
     fn->loc = loc;
+    fn->module = b->module;
     fn->brackets = head->brackets;
     fn->size_names = head->size_names;
+    fn->types = head->types;
     fn->params = head->params;
     fn->result = head->result;
     fn->where = head->where;

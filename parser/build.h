@@ -34,6 +34,7 @@ typedef struct FnHead {
     Name name;
     bool brackets;
     NameList size_names;
+    TypeParamList types;
     ParamList params;
     TypeExpr *result;
     Expr *where;
@@ -75,6 +76,8 @@ TypeExpr *build_type_record(Builder *b, Loc loc, ParamList *fields);
 TypeExpr *build_type_fn(Builder *b, Loc loc, TypeExprList *params, TypeExpr *result);
 TypeExpr *build_type_error(Builder *b, Loc loc);
 
+Name build_qualified(Builder *b, Name module, Name name); /* p.name as one name */
+void build_type_param(Builder *b, Generics *generics, Name name, Name class_name);
 FnDecl *build_fn(Builder *b, Loc loc, FnHead *head, Expr *body);
 void build_type_decl(Builder *b, Loc loc, Name name, NameList *sizes, TypeExpr *type);
 void build_rule(Builder *b, Loc loc, Rule *rule);

@@ -66,39 +66,6 @@ bool is_reserved(const char *name) {
     return false;
 }
 
-/* ---- names of the module ---- */
-
-static void declare_names(Checker *c) {
-    for (int i = 0; i < c->module->types.n; i++) {
-        TypeDecl *decl = c->module->types.data[i];
-        const TypeDecl *before = ptrmap_get(&c->types, decl->name.atom);
-        if (before || is_reserved(decl->name.atom)) {
-            Diag *diag = diag_error(
-                c->diags, before ? DIAG_duplicate : DIAG_reserved_name, decl->name.loc,
-                before ? "the type `%s` is declared twice" : "`%s` belongs to the language",
-                decl->name.atom);
-            if (before) {
-                diag_label(c->diags, diag, before->name.loc, "the first");
-            }
-            decl->state = CHECK_failed;
-        } else {
-            ptrmap_put(&c->types, decl->name.atom, decl);
-        }
-    }
-    for (int i = 0; i < c->module->fns.n; i++) {
-        FnDecl *fn = c->module->fns.data[i];
-        const FnDecl *before = ptrmap_get(&c->fns, fn->name.atom);
-        const TypeDecl *type = ptrmap_get(&c->types, fn->name.atom);
-        if (before || type) {
-            Diag *diag = diag_error(c->diags, DIAG_duplicate, fn->name.loc,
-                                    "`%s` is declared twice", fn->name.atom);
-            diag_label(c->diags, diag, before ? before->name.loc : type->name.loc, "the first");
-        } else {
-            ptrmap_put(&c->fns, fn->name.atom, fn);
-        }
-    }
-}
-
 /* ---- the order of functions, and recursion ----
  * Both are depth-first walks with a stack of their own, because a chain of calls may be as long as
  * the module. */
@@ -125,7 +92,7 @@ static FnDecl *next_use(Checker *c, bool by_calls, Visit *visit, Loc *loc) {
             *loc = fn->calls.data[i].loc;
             return fn->calls.data[i].callee;
         }
-        FnDecl *used = ptrmap_get(&c->fns, fn->mentions.data[i]);
+        FnDecl *used = find_fn(c, fn->mentions.data[i]);
         if (used) {
             return used;
         }
@@ -170,27 +137,41 @@ static void walk_from(Checker *c, Walk *walk, FnDecl *root, bool by_calls) {
     }
 }
 
-static void walk_all(Checker *c, Walk *walk, bool by_calls) {
-    *walk = (Walk){0};
-    for (int i = 0; i < c->module->fns.n; i++) {
-        c->module->fns.data[i]->mark = UNSEEN;
-    }
-    for (int i = 0; i < c->module->fns.n; i++) {
-        if (c->module->fns.data[i]->mark == UNSEEN) {
-            walk_from(c, walk, c->module->fns.data[i], by_calls);
+static void walk_fns(Checker *c, Walk *walk, int n, FnDecl *const *fns, bool by_calls) {
+    for (int i = 0; i < n; i++) {
+        if (fns[i]->mark == UNSEEN) {
+            walk_from(c, walk, fns[i], by_calls);
         }
     }
 }
 
-/* ---- the entry ---- */
-
-static void check_imports(Checker *c) {
-    for (int i = 0; i < c->module->imports.n; i++) {
-        const Import *import = &c->module->imports.data[i];
-        diag_error(c->diags, DIAG_unsupported, import->path.loc,
-                   "`import` is not supported in this version");
+static void unmark(int n, FnDecl *const *fns) {
+    for (int i = 0; i < n; i++) {
+        fns[i]->mark = UNSEEN;
     }
 }
+
+/* Finds recursion among the functions of all files, and their order. */
+static void walk_calls(Checker *c) {
+    AstModule *main = c->main;
+    Walk walk = {0};
+    for (int i = 0; i < main->imported.n; i++) {
+        unmark(main->imported.data[i]->fns.n, main->imported.data[i]->fns.data);
+    }
+    unmark(main->fns.n, main->fns.data);
+    unmark(main->instances.n, main->instances.data);
+    for (int i = 0; i < main->imported.n; i++) {
+        walk_fns(c, &walk, main->imported.data[i]->fns.n, main->imported.data[i]->fns.data, true);
+    }
+    walk_fns(c, &walk, main->fns.n, main->fns.data, true);
+    walk_fns(c, &walk, main->instances.n, main->instances.data, true);
+    main->order.n = 0;
+    for (int i = 0; i < walk.order.n; i++) {
+        vec_push(c->arena, &main->order, walk.order.data[i]);
+    }
+}
+
+/* ---- the entry ---- */
 
 /* Functions are checked callees first; messages are read from top to bottom. A stable insertion
  * sort: they are few. */
@@ -207,48 +188,60 @@ static void sort_diags(DiagList *diags, int first) {
     }
 }
 
-bool check_module(Context *ctx, AstModule *module) {
-    Checker checker = {.ctx = ctx,
-                       .arena = &ctx->arena,
-                       .polys = &ctx->polys,
-                       .diags = &ctx->diags,
-                       .module = module,
-                       .retries_left = 400};
-    Checker *c = &checker;
-    int errors = ctx->diags.errors, first_diag = ctx->diags.items.n;
-    ptrmap_init(&c->fns, c->arena);
-    ptrmap_init(&c->types, c->arena);
-    ptrmap_init(&c->sym_locals, c->arena);
-    ptrmap_init(&c->innermost, c->arena);
+/* The functions, types and rules of one file; the files that it imports are done. */
+static void check_file(Checker *c, AstModule *module) {
+    c->module = module;
     declare_names(c);
-    check_imports(c);
     for (int i = 0; i < module->types.n; i++) {
         if (module->types.data[i]->state == CHECK_none) {
             declare_type(c, module->types.data[i]);
         }
     }
     for (int i = 0; i < module->fns.n; i++) {
-        declare_signature(c, module->fns.data[i]);
+        FnDecl *fn = module->fns.data[i];
+        if (is_template(fn)) {
+            check_template(c, fn);
+        } else {
+            declare_signature(c, fn);
+        }
     }
-    Walk walk;
-    walk_all(c, &walk, false);
+    Walk walk = {0};
+    walk_fns(c, &walk, module->fns.n, module->fns.data, false);
     for (int i = 0; i < walk.order.n; i++) {
-        check_body(c, walk.order.data[i]);
+        if (!is_template(walk.order.data[i])) {
+            check_body(c, walk.order.data[i]);
+        }
     }
     for (int i = 0; i < module->rules.n; i++) {
         check_rule(c, module->rules.data[i]);
     }
+}
+
+bool check_module(Context *ctx, AstModule *module) {
+    Checker checker = {.ctx = ctx,
+                       .arena = &ctx->arena,
+                       .polys = &ctx->polys,
+                       .diags = &ctx->diags,
+                       .main = module,
+                       .retries_left = 400};
+    Checker *c = &checker;
+    int errors = ctx->diags.errors, first_diag = ctx->diags.items.n, instances = 0;
+    ptrmap_init(&c->sym_locals, c->arena);
+    ptrmap_init(&c->innermost, c->arena);
+    for (int i = 0; i < module->imported.n; i++) {
+        check_file(c, module->imported.data[i]);
+    }
+    check_file(c, module);
     for (int i = 0; i < module->exports.n; i++) {
         check_export(c, module->exports.data[i]);
     }
     for (int i = 0; i < module->tests.n; i++) {
         check_test(c, module->tests.data[i]);
     }
-    walk_all(c, &walk, true);
-    module->order.n = 0;
-    for (int i = 0; i < walk.order.n; i++) {
-        vec_push(c->arena, &module->order, walk.order.data[i]);
-    }
+    check_instances(c, &instances);
+    check_unused_templates(c);
+    check_instances(c, &instances);
+    walk_calls(c);
     sort_diags(&ctx->diags, first_diag);
     return ctx->diags.errors == errors;
 }

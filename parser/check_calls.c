@@ -22,17 +22,20 @@ enum { MOST_ON_DEMAND = 8 };
 /* The order of checking follows names, and a variable named like a function may mislead it: then
  * the callee's body is checked in the middle of the caller's, in a scope of its own. */
 static void check_on_demand(Checker *c, FnDecl *fn) {
+    AstModule *outer_module = c->module;
     FnDecl *outer_fn = c->fn;
     Signature *outer_sig = c->sig;
     LocalList outer_scope = c->scope;
     PtrMap outer_innermost = c->innermost;
     const BinderList *outer_hidden = c->hidden;
+    c->module = fn->module;
     c->scope = (LocalList){0};
     c->hidden = NULL;
     ptrmap_init(&c->innermost, c->arena);
     c->on_demand++;
     check_body(c, fn);
     c->on_demand--;
+    c->module = outer_module;
     c->fn = outer_fn;
     c->sig = outer_sig;
     c->scope = outer_scope;
@@ -101,8 +104,9 @@ static const char *param_text(Checker *c, const Signature *sig, int i) {
                : arena_printf(c->arena, "argument %d of `%s`", i + 1, sig->name);
 }
 
-/* Checks the values among the arguments and lets them fix sizes. */
-static bool check_value_args(Checker *c, Solve *s, Expr *e, const Signature *sig) {
+/* Checks the values among the arguments, the first `checked` of which have been, and lets them fix
+ * sizes. */
+static bool check_value_args(Checker *c, Solve *s, Expr *e, const Signature *sig, int checked) {
     bool ok = true;
     for (int i = 0; i < sig->params.n; i++) {
         Expr *arg = e->as.call.args.data[i].value;
@@ -110,7 +114,9 @@ static bool check_value_args(Checker *c, Solve *s, Expr *e, const Signature *sig
         if (want->kind == TY_fn) {
             continue;
         }
-        check_expr(c, arg);
+        if (i >= checked) {
+            check_expr(c, arg);
+        }
         if (ty_has_error(arg->ty)) {
             ok = false;
             continue;
@@ -166,7 +172,7 @@ static bool expect_argument(Checker *c, Solve *s, Expr *arg, const Signature *si
     return false;
 }
 
-static const Ty *call_signature(Checker *c, Expr *e, const Signature *sig) {
+static const Ty *call_signature(Checker *c, Expr *e, const Signature *sig, int checked) {
     if (!no_named_args(c, e, sig->name)) {
         return fail(e);
     }
@@ -176,7 +182,7 @@ static const Ty *call_signature(Checker *c, Expr *e, const Signature *sig) {
     }
     Solve s;
     solve_init(&s, c, sig);
-    bool ok = check_value_args(c, &s, e, sig);
+    bool ok = check_value_args(c, &s, e, sig, checked);
     for (int i = 0; ok && i < sig->params.n; i++) {
         Expr *arg = e->as.call.args.data[i].value;
         if (sig->params.data[i].ty->kind != TY_fn) {
@@ -477,7 +483,12 @@ static int find_builtin(const char *name) {
     return -1;
 }
 
-static bool find_conversion(Checker *c, const char *name, ScalarKind *kind) {
+static bool find_conversion(Checker *c, Atom name, ScalarKind *kind) {
+    const Ty *type_arg = find_type_arg(c, name);
+    if (type_arg && type_arg->kind == TY_scalar) {
+        *kind = type_arg->scalar;
+        return true;
+    }
     for (int k = SK_bool; k <= SK_f64; k++) {
         if (strcmp(name, sk_name((ScalarKind)k)) == 0) {
             *kind = (ScalarKind)k;
@@ -508,12 +519,8 @@ static const Ty *unknown_function(Checker *c, Expr *e) {
     for (int i = 0; i < DERIV_COUNT; i++) {
         names[n++] = deriv_names[i];
     }
-    for (int i = 0; i < c->module->fns.n && n < 500; i++) {
-        names[n++] = c->module->fns.data[i]->name.atom;
-    }
-    for (int i = 0; i < c->module->types.n && n < 512; i++) {
-        names[n++] = c->module->types.data[i]->name.atom;
-    }
+    n = visible_fns(c, names, n, 500);
+    n = visible_types(c, names, n, 512);
     suggest_among(c, diag, name, n, names);
     return fail(e);
 }
@@ -536,7 +543,7 @@ static const Ty *call_local(Checker *c, Expr *e, Local *local) {
     Signature *sig = ty_signature(c, local->ty);
     sig->name = local->name;
     sig->loc = local->loc;
-    return call_signature(c, e, sig);
+    return call_signature(c, e, sig, 0);
 }
 
 static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
@@ -582,35 +589,100 @@ static void check_leftover_args(Checker *c, Expr *e) {
     }
 }
 
+/* ---- templates ---- */
+
+/* The values among the first n arguments, which will say what the type parameters stand for. */
+static bool check_template_args(Checker *c, const FnDecl *fn, Expr *e, int n) {
+    bool ok = true;
+    for (int i = 0; i < n && i < e->as.call.args.n; i++) {
+        if (fn->params.data[i]->type->kind != TE_fn) {
+            ok = !ty_has_error(check_expr(c, e->as.call.args.data[i].value)) && ok;
+        }
+    }
+    return ok;
+}
+
+static const Ty *call_template(Checker *c, Expr *e, FnDecl *fn) {
+    int n = fn->params.n;
+    if (!no_named_args(c, e, fn->name.atom)) {
+        return fail(e);
+    }
+    if (e->as.call.args.n != n) {
+        Diag *diag =
+            diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d",
+                       fn->name.atom, n, n == 1 ? "" : "s", e->as.call.args.n);
+        diag_label(c->diags, diag, fn->name.loc, "declared here");
+        return fail(e);
+    }
+    FnDecl *instance = check_template_args(c, fn, e, n)
+                           ? instance_for_args(c, fn, &e->as.call.args, e->loc)
+                           : NULL;
+    e->as.call.fn = instance;
+    Signature *sig = instance ? fn_signature(c, instance, e->as.call.callee->loc) : NULL;
+    return sig ? call_signature(c, e, sig, n) : fail(e);
+}
+
+/* grad(f)(x) of a template f: the arguments of f come first, so they say which copy is meant. Gives
+ * how many were checked; -1 after a message. */
+static int specialise(Checker *c, Expr *e) {
+    Expr *inner = e->as.call.callee;
+    bool batched = false;
+    while (inner->kind == E_derivative) {
+        batched = batched || inner->as.deriv.op == DERIV_batch;
+        inner = inner->as.deriv.fn;
+    }
+    join_qualified(c, inner);
+    if (inner->kind != E_name || scope_find(c, inner->as.name.atom)) {
+        return 0;
+    }
+    FnDecl *fn = find_fn(c, inner->as.name.atom);
+    inner->as.name.fn = NULL;
+    if (!fn || !is_template(fn) || batched || e->as.call.args.n < fn->params.n) {
+        return 0;
+    }
+    if (!check_template_args(c, fn, e, fn->params.n)) {
+        return -1;
+    }
+    ArgList args = {e->as.call.args.data, fn->params.n, fn->params.n};
+    inner->as.name.fn = instance_for_args(c, fn, &args, inner->loc);
+    return inner->as.name.fn ? fn->params.n : -1;
+}
+
+static const Ty *call_derivative(Checker *c, Expr *e) {
+    e->as.call.kind = CALL_derivative;
+    int checked = specialise(c, e);
+    bool ok = checked >= 0 && give_lambda_types(c, e);
+    Signature *sig = ok ? check_derivative(c, e->as.call.callee, false) : NULL;
+    return sig ? call_signature(c, e, sig, checked) : fail(e);
+}
+
 static const Ty *call_name(Checker *c, Expr *e) {
     Atom name = e->as.call.callee->as.name.atom;
     Local *local = scope_find(c, name);
     if (local) {
         return call_local(c, e, local);
     }
-    FnDecl *fn = ptrmap_get(&c->fns, name);
+    FnDecl *fn = find_fn(c, name);
     if (fn) {
-        Signature *sig = fn_signature(c, fn, e->as.call.callee->loc);
         e->as.call.kind = CALL_function;
+        if (is_template(fn)) {
+            return call_template(c, e, fn);
+        }
+        Signature *sig = fn_signature(c, fn, e->as.call.callee->loc);
         e->as.call.fn = fn;
-        return sig ? call_signature(c, e, sig) : fail(e);
+        return sig ? call_signature(c, e, sig, 0) : fail(e);
     }
-    TypeDecl *type = ptrmap_get(&c->types, name);
+    TypeDecl *type = find_type(c, name);
     return type ? check_record(c, e, type) : call_builtin_name(c, e, name);
 }
 
 const Ty *check_call(Checker *c, Expr *e) {
     Expr *callee = e->as.call.callee;
+    join_qualified(c, callee);
     if (callee->kind == E_name) {
         call_name(c, e);
     } else if (callee->kind == E_derivative) {
-        Signature *sig = give_lambda_types(c, e) ? check_derivative(c, callee, false) : NULL;
-        e->as.call.kind = CALL_derivative;
-        if (sig) {
-            call_signature(c, e, sig);
-        } else {
-            fail(e);
-        }
+        call_derivative(c, e);
     } else {
         check_value(c, callee);
         if (!ty_has_error(callee->ty)) {

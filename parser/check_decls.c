@@ -212,6 +212,9 @@ void declare_signature(Checker *c, FnDecl *fn) {
         diag_hint(c->diags, diag, "choose another name");
     }
     declare_sizes(c, fn);
+    if (fn->instance_of) {
+        declare_type_args(c, fn);
+    }
     bool ok = declare_params(c, fn);
     if (ok && fn->where) {
         collect_equalities(c, fn->where);

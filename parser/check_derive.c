@@ -1,6 +1,7 @@
 /* Derivative operators: the signature of the function that each yields, and the rules that users
  * write. Part of the checker. */
 #include "parser/checker.h"
+#include "parser/copy.h"
 #include "parser/lower_names.h"
 
 #include <string.h>
@@ -31,10 +32,7 @@ static void report_operand(Checker *c, const Expr *fn) {
     Diag *diag =
         diag_error(c->diags, DIAG_derivative_operand, fn->loc, "unknown function `%s`", name);
     const char *names[256];
-    int n = 0;
-    for (int i = 0; i < c->module->fns.n && n < 256; i++) {
-        names[n++] = c->module->fns.data[i]->name.atom;
-    }
+    int n = visible_fns(c, names, 0, 256);
     suggest_among(c, diag, name, n, names);
 }
 
@@ -45,9 +43,10 @@ Signature *callable_signature(Checker *c, Expr *fn, bool exported) {
     if (fn->kind == E_error) {
         return NULL;
     }
+    join_qualified(c, fn);
     if (fn->kind == E_name) {
         Local *local = scope_find(c, fn->as.name.atom);
-        FnDecl *decl = ptrmap_get(&c->fns, fn->as.name.atom);
+        FnDecl *decl = find_fn(c, fn->as.name.atom);
         if (local && local->ty->kind == TY_fn) {
             fn->as.name.kind = NAME_local;
             fn->as.name.local = local;
@@ -57,9 +56,14 @@ Signature *callable_signature(Checker *c, Expr *fn, bool exported) {
             return sig;
         }
         if (!local && decl) {
+            FnDecl *chosen = fn->as.name.fn; /* by the arguments of a call */
+            if (is_template(decl)) {
+                decl = chosen && chosen->instance_of == decl ? chosen
+                                                             : instance_at_real(c, decl, fn->loc);
+            }
             fn->as.name.kind = NAME_function;
             fn->as.name.fn = decl;
-            return fn_signature(c, decl, fn->loc);
+            return decl ? fn_signature(c, decl, fn->loc) : NULL;
         }
     }
     if (fn->kind == E_lambda && !exported) {
@@ -188,25 +192,6 @@ static bool needs_scalar(Checker *c, const Expr *e, const Signature *f) {
     return false;
 }
 
-/* The one float kind of a type; -1: none, -2: several. */
-static int float_kind(const Ty *ty) {
-    if (ty->kind == TY_scalar) {
-        return sk_is_float(ty->scalar) ? (int)ty->scalar : -1;
-    }
-    if (ty->kind == TY_array) {
-        return float_kind(ty->elem);
-    }
-    int kind = -1;
-    for (int i = 0; ty->kind != TY_fn && i < ty->n; i++) {
-        int part = float_kind(ty->parts[i]);
-        if (part == -2 || (part >= 0 && kind >= 0 && part != kind)) {
-            return -2;
-        }
-        kind = part >= 0 ? part : kind;
-    }
-    return kind;
-}
-
 static const Ty *matrix_result(Checker *c, const Expr *e, const Size *rows, const Size *columns,
                                int kind, const Signature *f) {
     if (kind < 0) {
@@ -229,7 +214,7 @@ static const Ty *matrix_type(Checker *c, const Expr *e, const Signature *f) {
     const Size *columns = ty_float_count(c->ctx, chosen);
     bool hessian = e->as.deriv.op == DERIV_hessian;
     const Size *rows = hessian ? columns : ty_float_count(c->ctx, f->result);
-    int kind = float_kind(f->result), other = float_kind(chosen);
+    int kind = ty_float_kind(f->result), other = ty_float_kind(chosen);
     if (kind >= 0 && other != kind) {
         kind = -2;
     }
@@ -499,40 +484,15 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
     scope_leave(c, scope);
 }
 
-void check_rule(Checker *c, Rule *rule) {
-    FnDecl *fn = ptrmap_get(&c->fns, rule->name.atom);
-    if (!fn) {
-        ElementBuiltin builtin;
-        if (element_builtin(rule->name.atom, &builtin)) {
-            diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
-                       "`%s` is a builtin, whose derivative is built in as well", rule->name.atom);
-            return;
-        }
-        Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc,
-                                "unknown function `%s`", rule->name.atom);
-        const char *names[256];
-        int n = 0;
-        for (int i = 0; i < c->module->fns.n && n < 256; i++) {
-            names[n++] = c->module->fns.data[i]->name.atom;
-        }
-        suggest_among(c, diag, rule->name.atom, n, names);
-        return;
-    }
-    if (fn->rule) {
-        Diag *diag = diag_error(c->diags, DIAG_duplicate, rule->name.loc, "`%s` has a rule already",
-                                rule->name.atom);
-        diag_label(c->diags, diag, fn->rule->name.loc, "the first");
-        return;
-    }
-    if (fn->sig_state == CHECK_failed || !fn->sig->result) {
-        return;
-    }
+/* The rule against the function, which is no template. */
+static void check_rule_of(Checker *c, Rule *rule, FnDecl *fn) {
     fn->rule = rule;
     rule->fn = fn;
     /* A rule may call the function it is for, so its calls are no edges of the search for
      * recursion. */
     FnDecl scratch = *fn;
     memset(&scratch.calls, 0, sizeof scratch.calls);
+    scratch.types = rule->types;
     c->sig = fn->sig;
     c->fn = &scratch;
     int scope = scope_mark(c);
@@ -544,4 +504,53 @@ void check_rule(Checker *c, Rule *rule) {
     scope_leave(c, scope);
     c->sig = NULL;
     c->fn = NULL;
+}
+
+void check_instance_rule(Checker *c, FnDecl *fn) {
+    const Rule *rule = fn->instance_of->rule;
+    if (rule && fn->sig_state == CHECK_done) {
+        check_rule_of(c, copy_rule(c->arena, rule), fn);
+    }
+}
+
+void check_rule(Checker *c, Rule *rule) {
+    FnDecl *fn = find_fn(c, rule->name.atom);
+    if (fn && fn->module != c->module) {
+        Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                                "the rule of an imported function stands in its own file");
+        diag_label(c->diags, diag, fn->name.loc, "declared here");
+        return;
+    }
+    if (!fn) {
+        ElementBuiltin builtin;
+        if (element_builtin(rule->name.atom, &builtin)) {
+            diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                       "`%s` is a builtin, whose derivative is built in as well", rule->name.atom);
+            return;
+        }
+        Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc,
+                                "unknown function `%s`", rule->name.atom);
+        const char *names[256];
+        int n = visible_fns(c, names, 0, 256);
+        suggest_among(c, diag, rule->name.atom, n, names);
+        return;
+    }
+    if (fn->rule) {
+        Diag *diag = diag_error(c->diags, DIAG_duplicate, rule->name.loc, "`%s` has a rule already",
+                                rule->name.atom);
+        diag_label(c->diags, diag, fn->rule->name.loc, "the first");
+        return;
+    }
+    if (rule->types.n != fn->types.n) {
+        Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                                "`%s` has %d type parameter%s, its rule %d", fn->name.atom, fn->types.n,
+                                fn->types.n == 1 ? "" : "s", rule->types.n);
+        diag_label(c->diags, diag, fn->name.loc, "declared here");
+        return;
+    }
+    if (is_template(fn)) {
+        fn->rule = rule; /* each copy gets a copy */
+    } else if (fn->sig_state != CHECK_failed && fn->sig->result) {
+        check_rule_of(c, rule, fn);
+    }
 }

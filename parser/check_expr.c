@@ -75,8 +75,8 @@ static const Ty *unknown_name(Checker *c, Expr *e) {
         }
     }
     ElementBuiltin builtin;
-    bool is_function = ptrmap_has(&c->fns, name) || element_builtin(name, &builtin);
-    if (is_function || ptrmap_has(&c->types, name)) {
+    bool is_function = find_fn(c, name) || element_builtin(name, &builtin);
+    if (is_function || find_type(c, name)) {
         Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->loc, "`%s` is a %s, not a value",
                                 name, is_function ? "function" : "type");
         diag_hint(c->diags, diag,
@@ -717,6 +717,10 @@ static const Ty *dispatch(Checker *c, Expr *e) {
     case E_index:
         return check_index(c, e);
     case E_field:
+        join_qualified(c, e);
+        if (e->kind == E_name) {
+            return check_name(c, e);
+        }
         return check_field(c, e);
     case E_with:
         return check_with(c, e);

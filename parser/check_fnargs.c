@@ -141,6 +141,7 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
     const Ty *want = solve_subst(s, param, e->loc);
     e->cast = NULL;
     e->checks.n = 0;
+    join_qualified(c, e);
     if (e->kind == E_lambda) {
         return check_lambda(c, s, e, want);
     }
@@ -151,7 +152,7 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
     }
     if (e->kind == E_name) {
         Local *local = scope_find(c, e->as.name.atom);
-        FnDecl *fn = ptrmap_get(&c->fns, e->as.name.atom);
+        FnDecl *fn = find_fn(c, e->as.name.atom);
         ElementBuiltin builtin;
         if (local && local->ty->kind == TY_fn) {
             const Size *const *sizes;
@@ -160,7 +161,8 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
             return check_signature_arg(c, s, e, ty_signature(c, local->ty), want, &sizes);
         }
         if (!local && fn) {
-            Signature *sig = fn_signature(c, fn, e->loc);
+            fn = is_template(fn) ? instance_for_type(c, fn, want, e->loc) : fn;
+            Signature *sig = fn ? fn_signature(c, fn, e->loc) : NULL;
             e->as.name.kind = NAME_function;
             e->as.name.fn = fn;
             return sig && check_signature_arg(c, s, e, sig, want, &e->as.name.sizes);

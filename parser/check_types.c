@@ -158,10 +158,7 @@ static void suggest_type(Checker *c, Diag *diag, const char *name) {
         }
     }
     const char *names[256] = {"f64", "f32", "i64", "i32", "bool", "real"};
-    int n = 6;
-    for (int i = 0; i < c->module->types.n && n < 256; i++) {
-        names[n++] = c->module->types.data[i]->name.atom;
-    }
+    int n = visible_types(c, names, 6, 256);
     suggest_among(c, diag, name, n, names);
 }
 
@@ -177,7 +174,11 @@ static const Ty *resolve_named(Checker *c, TypeExpr *type, SizeScope scope) {
         }
         return ty_scalar(kind);
     }
-    TypeDecl *decl = ptrmap_get(&c->types, type->name.atom);
+    const Ty *type_arg = find_type_arg(c, type->name.atom);
+    if (type_arg && type->sizes.n == 0) {
+        return type_arg;
+    }
+    TypeDecl *decl = find_type(c, type->name.atom);
     if (!decl) {
         Diag *diag = diag_error(c->diags, DIAG_unknown_type, type->name.loc, "unknown type `%s`",
                                 type->name.atom);

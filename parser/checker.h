@@ -30,8 +30,8 @@ typedef struct Checker {
     Arena *arena;
     PolyTable *polys;
     DiagList *diags;
-    AstModule *module;
-    PtrMap fns, types; /* Atom -> declaration */
+    AstModule *main;   /* the file that is compiled */
+    AstModule *module; /* the file of what is being checked */
     PtrMap sym_locals; /* SizeSym -> the Local whose value it is */
     /* the body being checked */
     FnDecl *fn;               /* NULL in tests and rules */
@@ -54,6 +54,29 @@ void suggest(Checker *c, Diag *diag,
              const char *name); /* "did you mean" among what is visible as a value */
 void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *const *names);
 bool is_reserved(const char *name);
+
+/* ---- check_names.c: declarations visible in c->module ---- */
+void declare_names(Checker *c);
+FnDecl *find_fn(const Checker *c, Atom name); /* NULL: none */
+TypeDecl *find_type(const Checker *c, Atom name);
+void join_qualified(Checker *c, Expr *e); /* the field p.f of an import p becomes the name "p.f" */
+/* Appends what is visible to names, up to `most`; gives the new n. */
+int visible_fns(Checker *c, const char **names, int n, int most);
+int visible_types(Checker *c, const char **names, int n, int most);
+
+/* ---- check_generic.c: functions with type parameters ---- */
+bool is_template(const FnDecl *fn);
+void check_template(Checker *c, FnDecl *fn); /* what can be said without types */
+/* What a type parameter of the function being checked stands for; NULL when there is none of that name. */
+const Ty *find_type_arg(const Checker *c, Atom name);
+void declare_type_args(Checker *c, FnDecl *fn); /* gives fn->type_args sizes of c->sig */
+/* The copy of a template for a call, a place of function type, or where nothing is known; NULL after a message.
+ * The first args->n arguments that are values have been checked. */
+FnDecl *instance_for_args(Checker *c, FnDecl *fn, const ArgList *args, Loc use);
+FnDecl *instance_for_type(Checker *c, FnDecl *fn, const Ty *want, Loc use);
+FnDecl *instance_at_real(Checker *c, FnDecl *fn, Loc use);
+void check_instances(Checker *c, int *done); /* bodies; of those from *done on */
+void check_unused_templates(Checker *c);
 
 /* ---- check_scope.c: variables ---- */
 Local *scope_add(Checker *c, LocalKind kind, Name name, const Ty *ty, const Size *size);
@@ -153,6 +176,7 @@ const Ty *check_builtin(Checker *c, Expr *e); /* check_builtins.c */
 Signature *check_derivative(Checker *c, Expr *e, bool exported); /* NULL after a message */
 Signature *callable_signature(Checker *c, Expr *fn, bool exported);
 void check_rule(Checker *c, Rule *rule);
+void check_instance_rule(Checker *c, FnDecl *fn); /* of a copy, by the rule of its template */
 
 /* ---- check_decls.c ---- */
 void declare_signature(Checker *c, FnDecl *fn);

@@ -53,6 +53,7 @@ static void yyerror(Loc *loc, void *scanner, struct Builder *b, const char *mess
     ExprList *exprs;
     TypeExprList *types;
     NameList *names;
+    Generics *generics;
     ParamList *params;
     LetList *lets;
     BinderList *binders;
@@ -105,6 +106,7 @@ static void yyerror(Loc *loc, void *scanner, struct Builder *b, const char *mess
 %type <exprs> exprs2 exprs array_items
 %type <types> types opt_types types2
 %type <names> opt_sizes names
+%type <generics> opt_generics generics
 %type <params> params opt_params field_types lambda_params
 %type <lets> lets
 %type <binders> binders
@@ -147,11 +149,13 @@ decl
           PUSH(&b->module->fns, fn);
       }
     | TYPE ident opt_sizes '=' type ';' { build_type_decl(b, @$, $2, $3, $5); }
-    | IMPORT STRING ';' { PUSH(&b->module->imports, ((Import){@$, {$2, @2}})); }
-    | DERIVATIVE ident opt_sizes '(' opt_params ')' '{' rule_parts '}' {
+    | IMPORT STRING opt_as ';' {
+          PUSH(&b->module->imports, ((Import){.loc = @$, .path = {$2, @2}, .as = $3}));
+      }
+    | DERIVATIVE ident opt_generics '(' opt_params ')' '{' rule_parts '}' {
           $8->name = $2;
           $8->brackets = $3 != NULL;
-          if ($3) { $8->size_names = *$3; }
+          if ($3) { $8->size_names = $3->sizes; $8->types = $3->types; }
           $8->params = *$5;
           build_rule(b, @$, $8);
       }
@@ -166,11 +170,11 @@ fn
     ;
 
 fn_head
-    : FN ident opt_sizes '(' opt_params ')' opt_result opt_where {
+    : FN ident opt_generics '(' opt_params ')' opt_result opt_where {
           $$ = NEW(FnHead);
           $$->name = $2;
           $$->brackets = $3 != NULL;
-          if ($3) { $$->size_names = *$3; }
+          if ($3) { $$->size_names = $3->sizes; $$->types = $3->types; }
           $$->params = *$5;
           $$->result = $7;
           $$->where = $8;
@@ -185,6 +189,18 @@ fn_body
 opt_sizes
     : %empty { $$ = NULL; }
     | '[' names ']' { $$ = $2; }
+    ;
+
+opt_generics
+    : %empty { $$ = NULL; }
+    | '[' generics ']' { $$ = $2; }
+    ;
+
+generics
+    : ident { $$ = NEW(Generics); PUSH(&$$->sizes, $1); }
+    | ident ':' ident { $$ = NEW(Generics); build_type_param(b, $$, $1, $3); }
+    | generics ',' ident { $$ = $1; PUSH(&$$->sizes, $3); }
+    | generics ',' ident ':' ident { $$ = $1; build_type_param(b, $$, $3, $5); }
     ;
 
 names
@@ -246,6 +262,8 @@ ident
 type
     : ident { $$ = build_type_name(b, @$, $1, NULL); }
     | ident '[' exprs ']' { $$ = build_type_name(b, @$, $1, $3); }
+    | ident '.' ident { $$ = build_type_name(b, @$, build_qualified(b, $1, $3), NULL); }
+    | ident '.' ident '[' exprs ']' { $$ = build_type_name(b, @$, build_qualified(b, $1, $3), $5); }
     | '[' exprs ']' type { $$ = build_type_array(b, @$, $2, $4); }
     | '(' types2 ')' { $$ = build_type_tuple(b, @$, $2); }
     | '(' type ')' { $$ = $2; }

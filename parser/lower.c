@@ -188,7 +188,10 @@ LowFn *lower_fn(Lower *L, FnDecl *decl) {
     LowFn *known = ptrmap_get(&L->fns, decl);
     if (known)
         return known;
-    FnCtx *fn = fnctx_open(L, decl->name.atom, decl->loc, NULL);
+    bool is_own = decl->module == L->ast && !decl->instance_of;
+    Atom name = is_own ? decl->name.atom
+                       : low_unique_name(L->ctx, L->arena, &L->names, decl->name.atom);
+    FnCtx *fn = fnctx_open(L, name, decl->loc, NULL);
     Place place = enter(L, fn, frame_new(L));
     open_sizes(L, fn, decl->sig);
     if (decl->is_extern)
@@ -518,7 +521,8 @@ IrModule *lower_module(Context *ctx, Arena *arena, AstModule *ast, const char *n
     ptrmap_init(&L.nonneg, arena);
     ptrmap_init(&L.names, arena);
     for (int i = 0; i < ast->fns.n; i++)
-        ptrmap_put(&L.names, ast->fns.data[i]->name.atom, NULL);
+        if (ast->fns.data[i]->types.n == 0)
+            ptrmap_put(&L.names, ast->fns.data[i]->name.atom, NULL);
     for (int i = 0; i < ast->exports.n; i++)
         lower_export(&L, ast->exports.data[i]);
     return ctx->diags.errors == errors ? L.m : NULL;

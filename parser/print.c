@@ -385,6 +385,19 @@ static void print_names(Printer *p, const NameList *names) {
     text_puts(p->out, names->n > 0 ? "]" : "");
 }
 
+static void print_generics(Printer *p, const NameList *sizes, const TypeParamList *types) {
+    bool any = sizes->n + types->n > 0;
+    text_puts(p->out, any ? "[" : "");
+    for (int i = 0; i < sizes->n; i++) {
+        text_printf(p->out, "%s%s", i ? "," : "", sizes->data[i].atom);
+    }
+    for (int i = 0; i < types->n; i++) {
+        text_printf(p->out, "%s%s: %s", i || sizes->n ? "," : "", types->data[i].name.atom,
+                    types->data[i].class_name.atom);
+    }
+    text_puts(p->out, any ? "]" : "");
+}
+
 static void print_params(Printer *p, const ParamList *params) {
     text_puts(p->out, "(");
     for (int i = 0; i < params->n; i++) {
@@ -396,7 +409,7 @@ static void print_params(Printer *p, const ParamList *params) {
 
 static void print_fn(Printer *p, const FnDecl *fn) {
     text_printf(p->out, "%sfn %s", fn->is_extern ? "extern " : "", fn->name.atom);
-    print_names(p, &fn->size_names);
+    print_generics(p, &fn->size_names, &fn->types);
     print_params(p, &fn->params);
     if (fn->result) {
         text_puts(p->out, " -> ");
@@ -418,7 +431,7 @@ static void print_fn(Printer *p, const FnDecl *fn) {
 
 static void print_rule(Printer *p, const Rule *rule) {
     text_printf(p->out, "derivative %s", rule->name.atom);
-    print_names(p, &rule->size_names);
+    print_generics(p, &rule->size_names, &rule->types);
     print_params(p, &rule->params);
     finish(p, rule->loc);
     p->indent++;
@@ -450,6 +463,9 @@ void print_ast(Text *out, const Context *ctx, const AstModule *module) {
     Printer *p = &printer;
     for (int i = 0; i < module->imports.n; i++) {
         text_printf(out, "import \"%s\"", module->imports.data[i].path.atom);
+        if (module->imports.data[i].as.atom) {
+            text_printf(out, " as %s", module->imports.data[i].as.atom);
+        }
         finish(p, module->imports.data[i].loc);
     }
     for (int i = 0; i < module->types.n; i++) {

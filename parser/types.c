@@ -277,6 +277,24 @@ bool ty_has_float(const Ty *ty) {
     return false;
 }
 
+int ty_float_kind(const Ty *ty) {
+    if (ty->kind == TY_scalar) {
+        return sk_is_float(ty->scalar) ? (int)ty->scalar : -1;
+    }
+    if (ty->kind == TY_array) {
+        return ty_float_kind(ty->elem);
+    }
+    int kind = -1;
+    for (int i = 0; ty->kind != TY_fn && i < ty->n; i++) {
+        int part = ty_float_kind(ty->parts[i]);
+        if (part == -2 || (part >= 0 && kind >= 0 && part != kind)) {
+            return -2;
+        }
+        kind = part >= 0 ? part : kind;
+    }
+    return kind;
+}
+
 bool ty_has_error(const Ty *ty) {
     if (ty->kind == TY_error) {
         return true;

@@ -1,0 +1,17 @@
+/* Finds, reads and parses what a module imports. */
+#ifndef BPC_PARSER_IMPORTS_H
+#define BPC_PARSER_IMPORTS_H
+
+#include "parser/ast.h"
+
+/* How files are read; the standard library needs none. `error` is set where false comes back. */
+typedef struct ImportReader {
+    bool (*read)(void *user, Arena *arena, const char *path, char **text, size_t *size,
+                 const char **error); /* NULL: only the standard library is there */
+    void *user;
+} ImportReader;
+
+/* Fills module->imported and the `module` of every import. False after messages. */
+bool import_modules(Context *ctx, AstModule *module, const ImportReader *reader);
+
+#endif
