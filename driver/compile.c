@@ -1,7 +1,6 @@
 /* The stages of a compilation. See driver/compile.h. */
 #include "driver/compile.h"
 
-#include "codegen/csource.h"
 #include "codegen/header.h"
 #include "parser/check.h"
 #include "parser/lower.h"
@@ -42,7 +41,7 @@ const char *compile_header(Context *ctx, const IrModule *ir) {
     return text.data;
 }
 
-static bool run_passes(Context *ctx, IrModule *ir, const CompileOptions *options) {
+bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
     static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
     if (ir->exports.n == 0) {
         Diag *diag = diag_error(&ctx->diags, DIAG_nothing_exported, (Loc){0, 0},
@@ -54,11 +53,7 @@ static bool run_passes(Context *ctx, IrModule *ir, const CompileOptions *options
 #ifndef NDEBUG
     passes.verify_each = true;
 #endif
-    return passes_run(ir, pipelines[options->opt_level], &passes);
-}
-
-bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
-    if (!run_passes(ctx, ir, options))
+    if (!passes_run(ir, pipelines[options->opt_level], &passes))
         return false;
 
     CodegenOptions codegen = {
@@ -69,8 +64,4 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
         .module_name = options->module_name,
     };
     return codegen_emit(ctx, ir, &codegen, kind, out);
-}
-
-bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out) {
-    return run_passes(ctx, ir, options) && csource_print(ctx, ir, options->module_name, header, out);
 }

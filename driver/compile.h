@@ -14,7 +14,7 @@ typedef struct CompileOptions {
     int opt_level;
     const char *cpu; /* NULL: this machine's */
     bool debug, freestanding;
-    ImportReader reader;
+    ImportReader reader; /* of imported files */
 } CompileOptions;
 
 /* Parsed and checked. */
@@ -25,7 +25,5 @@ IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options
 const char *compile_header(Context *ctx, const IrModule *ir);
 /* Runs the passes in place, then generates code. */
 bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out);
-/* The same to C, scalar and portable: one file that holds the text of the header. */
-bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out);
 
 #endif
