@@ -78,7 +78,7 @@ void emit_export(Emit *e, const Export *export);
 /* Leaves the function with the status of this check unless `ok` (i1) holds. */
 void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text);
 void emit_error_function(Emit *e);
-int param_leaves(const Param *param);
+int param_leaves(const Param *param); /* those that are IR parameters: not the inactive ones */
 void emit_function_attributes(Emit *e, LLVMValueRef function);
 
 /* ---- emit_work.c: sizes and workspace ---- */

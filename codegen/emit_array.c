@@ -117,8 +117,8 @@ static void put(Emit *e, const View *place, const Value *value) {
 
 /* Whether the operand was computed in its place already. */
 static bool is_in_part(Emit *e, const Value *value, const Buffer *whole) {
-    const Buffer *home = value->type->rank > 0 ? plan_home(e->plan, value) : NULL;
-    return home && !plan_is_view(e->plan, value) && home->kind == BUF_part && home->parent == whole;
+    const Buffer *place = plan_place(e->plan, value);
+    return place && place->kind == BUF_part && place->parent == whole;
 }
 
 static void emit_stack(Emit *e, const Inst *inst) {

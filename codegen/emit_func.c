@@ -36,7 +36,7 @@ void emit_function_attributes(Emit *e, LLVMValueRef function) {
 /* ---- signature: sizes, parameters, results, workspace ---- */
 
 int param_leaves(const Param *param) {
-    int n = param->is_record ? 0 : 1;
+    int n = param->is_record || param->inactive ? 0 : 1;
     for (int k = 0; param->is_record && k < param->n_fields; k++) {
         n += param_leaves(&param->fields[k]);
     }
@@ -102,6 +102,22 @@ static void bind_leaf(Emit *e, const Value *param, LLVMValueRef pointer) {
     }
 }
 
+/* The leaves of a record; those of a tangent that have no derivative are not parameters of the function. */
+static void bind_record(Emit *e, const Param *param, const Region *body, LLVMValueRef record, int *field,
+                        int *leaf) {
+    for (int k = 0; k < param->n_fields; k++) {
+        const Param *part = &param->fields[k];
+        if (part->is_record) {
+            bind_record(e, part, body, record, field, leaf);
+            continue;
+        }
+        if (!part->inactive) {
+            bind_leaf(e, body->params.data[(*leaf)++], struct_pointer(e, record, *field));
+        }
+        (*field)++;
+    }
+}
+
 static void bind_params(Emit *e, const Export *export) {
     const Func *func = export->func;
     for (int k = 0; k < func->sizes.n; k++) {
@@ -120,10 +136,8 @@ static void bind_params(Emit *e, const Export *export) {
             }
             continue;
         }
-        int n = param_leaves(param);
-        for (int f = 0; f < n; f++) {
-            bind_leaf(e, func->body->params.data[leaf++], struct_pointer(e, arg, f));
-        }
+        int field = 0;
+        bind_record(e, param, func->body, arg, &field, &leaf);
     }
 }
 
@@ -161,8 +175,8 @@ static void store_results(Emit *e) {
     const Region *body = e->func->body;
     for (int k = 0; k < body->yields.n; k++) {
         const Value *value = body->yields.data[k];
-        const Buffer *home = value->type->rank > 0 ? plan_home(e->plan, value) : NULL;
-        if (home && home->kind == BUF_out && home->out == k && !plan_is_view(e->plan, value)) {
+        const Buffer *place = plan_place(e->plan, value);
+        if (place && place->kind == BUF_out && place->out == k) {
             continue;
         }
         View out = view_dense(e, e->out[k], value->type);

@@ -123,11 +123,9 @@ void loop_store_stacked(Emit *e, const Inst *loop, Val index) {
         if (!home) {
             continue;
         }
-        if (yield->type->rank > 0) {
-            const Buffer *part = plan_home(e->plan, yield);
-            if (part && part->kind == BUF_part && part->parent == home && !plan_is_view(e->plan, yield)) {
-                continue;
-            }
+        const Buffer *place = plan_place(e->plan, yield);
+        if (place && place->kind == BUF_part && place->parent == home) {
+            continue;
         }
         View row = view_index(e, emit_val(e, loop->out[j])->view, 1, &index);
         if (yield->type->rank == 0) {

@@ -348,7 +348,7 @@ void view_accumulate(Emit *e, const View *to, const View *from) {
 }
 
 void emit_into(Emit *e, const Buffer *buffer, const Value *value) {
-    if (plan_home(e->plan, value) == buffer && !plan_is_view(e->plan, value)) {
+    if (plan_place(e->plan, value) == buffer) {
         return;
     }
     View *to = emit_buffer_view(e, buffer, value->type);

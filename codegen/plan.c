@@ -316,12 +316,29 @@ static bool is_movable(const Plan *plan, const Value *v, const Region *region) {
     return i->class == VC_made && !i->home && v->inst->region == region;
 }
 
+/* The value whose memory a whole array is: itself, or what a reshape sees in another shape. */
+static const Value *unshaped(const Plan *plan, const Value *v) {
+    while (v->inst && v->inst->op == OP_reshape && v->inst->in[0]->type->rank > 0 &&
+           info(plan, v)->class == VC_view) {
+        v = v->inst->in[0];
+    }
+    return v;
+}
+
+const Buffer *plan_place(const Plan *plan, const Value *value) {
+    if (value->type->rank == 0) {
+        return NULL;
+    }
+    const Value *whole = unshaped(plan, value);
+    return plan_is_view(plan, whole) ? NULL : plan_home(plan, whole);
+}
+
 static void assign_region(Plan *plan, const Region *region);
 
 static void assign_parts(Plan *plan, const Inst *inst, Buffer *home) {
     const Size *offset = size_const(&plan->m->ctx->polys, 0);
     for (int k = 0; k < inst->n_in && offset; k++) {
-        const Value *v = inst->in[k];
+        const Value *v = inst->in[k]->type->rank > 0 ? unshaped(plan, inst->in[k]) : inst->in[k];
         if (v->type->rank > 0 && is_movable(plan, v, inst->region) && dies_at(plan, v, inst)) {
             info(plan, v)->home = new_part(plan, home, v->type, NULL, offset);
         }
@@ -331,7 +348,7 @@ static void assign_parts(Plan *plan, const Inst *inst, Buffer *home) {
 }
 
 static void assign_init(Plan *plan, const Inst *loop, int j, Buffer *home) {
-    const Value *init = loop->in[loop->attr.loop.n_slice + j];
+    const Value *init = unshaped(plan, loop->in[loop->attr.loop.n_slice + j]);
     if (is_movable(plan, init, loop->region) && dies_at(plan, init, loop)) {
         info(plan, init)->home = home;
     }
@@ -354,7 +371,7 @@ static void assign_loop(Plan *plan, const Inst *loop) {
     }
     for (int j = n_carry + n_acc; j < loop->n_out; j++) {
         Buffer *home = info(plan, loop->out[j])->home;
-        const Value *yield = body->yields.data[j];
+        const Value *yield = unshaped(plan, body->yields.data[j]);
         if (home && yield->type->rank > 0 && is_movable(plan, yield, body)) {
             info(plan, yield)->home = new_part(plan, home, yield->type, loop, NULL);
         }
@@ -374,7 +391,7 @@ static void assign_if(Plan *plan, const Inst *inst) {
             chain_set_branches(plan, inst, j, home);
         }
         for (int k = 0; k < 2; k++) {
-            const Value *yield = inst->regions[k]->yields.data[j];
+            const Value *yield = unshaped(plan, inst->regions[k]->yields.data[j]);
             if (is_movable(plan, yield, inst->regions[k])) {
                 info(plan, yield)->home = home;
             }
@@ -429,7 +446,7 @@ static void assign_region(Plan *plan, const Region *region) {
 
 static void assign_results(Plan *plan, const Region *body) {
     for (int k = 0; k < body->yields.n; k++) {
-        const Value *v = body->yields.data[k];
+        const Value *v = unshaped(plan, body->yields.data[k]);
         if (v->type->rank > 0 && is_movable(plan, v, body)) {
             Buffer *out = new_buffer(plan, BUF_out, v->type);
             out->out = k;

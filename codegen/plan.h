@@ -55,6 +55,9 @@ Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *width
 
 /* The buffer of a value, or NULL: scalars, inputs, views, splats and results that nothing uses. */
 Buffer *plan_home(const Plan *plan, const Value *value);
+/* The buffer that holds the value as a whole and row-major, also where the value is a reshape of what was made there;
+ * NULL for other views. What has its consumer's buffer as its place need not be copied. */
+const Buffer *plan_place(const Plan *plan, const Value *value);
 /* True for a value that is an alias of (part of) another array, or that has one value everywhere. */
 bool plan_is_view(const Plan *plan, const Value *value);
 /* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when none is needed. */
