@@ -72,6 +72,27 @@ static void choose_names(Arena *arena, const CodegenOptions *options, Target *ta
     }
 }
 
+/* Asked for a CPU that it does not know, LLVM would end the process. */
+static bool knows_cpu(Context *ctx, const Target *target) {
+    static const char *const names[] = {
+#define CPU(name) name,
+#include "codegen/x86_cpus.def"
+#undef CPU
+    };
+    enum { COUNT = sizeof names / sizeof *names };
+    for (int i = 0; i < COUNT; i++) {
+        if (strcmp(target->cpu, names[i]) == 0) {
+            return true;
+        }
+    }
+    Diag *diag = diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "unknown CPU '%s'", target->cpu);
+    const char *near = nearest_name(target->cpu, names, COUNT);
+    if (near) {
+        diag_hint(&ctx->diags, diag, "did you mean '%s'?", near);
+    }
+    return false;
+}
+
 /* Features implied by a CPU's name cannot be asked of the C API directly. A function compiled for that CPU tells:
  * the registers that LLVM considers legal show in how it would pass a vector. The table below is plainer. */
 static bool name_starts_with_any(const char *name, const char *const *prefixes) {
@@ -113,6 +134,9 @@ bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool
         (void)pthread_once(&all_once, initialize_all);
     }
     choose_names(arena, options, target);
+    if (!is_native(options) && is_x86(target) && !knows_cpu(ctx, target)) {
+        return false;
+    }
     LLVMTargetRef llvm_target = NULL;
     char *message = NULL;
     if (LLVMGetTargetFromTriple(target->triple, &llvm_target, &message)) {
