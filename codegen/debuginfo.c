@@ -81,10 +81,14 @@ void debug_function(Emit *e, const Export *export) {
     LLVMMetadataRef location = LLVMDIBuilderCreateDebugLocation(e->llvm, line, 0, debug->scope, NULL);
     LLVMSetCurrentDebugLocation2(e->builder, location);
     LLVMSetCurrentDebugLocation2(e->entry, location);
-    int first = export->func->sizes.n;
+    int n_sizes = export->func->sizes.n;
+    for (int k = 0; k < n_sizes; k++) {
+        Param size = {.name = export->func->sizes.data[k]->name, .type = ir_scalar(e->m, S_i64)};
+        add_variable(e, location, line, (unsigned)k + 1, &size, LLVMGetParam(e->function, (unsigned)k));
+    }
     for (int k = 0; k < export->n_params; k++) {
-        add_variable(e, location, line, (unsigned)k + 1, &export->params[k],
-                     LLVMGetParam(e->function, (unsigned)(first + k)));
+        unsigned at = (unsigned)(n_sizes + k);
+        add_variable(e, location, line, at + 1, &export->params[k], LLVMGetParam(e->function, at));
     }
 }
 
