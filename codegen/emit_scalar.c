@@ -96,6 +96,8 @@ static LLVMValueRef int_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
         return emit_isub(e, x, y);
     case OP_mul:
         return emit_imul(e, x, y);
+    case OP_xor:
+        return LLVMBuildXor(e->builder, x, y, "");
     case OP_min:
         return binary_intrinsic(e, "llvm.smin", x, y);
     case OP_max:

@@ -193,6 +193,11 @@ static bool operands_fit(IrModule *m, Op op, Value *const *in) {
             return false;
         }
         break;
+    case OPC_INT:
+        if (type_is_float(first) || first->elem == S_bool) {
+            return false;
+        }
+        break;
     case OPC_FLT:
     case OPC_TST:
         if (!type_is_float(first)) {

@@ -190,6 +190,7 @@ bool eval_integer(Op op, Scalar elem, int64_t x, int64_t y, int64_t z, int64_t *
         }
         break;
     case OP_neg: r = (int64_t)(0 - ux); break;
+    case OP_xor: r = (int64_t)(ux ^ uy); break;
     case OP_abs: r = x < 0 ? (int64_t)(0 - ux) : x; break;
     case OP_sign: r = (x > 0) - (x < 0); break;
     case OP_min: r = x < y ? x : y; break;

@@ -228,6 +228,8 @@ static Value *fold_integer(IrBuilder *b, Op op, Value *x, Value *y) {
                                      : NULL;
     case OP_min:
     case OP_max: return x == y ? x : NULL;
+    case OP_xor:
+        return x == y ? int_const_like(b, x->type, 0) : value_is_integer(y, 0) ? x : NULL;
     default: return NULL;
     }
 }
@@ -411,7 +413,7 @@ static Value *fold_float(IrBuilder *b, Op op, Value *x, Value *y) {
 
 static bool swaps(Op op) {
     return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_and || op == OP_or ||
-           op == OP_hypot;
+           op == OP_xor || op == OP_hypot;
 }
 
 Value *fold_elementwise(IrBuilder *b, Op op, Value *const *in) {

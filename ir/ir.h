@@ -75,7 +75,7 @@ typedef enum Op {
     OP_COUNT
 } Op;
 
-typedef enum OpClass { OPC_FLT, OPC_NUM, OPC_CMP, OPC_LOG, OPC_TST, OPC_SEL, OPC_ST } OpClass;
+typedef enum OpClass { OPC_FLT, OPC_NUM, OPC_INT, OPC_CMP, OPC_LOG, OPC_TST, OPC_SEL, OPC_ST } OpClass;
 
 typedef struct OpInfo {
     const char *name;

@@ -71,6 +71,7 @@ static bool class_takes(OpClass class, Scalar elem) {
     case OPC_FLT:
     case OPC_TST: return elem >= S_f32;
     case OPC_NUM: return elem != S_bool;
+    case OPC_INT: return elem == S_i32 || elem == S_i64;
     case OPC_LOG: return elem == S_bool;
     default: return true;
     }

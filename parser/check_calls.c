@@ -395,12 +395,17 @@ static bool floats_only(const Ty *ty) {
 
 static bool element_fits(Checker *c, const Expr *e, Atom name, const ElementBuiltin *builtin,
                          const Ty *ty) {
-    bool number = builtin->class == ELEMENT_number;
-    if (number ? numbers_only(ty) : floats_only(ty)) {
+    bool number = builtin->class == ELEMENT_number, integer = builtin->class == ELEMENT_integer;
+    if (integer  ? sk_is_int((ScalarKind)ty_scalar_kind(ty))
+        : number ? numbers_only(ty)
+                 : floats_only(ty)) {
         return true;
     }
     Diag *diag = diag_error(c->diags, DIAG_operand_types, e->loc, "`%s` takes %s, not `%s`", name,
-                            number ? "numbers" : "floats", ty_text(c, ty));
+                            integer  ? "integers"
+                            : number ? "numbers"
+                                     : "floats",
+                            ty_text(c, ty));
     if (ty_scalar_kind(ty) == SK_i64 || ty_scalar_kind(ty) == SK_i32) {
         diag_hint(c->diags, diag, "convert it: `f64(...)`");
     }
@@ -445,7 +450,8 @@ static const Ty *check_elementwise(Checker *c, Expr *e, const ElementBuiltin *bu
     if (!ty) {
         return fail(e);
     }
-    if (builtin->class != ELEMENT_number && ty_scalar_kind(ty) == SK_int_literal) {
+    bool integers = builtin->class == ELEMENT_number || builtin->class == ELEMENT_integer;
+    if (!integers && ty_scalar_kind(ty) == SK_int_literal) {
         for (int i = 0; i < n; i++) {
             set_literal(c, operands[i], SK_float_literal);
         }

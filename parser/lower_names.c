@@ -11,6 +11,7 @@ bool element_builtin(const char *name, ElementBuiltin *out) {
     ElementClass class = info->class == OPC_FLT   ? ELEMENT_float
                          : info->class == OPC_TST ? ELEMENT_test
                          : info->class == OPC_SEL ? ELEMENT_select
+                         : info->class == OPC_INT ? ELEMENT_integer
                                                   : ELEMENT_number;
     *out = (ElementBuiltin){(int)op, info->arity, class};
     return true;

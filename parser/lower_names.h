@@ -8,6 +8,7 @@
 typedef enum ElementClass {
     ELEMENT_float,  /* floats -> the same */
     ELEMENT_number, /* floats or integers -> the same */
+    ELEMENT_integer, /* integers -> the same */
     ELEMENT_test,   /* a float -> bool */
     ELEMENT_select, /* (bool, T, T) -> T */
 } ElementClass;

@@ -21,6 +21,7 @@ static const Row rows[] = {
 #define ROW_FLT(name, n, lo0, hi0, lo1, hi1) {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},
 #define ROW_NUM(name, n, lo0, hi0, lo1, hi1) {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},
 #define ROW_SEL(name, n, lo0, hi0, lo1, hi1) {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, true},
+#define ROW_INT(name, n, lo0, hi0, lo1, hi1)
 #define ROW_CMP(name, n, lo0, hi0, lo1, hi1)
 #define ROW_LOG(name, n, lo0, hi0, lo1, hi1)
 #define ROW_TST(name, n, lo0, hi0, lo1, hi1)
