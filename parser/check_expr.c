@@ -577,12 +577,21 @@ static const Ty *check_array(Checker *c, Expr *e) {
 
 /* ---- blocks and branches ---- */
 
+/* Part i of what a pattern takes apart: of a tuple, or of an array of tuples, which gives arrays. */
+static const Ty *pattern_part(Checker *c, Loc loc, const Ty *ty, int i) {
+    if (ty->kind == TY_tuple) {
+        return ty->parts[i];
+    }
+    return array_of(c, loc, ty->rank, ty->dims, ty->elem->parts[i]);
+}
+
 static void bind_pattern(Checker *c, Pattern *pattern, const Ty *ty, const Size *size) {
     if (pattern->name.atom) {
         pattern->local = scope_add(c, LOCAL_let, pattern->name, ty, size);
         return;
     }
-    bool fits = ty->kind == TY_tuple && ty->n == pattern->parts.n;
+    const Ty *whole = ty->kind == TY_array ? ty->elem : ty;
+    bool fits = whole->kind == TY_tuple && whole->n == pattern->parts.n;
     if (!fits && ty->kind != TY_error) {
         Diag *diag = diag_error(c->diags, DIAG_pattern_arity, pattern->loc,
                                 "the pattern has %d names, the value is `%s`", pattern->parts.n,
@@ -600,7 +609,7 @@ static void bind_pattern(Checker *c, Pattern *pattern, const Ty *ty, const Size 
                 diag_label(c->diags, diag, b.loc, "the first");
             }
         }
-        bind_pattern(c, pattern->parts.data[i], fits ? ty->parts[i] : ty_error(), NULL);
+        bind_pattern(c, pattern->parts.data[i], fits ? pattern_part(c, pattern->loc, ty, i) : ty_error(), NULL);
     }
 }
 

@@ -1,0 +1,277 @@
+/* The module as a bp program: records, extern functions and rules, one function an export.
+ *
+ * Note [Source to source]
+ * Each export becomes an exported function of its name: parameters as C sees them (records declared again, see
+ * Note [Record types]), results a tuple in the order of the C interface, so that the program compiles to the same symbols,
+ * structs and argument lists. The language does not name results: in the header of the printed program `out, grad_p` are
+ * called `out0, out1`. Everything else is one `let` a step (Note [Lets] in bpsource_stmt.c), named as in the source; the
+ * derivative passes call the adjoint of x `x_adj` and its tangent `x_tan`.
+ *
+ * The parts: bpsource_use.c decides how loops and products are written and counts mentions; bpsource_expr.c writes
+ * expressions, bpsource_stmt.c statements, bpsource_loop.c loops, bpsource_types.c types, bpsource_names.c keeps names apart.
+ * Called by the driver for --emit=bp. */
+#include "codegen/bpsource_internal.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- functions ---- */
+
+static void printer_enter(Printer *p, const Func *f)
+{
+    ptrmap_init(&p->codes, p->arena);
+    ptrmap_init(&p->syms, p->arena);
+    bp_uses_find(p, f);
+    p->names.next = 1;
+    p->indent = 0;
+    p->checks = NULL;
+}
+
+/* p.W1 of a parameter p; a component behind a component needs parentheses. */
+static const char *member(Printer *p, const char *base, const char *name)
+{
+    bool number = isdigit((unsigned char)name[0]);
+    bool after_number = number && isdigit((unsigned char)base[strlen(base) - 1]) && strchr(base, '.');
+    return arena_printf(p->arena, after_number ? "(%s).%s" : "%s.%s", base, name);
+}
+
+static void bind_leaves(Printer *p, const Param *param, const char *text, Value *const **next)
+{
+    if (param->is_record) {
+        for (int i = 0; i < param->n_fields; i++)
+            bind_leaves(p, &param->fields[i], member(p, text, param->fields[i].name), next);
+    } else if (!param->inactive) {
+        bp_set_code(p, *(*next)++, (Code){.text = text, .level = strchr(text, '.') ? L_postfix : L_atom});
+    }
+}
+
+/* A size that a parameter gives is called like it, from the first line on. */
+static void name_tied_sizes(Printer *p, const Func *f)
+{
+    for (int i = 0; i < f->body->insts.n; i++) {
+        const Inst *inst = f->body->insts.data[i];
+        if (inst->op == OP_dim && !inst->in[0]->inst)
+            ptrmap_put(&p->syms, inst->attr.sym, (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
+    }
+}
+
+/* Items between brackets, broken over lines where they are long. */
+static void print_list(Printer *p, const char *open, const char *const *items, int n, const char *closing)
+{
+    enum { WIDTH = 96 };
+    const char *newline = strrchr(p->out->data, '\n');
+    size_t start = newline ? (size_t)(newline + 1 - p->out->data) : 0, indent = p->out->n - start + strlen(open);
+    text_puts(p->out, open);
+    for (int i = 0; i < n; i++) {
+        if (i > 0)
+            text_puts(p->out, ",");
+        if (i > 0 && p->out->n - start + strlen(items[i]) > WIDTH) {
+            text_puts(p->out, "\n");
+            start = p->out->n;
+            text_printf(p->out, "%*s", (int)indent, "");
+        } else if (i > 0) {
+            text_puts(p->out, " ");
+        }
+        text_puts(p->out, items[i]);
+    }
+    text_puts(p->out, closing);
+}
+
+static void print_sizes(Printer *p, const Func *f)
+{
+    for (int i = 0; i < f->sizes.n; i++) {
+        const char *name = bp_names_new(&p->names, p->arena, f->sizes.data[i]->name);
+        ptrmap_put(&p->syms, f->sizes.data[i], (void *)(uintptr_t)name);
+        text_printf(p->out, "%s%s", i == 0 ? "[" : ",", name);
+    }
+    text_puts(p->out, f->sizes.n > 0 ? "]" : "");
+}
+
+static void print_params(Printer *p, const Export *export)
+{
+    int n = export->n_params;
+    const char **names = ARENA_ARRAY(p->arena, n + 1, const char *), **items = ARENA_ARRAY(p->arena, n + 1, const char *);
+    Value *const *next = export->func->body->params.data;
+    for (int i = 0; i < n; i++) {
+        names[i] = bp_names_new(&p->names, p->arena, export->params[i].name);
+        bind_leaves(p, &export->params[i], names[i], &next);
+    }
+    name_tied_sizes(p, export->func);
+    for (int i = 0; i < n; i++) {
+        const char *type = bp_param_type(p, &export->params[i]);
+        items[i] = arena_printf(p->arena, "%s: %s", names[i], type ? type : "?");
+    }
+    print_list(p, "(", items, n, ")");
+}
+
+static void print_result_type(Printer *p, const Export *export)
+{
+    const char **types = ARENA_ARRAY(p->arena, export->n_results + 1, const char *);
+    for (int i = 0; i < export->n_results; i++)
+        if (!(types[i] = bp_param_type(p, &export->results[i])))
+            return; /* a size in it has no name yet: it is inferred */
+    bool one = export->n_results == 1;
+    print_list(p, one ? " -> " : " -> (", types, export->n_results, one ? "" : ")");
+}
+
+/* A record from its leaves: Mlp(W1 = a, b1 = b). */
+static const char *result_text(Printer *p, const Param *param, Value *const **next)
+{
+    if (!param->is_record)
+        return bp_code_of(p, *(*next)++).text;
+    const char **parts = ARENA_ARRAY(p->arena, param->n_fields + 1, const char *), *name = bp_record_name(p, param);
+    int n = 0;
+    for (int i = 0; i < param->n_fields; i++) {
+        const Param *field = &param->fields[i];
+        if (!field->is_record && field->inactive)
+            continue;
+        Value *const *before = *next;
+        const char *text = result_text(p, field, next);
+        if (*next == before)
+            continue;
+        parts[n++] = name ? arena_printf(p->arena, "%s = %s", field->name, text) : text;
+    }
+    if (!name && n == 1)
+        return parts[0];
+    return arena_printf(p->arena, "%s(%s)", name ? name : "", bp_join(p, parts, n));
+}
+
+static void print_results(Printer *p, const Export *export)
+{
+    const char **parts = ARENA_ARRAY(p->arena, export->n_results + 1, const char *);
+    Value *const *next = export->func->body->yields.data;
+    for (int i = 0; i < export->n_results; i++)
+        parts[i] = result_text(p, &export->results[i], &next);
+    const char *all = bp_join(p, parts, export->n_results);
+    bp_print_line(p, export->n_results == 1 ? "%s" : "(%s)", all);
+}
+
+static void print_doc(Text *out, const char *doc)
+{
+    text_puts(out, "// ");
+    for (const char *at = doc; *at; at++) {
+        bool blank = isspace((unsigned char)*at);
+        if (!blank || !isspace((unsigned char)at[1]))
+            text_add(out, blank ? " " : at, 1);
+    }
+    text_puts(out, "\n");
+}
+
+static void print_export(Printer *p, const Export *export)
+{
+    int mark = bp_names_mark(&p->names);
+    printer_enter(p, export->func);
+    text_puts(p->out, "\n");
+    if (export->doc)
+        print_doc(p->out, export->doc);
+    text_printf(p->out, "export fn %s", export->name);
+    print_sizes(p, export->func);
+    print_params(p, export);
+    print_result_type(p, export);
+    text_puts(p->out, " {\n");
+    p->indent = 1;
+    bp_print_insts(p, export->func->body);
+    print_results(p, export);
+    text_puts(p->out, "}\n");
+    bp_names_leave(&p->names, mark);
+}
+
+/* ---- extern functions and their rules ---- */
+
+typedef VEC(const Func *) FuncList;
+
+static void find_externs(Printer *p, const Region *region, FuncList *out);
+
+static void add_extern(Printer *p, const Func *f, FuncList *out)
+{
+    for (int i = 0; i < out->n; i++)
+        if (out->data[i] == f)
+            return;
+    vec_push(p->arena, out, f);
+    if (f->jvp_rule)
+        find_externs(p, f->jvp_rule->body, out);
+    if (f->vjp_rule)
+        find_externs(p, f->vjp_rule->body, out);
+}
+
+static void find_externs(Printer *p, const Region *region, FuncList *out)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_call)
+            add_extern(p, inst->attr.callee.func, out);
+        for (int k = 0; k < inst->n_region; k++)
+            find_externs(p, inst->regions[k], out);
+    }
+}
+
+/* Parameters from..to of a body, as a list. */
+static void print_leaf_params(Printer *p, const Region *body, int from, int to)
+{
+    const char **items = ARENA_ARRAY(p->arena, to - from + 1, const char *);
+    for (int i = from; i < to; i++) {
+        Value *v = body->params.data[i];
+        const char *name = bp_new_name(p, v, NULL);
+        bp_set_code(p, v, bp_atom_code(name));
+        items[i - from] = arena_printf(p->arena, "%s: %s", name, bp_type_text(p, v->type));
+    }
+    print_list(p, "(", items, to - from, ")");
+}
+
+static void print_rule(Printer *p, const Func *f, const char *kind, const Func *rule)
+{
+    if (!rule)
+        return;
+    int mark = bp_names_mark(&p->names), n = f->body->params.n;
+    printer_enter(p, rule);
+    text_printf(p->out, "derivative %s", f->name);
+    print_leaf_params(p, rule->body, 0, n);
+    text_printf(p->out, " {\n  %s", kind);
+    print_leaf_params(p, rule->body, n, rule->body->params.n);
+    Block block;
+    p->indent = 1;
+    bp_block_open(p, &block);
+    bp_print_insts(p, rule->body);
+    Code *results = ARENA_ARRAY(p->arena, rule->body->yields.n + 1, Code);
+    for (int k = 0; k < rule->body->yields.n; k++)
+        results[k] = bp_code_of(p, rule->body->yields.data[k]);
+    Code body = bp_block_close(p, &block, bp_tuple_code(p, rule->body->yields.n, results));
+    text_printf(p->out, block.inner.n > 0 ? " %s\n}\n" : " = %s;\n}\n", body.text);
+    bp_names_leave(&p->names, mark);
+}
+
+static void print_extern(Printer *p, const Func *f)
+{
+    int mark = bp_names_mark(&p->names);
+    printer_enter(p, f);
+    text_printf(p->out, "\nextern fn %s", f->name);
+    print_leaf_params(p, f->body, 0, f->body->params.n);
+    text_printf(p->out, " -> %s;\n", bp_type_text(p, f->extern_result));
+    bp_names_leave(&p->names, mark);
+    print_rule(p, f, "jvp", f->jvp_rule);
+    print_rule(p, f, "vjp", f->vjp_rule);
+}
+
+/* ---- the module ---- */
+
+void bpsource_print(Text *out, const IrModule *m)
+{
+    Printer p = {.m = m, .arena = out->arena, .out = out};
+    FuncList externs = {0};
+    bp_names_open(&p.names, p.arena);
+    ptrmap_init(&p.syms, p.arena);
+    for (int i = 0; i < m->exports.n; i++)
+        bp_names_global(&p.names, p.arena, m->exports.data[i]->name);
+    for (int i = 0; i < m->exports.n; i++)
+        find_externs(&p, m->exports.data[i]->func->body, &externs);
+    for (int i = 0; i < externs.n; i++)
+        bp_names_global(&p.names, p.arena, externs.data[i]->name);
+    bp_types_collect(&p);
+
+    text_printf(out, "// %s, as bpc differentiated it.\n", m->name ? m->name : "A program");
+    bp_types_print(&p);
+    for (int i = 0; i < externs.n; i++)
+        print_extern(&p, externs.data[i]);
+    for (int i = 0; i < m->exports.n; i++)
+        print_export(&p, m->exports.data[i]);
+}

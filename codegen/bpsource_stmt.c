@@ -1,0 +1,178 @@
+/* Statements of the printed program: which values get a `let`, blocks, branches, checks.
+ *
+ * Note [Lets]
+ * A value gets a `let` when the source gave it a name, when it is mentioned more than once or inside of a loop or branch, or
+ * when its expression is long; else it stands where it is used. So a line of the program is a step of the computation, and
+ * nothing is computed twice or moved into a loop. */
+#include "codegen/bpsource_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { INLINE_MOST = 48, RESULT_MOST = 90 };
+
+void bp_print_line(Printer *p, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *line = arena_alloc(p->arena, (size_t)n + 1);
+    vsnprintf(line, (size_t)n + 1, format, again);
+    va_end(again);
+    text_printf(p->out, "%*s", 2 * p->indent, "");
+    text_add(p->out, line, (size_t)n);
+    text_puts(p->out, "\n");
+}
+
+/* ---- blocks ---- */
+
+void bp_block_open(Printer *p, Block *block)
+{
+    block->outer = p->out;
+    block->mark = bp_names_mark(&p->names);
+    text_init(&block->inner, p->arena);
+    p->out = &block->inner;
+    p->indent++;
+}
+
+static const char *close(Printer *p, Block *block, Code result)
+{
+    if (block->inner.n > 0)
+        bp_print_line(p, "%s", result.text);
+    p->indent--;
+    p->out = block->outer;
+    bp_names_leave(&p->names, block->mark);
+    return block->inner.n > 0 ? arena_printf(p->arena, "{\n%s%*s}", block->inner.data, 2 * p->indent, "") : NULL;
+}
+
+Code bp_block_close(Printer *p, Block *block, Code result)
+{
+    const char *text = close(p, block, result);
+    return text ? bp_atom_code(text) : result;
+}
+
+const char *bp_block_text(Printer *p, Block *block, Code result)
+{
+    const char *text = close(p, block, result);
+    return text ? text : arena_printf(p->arena, "{ %s }", result.text);
+}
+
+/* ---- bindings ---- */
+
+const char *bp_new_name(Printer *p, const Value *v, const char *fallback)
+{
+    const SizeSym *sym = ptrmap_get(&p->dims, v);
+    const char *wanted = v->name ? v->name : sym && sym->name ? sym->name : fallback;
+    return bp_names_new(&p->names, p->arena, wanted);
+}
+
+static bool fits(const Use *use, const char *text)
+{
+    return strlen(text) <= (use->result ? RESULT_MOST : INLINE_MOST) && !strchr(text, '\n');
+}
+
+/* May stand where it is used; see Note [Lets]. */
+static bool stands_in_place(Printer *p, const Value *v, Code code)
+{
+    const Use *use = bp_use_of(p, v);
+    return use->n == 1 && !use->nested && !use->named && !v->name && fits(use, code.text);
+}
+
+void bp_bind_results(Printer *p, int n, Value *const *results, const char *text)
+{
+    const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
+    if (n == 1 && text[0] != 'l' && stands_in_place(p, results[0], bp_atom_code(text))) {
+        bp_set_code(p, results[0], (Code){.text = text, .level = text[0] == '[' ? L_atom : strchr(text, '(') ? L_postfix : L_add});
+        return;
+    }
+    for (int k = 0; k < n; k++) {
+        names[k] = bp_use_of(p, results[k])->n > 0 ? bp_new_name(p, results[k], NULL) : "_";
+        bp_set_code(p, results[k], bp_atom_code(names[k]));
+    }
+    const char *list = bp_join(p, names, n);
+    bp_print_line(p, n == 1 ? "let %s = %s;" : "let (%s) = %s;", list, text);
+}
+
+/* An element at constants or loop counters of an array with a name: as good as a name. */
+static bool is_plain_element(Printer *p, const Inst *inst)
+{
+    if (inst->op != OP_index || (inst->out[0]->name && bp_use_of(p, inst->out[0])->n > 1))
+        return false;
+    if (ptrmap_has(&p->dims, inst->out[0]))
+        return false;
+    for (int k = 1; k < inst->n_in; k++) {
+        const Value *i = inst->in[k];
+        bool counter = !i->inst && i->index == 0 && i->region->owner;
+        if (!counter && !(i->inst && (i->inst->op == OP_const || i->inst->op == OP_size)))
+            return false;
+    }
+    return true;
+}
+
+static void print_value(Printer *p, const Inst *inst)
+{
+    Value *v = inst->out[0];
+    const Use *use = bp_use_of(p, v);
+    bool constant = inst->op == OP_const || inst->op == OP_size;
+    if (constant || (inst->op == OP_broadcast && !use->named && !v->name))
+        return; /* written where it is used */
+    Code code = bp_inst_code(p, inst);
+    if (is_plain_element(p, inst) || stands_in_place(p, v, code)) {
+        bp_set_code(p, v, code);
+        return;
+    }
+    const char *name = bp_new_name(p, v, NULL);
+    bp_print_line(p, "let %s = %s;", name, code.text);
+    bp_set_code(p, v, bp_atom_code(name));
+}
+
+static void print_check(Printer *p, const Inst *inst)
+{
+    Code condition = inst->op == OP_check ? bp_code_of(p, inst->in[0]) : bp_checks_code(p, inst);
+    if (p->checks)
+        vec_push(p->arena, p->checks, condition);
+    else
+        bp_print_line(p, "assert %s;", condition.text);
+}
+
+static void print_if(Printer *p, const Inst *inst)
+{
+    const char *branch[2];
+    Code condition = bp_code_of(p, inst->in[0]);
+    CodeList *checks = p->checks;
+    p->checks = NULL;
+    for (int k = 0; k < 2; k++) {
+        const Region *region = inst->regions[k];
+        Block block;
+        bp_block_open(p, &block);
+        bp_print_insts(p, region);
+        Code *parts = ARENA_ARRAY(p->arena, inst->n_out + 1, Code);
+        for (int i = 0; i < inst->n_out; i++)
+            parts[i] = bp_code_of(p, region->yields.data[i]);
+        branch[k] = bp_block_text(p, &block, bp_tuple_code(p, inst->n_out, parts));
+    }
+    p->checks = checks;
+    bp_bind_results(p, inst->n_out, inst->out, arena_printf(p->arena, "if %s %s else %s", condition.text, branch[0], branch[1]));
+}
+
+void bp_print_insts(Printer *p, const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (ptrmap_has(&p->skipped, inst) || !bp_is_mentioned(p, inst))
+            continue;
+        if (inst->op == OP_dim)
+            ptrmap_put(&p->syms, inst->attr.sym, (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
+        else if (inst->op == OP_check || inst->n_out == 0)
+            print_check(p, inst);
+        else if (inst->op == OP_loop)
+            bp_print_loop(p, inst);
+        else if (inst->op == OP_if)
+            print_if(p, inst);
+        else
+            print_value(p, inst);
+    }
+}

@@ -1,0 +1,494 @@
+/* What is asked of the IR before it is printed: how loops and products are written, and how often the text will mention
+ * each value. The counts follow the text, not the IR: a broadcast beside a whole array is not mentioned, what it repeats is.
+ * Prints nothing. */
+#include "codegen/bpsource_internal.h"
+
+#include <string.h>
+
+/* ---- values ---- */
+
+bool bp_is_transparent(const Value *v) { return v->inst && v->inst->op == OP_broadcast; }
+
+bool bp_is_zero(const Value *v)
+{
+    while (bp_is_transparent(v))
+        v = v->inst->in[0];
+    if (!v->inst || v->inst->op != OP_const)
+        return false;
+    return type_is_float(v->type) ? v->inst->attr.num == 0.0 : v->inst->attr.integer == 0;
+}
+
+Use *bp_use_of(Printer *p, const Value *v)
+{
+    Use *use = ptrmap_get(&p->uses, v);
+    if (!use) {
+        use = ARENA_NEW(p->arena, Use);
+        ptrmap_put(&p->uses, v, use);
+    }
+    return use;
+}
+
+/* ---- loops ---- */
+
+static int state_count(const Inst *loop) { return loop->attr.loop.n_carry + loop->attr.loop.n_acc; }
+
+static Value *acc_param(const Inst *loop, int k)
+{
+    return loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + loop->attr.loop.n_carry + k];
+}
+
+Value *bp_summand(const Inst *loop, int k)
+{
+    Value *y = loop->regions[0]->yields.data[loop->attr.loop.n_carry + k], *acc = acc_param(loop, k);
+    if (!y->inst || y->region != loop->regions[0])
+        return NULL;
+    if (y->inst->op == OP_add && y->inst->in[0] == acc)
+        return y->inst->in[1];
+    return NULL;
+}
+
+/* The inner loop that alone makes up the body: beside it stand only constants and sizes. */
+static const Inst *only_loop(const Region *body)
+{
+    const Inst *found = NULL;
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        bool silent = inst->op == OP_const || inst->op == OP_size || inst->op == OP_broadcast ||
+                      (inst->op == OP_dim && !inst->in[0]->inst);
+        if (inst->op == OP_loop && !found)
+            found = inst;
+        else if (!silent)
+            return NULL;
+    }
+    return found;
+}
+
+static bool binds_size_of(const Region *body, const Size *extent)
+{
+    for (int i = 0; i < body->insts.n; i++)
+        if (body->insts.data[i]->op == OP_dim && size_mentions(extent, body->insts.data[i]->attr.sym))
+            return true;
+    return false;
+}
+
+static bool has_name_to_keep(const Inst *loop)
+{
+    for (int i = 0; i < loop->n_out; i++)
+        if (loop->out[i]->name)
+            return true;
+    return false;
+}
+
+const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form)
+{
+    const Region *body = loop->regions[0];
+    const Inst *inner = only_loop(body);
+    if (!inner || inner->n_out != loop->n_out || bp_loop_form(p, inner) != form || has_name_to_keep(inner))
+        return NULL;
+    if (form == FORM_map && binds_size_of(body, inner->attr.loop.extent))
+        return NULL;
+    for (int k = 0; k < inner->n_out; k++) {
+        if (body->yields.data[k] != inner->out[k])
+            return NULL;
+        if (form != FORM_map && inner->in[inner->attr.loop.n_slice + k] != acc_param(loop, k))
+            return NULL;
+    }
+    return inner;
+}
+
+static bool is_scan(const Inst *loop)
+{
+    const Region *body = loop->regions[0];
+    int nc = loop->attr.loop.n_carry;
+    if (loop->attr.loop.reverse || loop->attr.loop.n_acc > 0 || loop->attr.loop.n_stack != nc)
+        return false;
+    for (int k = 0; k < nc; k++)
+        if (body->yields.data[k] != body->yields.data[nc + k] || (body->yields.data[k]->inst == NULL))
+            return false;
+    return true;
+}
+
+static bool results_unread(const Printer *p, const Inst *loop, int n)
+{
+    for (int k = 0; k < n; k++) {
+        const Use *use = ptrmap_get(&p->uses, loop->out[k]);
+        if (use && use->n > 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_stacked(const Inst *loop, const Value *v)
+{
+    const Region *body = loop->regions[0];
+    for (int k = state_count(loop); k < body->yields.n; k++)
+        if (body->yields.data[k] == v)
+            return true;
+    return false;
+}
+
+static LoopForm sum_form(const Printer *p, const Inst *loop)
+{
+    bool plain = true, cheap = true;
+    for (int k = 0; k < loop->attr.loop.n_acc; k++) {
+        const Value *v = bp_summand(loop, k);
+        plain = plain && v;
+        cheap = cheap && v && (v->type->rank == 0 || is_stacked(loop, v));
+    }
+    if (loop->attr.loop.n_stack > 0)
+        return cheap ? FORM_map_sum : FORM_loop;
+    if (plain || bp_nested_same(p, loop, FORM_sum))
+        return FORM_sum;
+    const Value *y = loop->regions[0]->yields.data[0];
+    bool adds_at = y->inst && y->region == loop->regions[0] && y->inst->op == OP_add_at &&
+                   y->inst->in[0] == acc_param(loop, 0);
+    if (loop->attr.loop.n_acc == 1 && (adds_at || bp_nested_same(p, loop, FORM_scatter)))
+        return FORM_scatter;
+    return FORM_loop;
+}
+
+LoopForm bp_loop_form(const Printer *p, const Inst *loop)
+{
+    int nc = loop->attr.loop.n_carry;
+    if (nc > 0)
+        return is_scan(loop) && results_unread(p, loop, nc) ? FORM_scan : FORM_loop;
+    if (loop->n_out == 0)
+        return FORM_check;
+    return loop->attr.loop.n_acc == 0 ? FORM_map : sum_form(p, loop);
+}
+
+/* ---- products ---- */
+
+typedef struct Labels {
+    char a[IR_MAX_RANK + 1], b[IR_MAX_RANK + 1], out[IR_MAX_RANK + 1];
+} Labels;
+
+static void split_labels(const char *spec, Labels *l)
+{
+    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    *l = (Labels){0};
+    memcpy(l->a, spec, (size_t)(comma - spec));
+    memcpy(l->b, comma + 1, (size_t)(arrow - comma - 1));
+    strcpy(l->out, arrow + 2);
+}
+
+static bool has(const char *labels, char c) { return strchr(labels, c) != NULL; }
+
+/* Of a and b with at most two axes that share one, summed, label: a row or column times a column, in some order. */
+static bool as_matmul(const Labels *l, Product *product)
+{
+    size_t na = strlen(l->a), nb = strlen(l->b);
+    char shared = 0;
+    for (const char *c = l->a; *c; c++)
+        if (has(l->b, *c)) {
+            if (shared || has(l->out, *c))
+                return false;
+            shared = *c;
+        }
+    if (!shared || na > 2 || nb > 2 || na + nb < 3)
+        return false;
+    char free_a = na == 2 ? (l->a[0] == shared ? l->a[1] : l->a[0]) : 0;
+    char free_b = nb == 2 ? (l->b[0] == shared ? l->b[1] : l->b[0]) : 0;
+    product->form = PRODUCT_matmul;
+    product->swapped = free_b && (!free_a || l->out[0] == free_b);
+    if (free_a && free_b && strlen(l->out) != 2)
+        return false;
+    const char *left = product->swapped ? l->b : l->a, *right = product->swapped ? l->a : l->b;
+    product->left_t = left[1] != 0 && left[0] == shared;
+    product->right_t = right[1] != 0 && right[1] == shared;
+    return true;
+}
+
+Product bp_product_form(const Inst *inst)
+{
+    Product product = {.form = PRODUCT_general};
+    Labels l;
+    split_labels(inst->attr.spec, &l);
+    bool same_labels = strcmp(l.a, l.b) == 0;
+    if (same_labels && !*l.out && inst->in[0] == inst->in[1])
+        product.form = PRODUCT_norm2;
+    else if (same_labels && !*l.out)
+        product.form = strlen(l.a) == 1 ? PRODUCT_dot : PRODUCT_sum;
+    else if (strlen(l.a) == 1 && strlen(l.b) == 1 && l.a[0] != l.b[0] && strlen(l.out) == 2) {
+        product.form = PRODUCT_outer;
+        product.swapped = l.out[0] == l.b[0];
+    } else {
+        Product matmul = product;
+        if (as_matmul(&l, &matmul))
+            return matmul;
+    }
+    return product;
+}
+
+/* ---- updates ---- */
+
+bool bp_is_fresh_put(const Inst *inst)
+{
+    enum { MOST = 16 };
+    int n = 0;
+    const Inst *seen[MOST];
+    if (bp_is_zero(inst->in[0]))
+        return true;
+    for (const Value *base = inst->in[0];; base = base->inst->in[0]) {
+        for (int k = 2; k < inst->n_in; k++)
+            if (!inst->in[k]->inst || inst->in[k]->inst->op != OP_const)
+                return false;
+        for (int s = 0; s < n; s++) {
+            bool same = seen[s]->n_in == inst->n_in;
+            for (int k = 2; same && k < inst->n_in; k++)
+                same = seen[s]->in[k]->inst->attr.integer == inst->in[k]->inst->attr.integer;
+            if (same || seen[s]->n_in != inst->n_in)
+                return false;
+        }
+        if (bp_is_zero(base))
+            return true;
+        if (!base->inst || base->inst->op != OP_add_at || n == MOST)
+            return false;
+        seen[n++] = inst;
+        inst = base->inst;
+    }
+}
+
+int bp_array_of_adds(Printer *p, const Value *v, Value **parts)
+{
+    int64_t n;
+    if (v->type->rank != 1 || !size_is_const(v->type->dims[0], &n) || n < 1 || n > PARTS_MOST)
+        return 0;
+    memset(parts, 0, PARTS_MOST * sizeof *parts);
+    int left = (int)n;
+    for (const Value *at = v; at->inst && at->inst->op == OP_add_at && left > 0; left--, at = at->inst->in[0]) {
+        const Inst *index = at->inst->in[2]->inst;
+        bool usable = index && index->op == OP_const && index->attr.integer >= 0 && index->attr.integer < n &&
+                      !parts[index->attr.integer] && (at == v || bp_use_of(p, at)->n == 0);
+        if (!usable)
+            return 0;
+        parts[index->attr.integer] = at->inst->in[1];
+        if (left == 1)
+            return bp_is_zero(at->inst->in[0]) ? (int)n : 0;
+    }
+    return 0;
+}
+
+/* ---- checks ---- */
+
+/* Index operands of an element, as the language checks them again. */
+static bool indexes_with(const Inst *inst, const Value *i, const Size *extent)
+{
+    int first = inst->op == OP_index ? 1 : 2;
+    if (inst->op != OP_index && inst->op != OP_add_at && inst->op != OP_update)
+        return false;
+    for (int k = first; k < inst->n_in; k++)
+        if (inst->in[k] == i && inst->in[0]->type->dims[k - first] == extent)
+            return true;
+    return false;
+}
+
+static bool compares(const Value *v, Op op, const Value **x, const Value **y)
+{
+    if (!v->inst || v->inst->op != op)
+        return false;
+    *x = v->inst->in[0];
+    *y = v->inst->in[1];
+    return true;
+}
+
+/* The check of an index that stands in the same region: the printed index brings its own. */
+bool bp_check_is_implied(const Inst *check)
+{
+    const Value *low, *high, *i, *zero, *j, *extent;
+    if (!compares(check->in[0], OP_and, &low, &high) || !compares(low, OP_ge, &i, &zero) ||
+        !compares(high, OP_lt, &j, &extent) || i != j || !bp_is_zero(zero) || !extent->inst || extent->inst->op != OP_size)
+        return false;
+    for (int k = 0; k < check->region->insts.n; k++)
+        if (indexes_with(check->region->insts.data[k], i, extent->inst->attr.size))
+            return true;
+    return false;
+}
+
+/* ---- counting ----
+ * Backwards, so that what is mentioned nowhere counts for nothing. */
+
+static void note(Printer *p, const Value *v, const Region *at, bool named)
+{
+    Use *use = bp_use_of(p, v);
+    use->n++;
+    use->nested = use->nested || v->region != at;
+    use->named = use->named || named;
+}
+
+static void note_yield(Printer *p, const Value *v, const Region *at)
+{
+    note(p, v, at, false);
+    if (at->yields.n == 1)
+        bp_use_of(p, v)->result = true;
+}
+
+/* An operand beside a value of the whole shape. */
+static void note_beside(Printer *p, const Value *v, const Region *at)
+{
+    while (bp_is_transparent(v))
+        v = v->inst->in[0];
+    note(p, v, at, false);
+}
+
+static void note_all(Printer *p, const Inst *inst, bool named)
+{
+    for (int k = 0; k < inst->n_in; k++)
+        note(p, inst->in[k], inst->region, named);
+}
+
+int bp_whole_operand(const Inst *inst)
+{
+    for (int k = 0; k < inst->n_in; k++)
+        if (!bp_is_transparent(inst->in[k]))
+            return k;
+    return inst->n_in - 1;
+}
+
+static void note_elementwise(Printer *p, const Inst *inst)
+{
+    int whole = bp_whole_operand(inst);
+    for (int k = 0; k < inst->n_in; k++)
+        if (k == whole)
+            note(p, inst->in[k], inst->region, false);
+        else
+            note_beside(p, inst->in[k], inst->region);
+}
+
+/* Where an element is read and written, the array and the indices are mentioned twice. */
+static void note_put(Printer *p, const Inst *inst)
+{
+    Value *parts[PARTS_MOST];
+    int n = inst->op == OP_add_at ? bp_array_of_adds(p, inst->out[0], parts) : 0;
+    for (int k = 0; k < n; k++)
+        note(p, parts[k], inst->region, false);
+    if (n > 0)
+        return;
+    bool slice = inst->op == OP_add_slice;
+    bool twice = slice || (inst->op == OP_add_at && !bp_is_fresh_put(inst));
+    if (slice || !bp_is_zero(inst->in[0]))
+        note(p, inst->in[0], inst->region, twice);
+    note(p, inst->in[1], inst->region, slice);
+    for (int k = 2; k < inst->n_in; k++)
+        note(p, inst->in[k], inst->region, twice);
+}
+
+static void walk(Printer *p, const Region *region);
+
+/* The last instruction of a sum or scatter is not printed: the form says it. */
+static Value *implied_yield(const Inst *loop, LoopForm form, int k)
+{
+    int acc = k - loop->attr.loop.n_carry;
+    Value *y = loop->regions[0]->yields.data[k];
+    if (acc < 0 || acc >= loop->attr.loop.n_acc)
+        return NULL;
+    if (form == FORM_sum || form == FORM_map_sum)
+        return bp_summand(loop, acc);
+    return form == FORM_scatter && y->inst->op == OP_add_at ? y->inst->in[1] : NULL;
+}
+
+static void note_loop(Printer *p, const Inst *loop)
+{
+    const Region *body = loop->regions[0];
+    LoopForm form = bp_loop_form(p, loop);
+    for (int k = 0; k < body->yields.n; k++) {
+        Value *added = implied_yield(loop, form, k), *y = body->yields.data[k];
+        if (added) {
+            ptrmap_put(&p->skipped, y->inst, NULL);
+            if (form != FORM_map_sum || added->type->rank == 0)
+                note_yield(p, added, body);
+            for (int i = 2; form == FORM_scatter && i < y->inst->n_in; i++)
+                note(p, y->inst->in[i], body, false);
+        } else if (form != FORM_scan || k < loop->attr.loop.n_carry) {
+            note_yield(p, y, body);
+        }
+    }
+    walk(p, body);
+    for (int k = 0; k < loop->n_in; k++)
+        note(p, loop->in[k], loop->region, k < loop->attr.loop.n_slice);
+}
+
+static void note_if(Printer *p, const Inst *inst)
+{
+    for (int k = 0; k < 2; k++) {
+        const Region *branch = inst->regions[k];
+        for (int i = 0; i < branch->yields.n; i++)
+            note_yield(p, branch->yields.data[i], branch);
+        walk(p, branch);
+    }
+    note(p, inst->in[0], inst->region, false);
+}
+
+static void note_contract(Printer *p, const Inst *inst)
+{
+    ProductForm form = bp_product_form(inst).form;
+    note(p, inst->in[0], inst->region, form == PRODUCT_general);
+    if (form != PRODUCT_norm2)
+        note(p, inst->in[1], inst->region, form == PRODUCT_general);
+}
+
+bool bp_reduces_all(const Inst *inst) { return inst->attr.reduce.axes == inst->in[0]->type->rank; }
+
+static void note_structure(Printer *p, const Inst *inst)
+{
+    switch (inst->op) {
+    case OP_const:
+    case OP_size:
+    case OP_iota: break;
+    case OP_dim:
+        note(p, inst->in[0], inst->region, true);
+        ptrmap_put(&p->dims, inst->in[0], inst->attr.sym);
+        break;
+    case OP_broadcast: note(p, inst->in[0], inst->region, true); break;
+    case OP_index:
+        note(p, inst->in[0], inst->region, true);
+        for (int k = 1; k < inst->n_in; k++)
+            note(p, inst->in[k], inst->region, false);
+        break;
+    case OP_slice: note_all(p, inst, true); break;
+    case OP_add_at:
+    case OP_update:
+    case OP_add_slice: note_put(p, inst); break;
+    case OP_transpose: note_all(p, inst, inst->in[0]->type->rank != 2); break;
+    case OP_reduce: note_all(p, inst, !bp_reduces_all(inst)); break;
+    case OP_contract: note_contract(p, inst); break;
+    case OP_loop: note_loop(p, inst); break;
+    case OP_if: note_if(p, inst); break;
+    default: note_all(p, inst, false); break;
+    }
+}
+
+bool bp_is_mentioned(Printer *p, const Inst *inst)
+{
+    if (inst->op == OP_check)
+        return !bp_check_is_implied(inst);
+    if (inst->op == OP_dim || inst->op == OP_loop || inst->op == OP_if)
+        return true;
+    for (int k = 0; k < inst->n_out; k++)
+        if (bp_use_of(p, inst->out[k])->n > 0)
+            return true;
+    return false;
+}
+
+static void walk(Printer *p, const Region *region)
+{
+    for (int i = region->insts.n - 1; i >= 0; i--) {
+        const Inst *inst = region->insts.data[i];
+        if (ptrmap_has(&p->skipped, inst) || !bp_is_mentioned(p, inst))
+            continue;
+        if (op_is_elementwise(inst->op))
+            note_elementwise(p, inst);
+        else
+            note_structure(p, inst);
+    }
+}
+
+void bp_uses_find(Printer *p, const Func *f)
+{
+    ptrmap_init(&p->uses, p->arena);
+    ptrmap_init(&p->skipped, p->arena);
+    ptrmap_init(&p->dims, p->arena);
+    for (int i = 0; i < f->body->yields.n; i++)
+        note_yield(p, f->body->yields.data[i], f->body);
+    walk(p, f->body);
+}
