@@ -8,6 +8,7 @@
 #include "driver/files.h"
 #include "driver/options.h"
 #include "driver/report.h"
+#include "driver/test_command.h"
 #include "parser/parser.h"
 
 #include <stdio.h>
@@ -156,8 +157,8 @@ static bool emit_code(Context *ctx, const Options *options, Source *source,
     return compile_code(ctx, ir, how, kind, code);
 }
 
-static bool compile(Context *ctx, const Options *options, const char *output) {
-    CompileOptions how = {
+static CompileOptions compile_options(Context *ctx, const Options *options, const char *output) {
+    return (CompileOptions){
         .module_name = header_c_name(&ctx->atoms, strcmp(output, "-") == 0 ? options->input : output),
         .exports = options->exports.data,
         .n_exports = options->exports.n,
@@ -167,6 +168,25 @@ static bool compile(Context *ctx, const Options *options, const char *output) {
         .freestanding = options->freestanding,
         .reader = {.read = read_import},
     };
+}
+
+/* `bpc test`: what it finds is its output. */
+static int run_tests(Context *ctx, const Options *options) {
+    CompileOptions how = compile_options(ctx, options, "-");
+    ctx->real_is_f32 = options->real_is_f32;
+    Source *source = read_source(ctx, options->input);
+    Text out;
+    text_init(&out, &ctx->arena);
+    int failures = source ? test_command(ctx, source, &how, options->interpret, options->libraries.data,
+                                         options->libraries.n, &out)
+                          : -1;
+    fwrite(out.data ? out.data : "", 1, out.n, stdout);
+    report(ctx, options);
+    return failures == 0 ? EXIT_ok : EXIT_program;
+}
+
+static bool compile(Context *ctx, const Options *options, const char *output) {
+    CompileOptions how = compile_options(ctx, options, output);
     ctx->real_is_f32 = options->real_is_f32;
     Source *source = read_source(ctx, options->input);
     if (!source)
@@ -210,6 +230,8 @@ static int run(Context *ctx, int argc, char **argv) {
         return explain(options.explain);
     if (!options.input)
         return usage_error("no input");
+    if (options.test)
+        return run_tests(ctx, &options);
 
     const char *output = options.output ? options.output : default_output(&ctx->arena, &options);
     if (file_is_same(options.input, output) ||

@@ -125,6 +125,8 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
     case OPT_color: choice = choose(value, colors, 3); options->color = (ColorWhen)choice; break;
     case OPT_link_flags: options->link_flags = true; break;
     case OPT_explain: options->explain = value; break;
+    case OPT_interpret: options->interpret = true; break;
+    case OPT_load: vec_push(reader->arena, &options->libraries, value); break;
     case OPT_help: options->help = true; break;
     case OPT_version: options->version = true; break;
     case OPT_COUNT: break;
@@ -152,6 +154,10 @@ static bool read_option(Reader *reader, Options *options, const char *arg) {
 }
 
 static bool read_input(Reader *reader, Options *options, const char *arg) {
+    if (options->input && strcmp(options->input, "test") == 0 && !options->test) {
+        options->test = true;
+        options->input = NULL;
+    }
     if (options->input) {
         reader->error = arena_printf(reader->arena, "one input at a time: '%s' and '%s'",
                                      options->input, arg);
@@ -174,7 +180,7 @@ bool options_parse(Options *options, Arena *arena, int argc, char **argv, const 
             ok = read_option(&reader, options, arg);
         else
             ok = read_input(&reader, options, arg);
-        /* `bpc explain E0123`, unless a file of that name is meant: then write ./explain. */
+        /* `bpc explain E0123`, unless a file of that name is meant: then write ./explain. So for `bpc test MODEL.bp`. */
         if (ok && options->input && strcmp(options->input, "explain") == 0 && reader.next < argc) {
             options->explain = argv[reader.next++];
             options->input = NULL;
@@ -186,6 +192,7 @@ bool options_parse(Options *options, Arena *arena, int argc, char **argv, const 
 
 void options_help(Text *out) {
     text_puts(out, "usage: bpc MODEL.bp [options]\n"
+                   "       bpc test MODEL.bp [options]\n"
                    "       bpc explain E0123\n\n"
                    "Compiles a model and its derivatives to an object file and a C header.\n"
                    "MODEL.bp may be -, the standard input.\n\noptions:\n");

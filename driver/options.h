@@ -25,6 +25,9 @@ typedef struct Options {
     bool json;
     ColorWhen color;
     bool link_flags, help, version;
+    bool test; /* bpc test MODEL.bp: run its tests, write nothing */
+    bool interpret;
+    VEC(const char *) libraries;
     const char *explain; /* a code, or NULL */
 } Options;
 

@@ -512,18 +512,45 @@ Tree *lower_call_expr(Lower *L, Expr *e) {
 
 /* ---- the module ---- */
 
-IrModule *lower_module(Context *ctx, Arena *arena, AstModule *ast, const char *name) {
-    Lower L = {.ctx = ctx, .arena = arena, .ast = ast};
-    int errors = ctx->diags.errors;
-    L.m = ir_module_new(ctx, arena, name);
-    ptrmap_init(&L.fns, arena);
-    ptrmap_init(&L.sym_owner, arena);
-    ptrmap_init(&L.nonneg, arena);
-    ptrmap_init(&L.names, arena);
+static void start(Lower *L, Context *ctx, Arena *arena, AstModule *ast, const char *name) {
+    *L = (Lower){.ctx = ctx, .arena = arena, .ast = ast};
+    L->m = ir_module_new(ctx, arena, name);
+    ptrmap_init(&L->fns, arena);
+    ptrmap_init(&L->sym_owner, arena);
+    ptrmap_init(&L->nonneg, arena);
+    ptrmap_init(&L->names, arena);
     for (int i = 0; i < ast->fns.n; i++)
         if (ast->fns.data[i]->types.n == 0)
-            ptrmap_put(&L.names, ast->fns.data[i]->name.atom, NULL);
+            ptrmap_put(&L->names, ast->fns.data[i]->name.atom, NULL);
+}
+
+IrModule *lower_module(Context *ctx, Arena *arena, AstModule *ast, const char *name) {
+    Lower L;
+    int errors = ctx->diags.errors;
+    start(&L, ctx, arena, ast, name);
     for (int i = 0; i < ast->exports.n; i++)
         lower_export(&L, ast->exports.data[i]);
+    return ctx->diags.errors == errors ? L.m : NULL;
+}
+
+/* Neither parameters nor results: what fails is a check. */
+static void lower_test(Lower *L, const Test *test) {
+    Atom name = low_unique_name(L->ctx, L->arena, &L->names, "test");
+    FnCtx *fn = fnctx_open(L, name, test->loc, NULL);
+    Place place = enter(L, fn, frame_new(L));
+    lower_expr(L, test->body);
+    fnctx_close(L, fn, tree_tuple(L->arena, 0, NULL));
+    leave(L, place);
+    Export *export = ARENA_NEW(L->m->arena, Export);
+    *export = (Export){.name = name, .func = fn->fn->func, .loc = test->loc, .doc = test->title.atom};
+    vec_push(L->m->arena, &L->m->exports, export);
+}
+
+IrModule *lower_tests(Context *ctx, Arena *arena, AstModule *ast, const char *name) {
+    Lower L;
+    int errors = ctx->diags.errors;
+    start(&L, ctx, arena, ast, name);
+    for (int i = 0; i < ast->tests.n; i++)
+        lower_test(&L, ast->tests.data[i]);
     return ctx->diags.errors == errors ? L.m : NULL;
 }

@@ -13,5 +13,8 @@
 /* NULL when diagnostics were queued (a construct that has nothing behind it). `name` is that of the
  * module: see header_c_name. The IR lives in `arena`. */
 IrModule *lower_module(Context *ctx, Arena *arena, AstModule *ast, const char *name);
+/* The `test` blocks instead, in order: each an export without parameters and results, whose checks
+ * are the assertions and whose doc is the title. */
+IrModule *lower_tests(Context *ctx, Arena *arena, AstModule *ast, const char *name);
 
 #endif

@@ -369,7 +369,7 @@ static Tree *lower_block(Lower *L, Expr *e) {
         ir_check(L->b, value->value, "assertion failed");
         L->b->loc = e->loc;
     }
-    return lower_expr(L, e->as.block.result);
+    return e->as.block.result ? lower_expr(L, e->as.block.result) : tree_tuple(L->arena, 0, NULL);
 }
 
 static void lower_branch(Lower *L, IrBuilder *b, Expr *e, const Tree *shape) {

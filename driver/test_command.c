@@ -1,0 +1,103 @@
+/* `bpc test`: see driver/test_command.h.
+ *
+ * Each test is an exported function without parameters and results (parser/lower.h), so running one is a call
+ * that gives a status; the text of the status is that of the check that failed. The tests of a module are compiled
+ * together and run in order, each with a workspace of its own; one that fails does not keep the others from running. */
+#include "driver/test_command.h"
+
+#include "parser/lower.h"
+#include "passes/passes.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Runner {
+    Context *ctx;
+    const CompileOptions *how;
+    IrModule *ir;
+    Jit *jit; /* NULL: the interpreter */
+} Runner;
+
+/* Symbols of the libraries become symbols of the process, where the JIT looks. */
+static bool load_libraries(Context *ctx, const char *const *paths, int n) {
+    for (int i = 0; i < n; i++) {
+        if (!dlopen(paths[i], RTLD_NOW | RTLD_GLOBAL)) {
+            diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot load %s: %s", paths[i], dlerror());
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool start_jit(Runner *r) {
+    CodeBuffer object = {0};
+    if (!compile_code(r->ctx, r->ir, r->how, EMIT_object, &object))
+        return false;
+    r->jit = jit_new(r->ctx);
+    bool ok = r->jit && jit_add_object(r->ctx, r->jit, &object);
+    codebuffer_free(&object);
+    return ok;
+}
+
+/* ISO C has no cast from an object pointer to a function pointer. */
+static bool find_function(Runner *r, const char *name, void *pointer) {
+    void *address = jit_lookup(r->jit, name);
+    memcpy(pointer, &address, sizeof address);
+    return address != NULL;
+}
+
+/* What failed, or NULL. */
+static const char *run_native(Runner *r, const Export *test) {
+    size_t (*bytes)(void);
+    int (*function)(void *);
+    const char *(*text)(int);
+    Arena *arena = &r->ctx->arena;
+    if (!find_function(r, arena_printf(arena, "%s_work", test->name), &bytes) ||
+        !find_function(r, test->name, &function) ||
+        !find_function(r, arena_printf(arena, "%s_error", r->how->module_name), &text))
+        return "it cannot be linked: an extern function is not found (see --load)";
+    size_t need = bytes();
+    void *work = need < SIZE_MAX / 2 ? aligned_alloc(64, need ? (need + 63) / 64 * 64 : 64) : NULL;
+    if (!work)
+        return "out of memory";
+    int status = function(work);
+    free(work);
+    return status ? arena_printf(arena, "%s", text(status)) : NULL;
+}
+
+static const char *run_interpreted(Runner *r, const Export *test) {
+    const char *failed = "the interpreter stopped";
+    return ir_eval(r->ir, &r->ctx->arena, test->func, NULL, NULL, NULL, &failed) == 0 ? NULL : failed;
+}
+
+static bool prepare(Runner *r, bool interpret, const char *const *libraries, int n_libraries) {
+    if (!load_libraries(r->ctx, libraries, n_libraries))
+        return false;
+    if (r->ir->exports.n == 0)
+        return true;
+    return interpret ? passes_run(r->ir, "derive", NULL) : start_jit(r);
+}
+
+int test_command(Context *ctx, Source *source, const CompileOptions *how, bool interpret,
+                 const char *const *libraries, int n_libraries, Text *out) {
+    AstModule *ast = compile_ast(ctx, source, how);
+    Runner r = {.ctx = ctx, .how = how};
+    r.ir = ast ? lower_tests(ctx, &ctx->arena, ast, how->module_name) : NULL;
+    if (!r.ir || !prepare(&r, interpret, libraries, n_libraries)) {
+        jit_free(r.jit);
+        return -1;
+    }
+    int n = r.ir->exports.n, failures = 0;
+    for (int i = 0; i < n; i++) {
+        const Export *test = r.ir->exports.data[i];
+        const char *failed = interpret ? run_interpreted(&r, test) : run_native(&r, test);
+        failures += failed != NULL;
+        text_printf(out, "%s  %s\n", failed ? "FAILED" : "ok    ", test->doc);
+        if (failed)
+            text_printf(out, "        %s\n", failed);
+    }
+    text_printf(out, "%d test%s, %d failed\n", n, n == 1 ? "" : "s", failures);
+    jit_free(r.jit);
+    return failures;
+}
