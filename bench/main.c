@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -149,16 +150,25 @@ static void bench_lotka(void) {
 
 typedef struct CompileCase {
     const char *bpc, *model, *object;
+    double least_cpu; /* seconds; tells a busy machine from a slow compiler */
 } CompileCase;
+
+static double cpu_seconds(const struct rusage *usage) {
+    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+           1e-6 * (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+}
 
 static void run_compile(void *user) {
     CompileCase *c = user;
     char *arguments[] = {(char *)(size_t)c->bpc, (char *)(size_t)c->model, "-o", (char *)(size_t)c->object, NULL};
     pid_t child;
     int status = 1;
+    struct rusage usage = {0};
     if (posix_spawn(&child, c->bpc, NULL, NULL, arguments, environ) == 0)
-        waitpid(child, &status, 0);
+        wait4(child, &status, 0, &usage);
     check(status, c->model);
+    if (cpu_seconds(&usage) < c->least_cpu)
+        c->least_cpu = cpu_seconds(&usage);
 }
 
 static void bench_compile(const char *bpc, const char *folder) {
@@ -170,13 +180,14 @@ static void bench_compile(const char *bpc, const char *folder) {
     CompileCase cases[COUNT];
     Candidate runs[COUNT];
     for (int i = 0; i < COUNT; i++) {
-        cases[i] = (CompileCase){bpc, models[i], object};
+        cases[i] = (CompileCase){bpc, models[i], object, INFINITY};
         runs[i] = (Candidate){run_compile, &cases[i], 0};
     }
     measure(runs, COUNT, 7, 1);
     printf("compile time of bpc as a process\n");
     for (int i = 0; i < COUNT; i++)
-        printf("  %-34s %4.0f ms (aim %d)\n", models[i], runs[i].median * 1e3, i == 0 ? 60 : 250);
+        printf("  %-34s %4.0f ms (aim %d), %.0f ms of them at work\n", models[i], runs[i].median * 1e3,
+               i == 0 ? 60 : 250, cases[i].least_cpu * 1e3);
 }
 
 int main(int argc, char **argv) {
