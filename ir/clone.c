@@ -177,7 +177,7 @@ Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
         in[i] = irmap_get(map, inst->in[i]);
     }
     Loc outer = b->loc;
-    b->loc = inst->loc;
+    b->loc = map->loc.end ? map->loc : inst->loc;
     Inst *made = NULL;
     Value *v = clone_value(b, inst, in, map, &made);
     if (v) {
@@ -203,6 +203,10 @@ void ir_clone_insts(IrBuilder *b, const Region *region, IrMap *map) {
 void ir_inline(IrBuilder *b, Func *f, const Size *const *sizes, Value *const *args, Value **out) {
     IrMap map;
     irmap_init(&map, b->m, b->m->arena);
+    if (f->is_inner) {
+        map.loc = b->loc;
+        map.drop_checks = true;
+    }
     for (int i = 0; i < f->sizes.n; i++) {
         ptrmap_put(&map.syms, f->sizes.data[i], (void *)(uintptr_t)sizes[i]);
     }

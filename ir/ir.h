@@ -165,6 +165,7 @@ struct Func {
     Region *body;         /* params: the leaves of the parameters; yields: the leaves of the result */
     Func *jvp_rule;       /* params then tangents of all float params -> tangents of float results; or NULL */
     Func *vjp_rule;       /* params, results, cotangents -> adjoints of all float params; or NULL */
+    bool is_inner;        /* of the compiler's own bp code: located where it is called, and without its checks */
     bool is_extern;       /* a C function: scalars in, one scalar out; body has params and no instructions */
     const Type *extern_result;
 };
@@ -285,6 +286,7 @@ typedef struct IrMap {
     PtrMap values; /* Value* -> Value* */
     PtrMap syms;   /* SizeSym* -> const Size* */
     bool drop_checks; /* leave checks out: what is copied was checked before */
+    Loc loc;          /* where not empty: of every copy, instead of its source's */
 } IrMap;
 void irmap_init(IrMap *map, IrModule *m, Arena *arena);
 Value *irmap_get(const IrMap *map, Value *v);       /* v itself when not mapped (a free value) */

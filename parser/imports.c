@@ -26,6 +26,16 @@ static const StdFile std_files[] = {
 };
 #pragma GCC diagnostic pop
 
+const char *std_text(const char *path, size_t *len) {
+    for (const StdFile *file = std_files; file->path; file++) {
+        if (strcmp(file->path, path) == 0) {
+            *len = file->len;
+            return file->text;
+        }
+    }
+    return NULL;
+}
+
 static bool is_std(const char *path) {
     return strncmp(path, "std/", 4) == 0;
 }

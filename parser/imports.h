@@ -11,6 +11,9 @@ typedef struct ImportReader {
     void *user;
 } ImportReader;
 
+/* The text of `std/name` as the compiler carries it; NULL when there is none. */
+const char *std_text(const char *path, size_t *len);
+
 /* Fills module->imported and the `module` of every import. False after messages. */
 bool import_modules(Context *ctx, AstModule *module, const ImportReader *reader);
 

@@ -234,10 +234,11 @@ static Value *lower_numeric(Lower *L, Expr *e, Value *x, Value *y) {
         return ir_contract(L->b, "i,j->ij", x, y);
     case BI_norm2:
         return norm2(L, x);
-    default:
-        lower_unsupported(
-            L, e->loc, arena_printf(L->ctx->diags.arena, "`%s`", e->as.call.callee->as.name.atom));
-        return ir_const(L->b, env_type(L, e->ty), 0.0);
+    default: {
+        Value *v = e->as.call.builtin == BI_sort ? low_sort(L, x)
+                                                 : lower_linalg(L, e->as.call.builtin, x, y);
+        return v ? v : ir_const(L->b, env_type(L, e->ty), 0.0);
+    }
     }
 }
 

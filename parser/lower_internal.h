@@ -82,6 +82,7 @@ typedef struct Lower {
     PtrMap sym_owner;     /* SizeSym* of the IR -> FnCtx* */
     PtrMap nonneg;        /* SizeSym* of the IR that cannot be negative */
     VEC(Derived) derived; /* operators already applied */
+    AstModule *linalg[2]; /* std/linalg.bp for f32 and f64, see lower_linalg.c; NULL: not needed yet */
     PtrMap names;         /* of IR functions: Atoms already given, those of the source first */
 } Lower;
 
@@ -223,6 +224,10 @@ bool ast_mentions(Expr *e, const Local *local);
 /* ---- lower_builtin.c ---- */
 Tree *lower_builtin(Lower *L, Expr *e);
 Value *lower_matmul(Lower *L, Expr *e);
+
+/* ---- lower_linalg.c ---- */
+Value *lower_linalg(Lower *L, Builtin builtin, Value *x, Value *y); /* y: NULL for functions of one matrix */
+Value *low_sort(Lower *L, Value *x);
 
 /* ---- lower_export.c ---- */
 void lower_export(Lower *L, ExportDecl *decl);

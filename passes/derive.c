@@ -17,6 +17,15 @@ static void resolve(Derive *d, Func *f);
 
 static bool has_rule(const Func *f) { return f->jvp_rule || f->vjp_rule || f->is_extern; }
 
+/* Calls that no derivative has to look into stay as they are while derivatives are expanded. */
+static bool stays(const Func *f)
+{
+    bool floats = false;
+    for (int i = 0; i < f->body->yields.n; i++)
+        floats |= value_is_float(f->body->yields.data[i]);
+    return has_rule(f) || (f->is_inner && !floats);
+}
+
 static void report(Derive *d, const Inst *inst, const DeriveError *error)
 {
     DiagList *diags = &d->m->ctx->diags;
@@ -57,6 +66,28 @@ static Func *segmented(Derive *d, Func *f)
     return copy;
 }
 
+Func *func_placed(IrModule *m, Func *f, Loc loc)
+{
+    if (!f->is_inner)
+        return f;
+    Func *copy = ir_func_new(m, f->name, loc);
+    IrBuilder b;
+    const Size **sizes = ARENA_ARRAY(m->arena, f->sizes.n + 1, const Size *);
+    Value **out = ARENA_ARRAY(m->arena, f->body->yields.n + 1, Value *);
+    for (int i = 0; i < f->sizes.n; i++) {
+        vec_push(m->arena, &copy->sizes, f->sizes.data[i]);
+        sizes[i] = size_sym(&m->ctx->polys, f->sizes.data[i]);
+    }
+    for (int i = 0; i < f->body->params.n; i++)
+        ir_param(m, copy->body, f->body->params.data[i]->type, f->body->params.data[i]->name);
+    ir_builder_init(&b, m, copy->body);
+    b.loc = loc;
+    ir_inline(&b, f, sizes, copy->body->params.data, out);
+    for (int i = 0; i < f->body->yields.n; i++)
+        ir_yield(&b, out[i]);
+    return copy;
+}
+
 static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
 {
     Func *f = inst->attr.callee.func;
@@ -91,7 +122,7 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
 {
     Func *f = inst->attr.callee.func;
     resolve(d, f);
-    if (d->failed || f->is_extern || (d->keep_rules && has_rule(f))) {
+    if (d->failed || f->is_extern || (d->keep_rules && stays(f))) {
         ir_clone_inst(b, inst, map);
         return;
     }
@@ -125,9 +156,9 @@ static void resolve(Derive *d, Func *f)
     if (ptrmap_has(&d->done, f) || d->failed)
         return;
     ptrmap_put(&d->done, f, NULL);
-    if (f->jvp_rule)
+    if (f->jvp_rule && d->keep_rules)
         resolve(d, f->jvp_rule);
-    if (f->vjp_rule)
+    if (f->vjp_rule && d->keep_rules)
         resolve(d, f->vjp_rule);
     if (f->is_extern || d->failed)
         return;

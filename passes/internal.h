@@ -38,6 +38,9 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
 bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
                 Value *const *tangents, Value **results, Value **result_tangents, DeriveError *error);
 
+/* f, or, where f is inner, a copy of it as it is inlined at loc. */
+Func *func_placed(IrModule *m, Func *f, Loc loc);
+
 /* ---- passes on one function ---- */
 bool has_segments(const Region *region);    /* holds a loop marked CHECK_every */
 void split_segments(IrModule *m, Func *f);  /* rewrites those into two loops (checkpoint.c) */

@@ -272,7 +272,7 @@ static void fail(Jvp *s, const Inst *inst, const char *why)
 static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Size *const *sizes, Value **args, int n_args,
                                Value *const *tangents, Value **out)
 {
-    Func *rule = call->attr.callee.func->vjp_rule;
+    Func *rule = func_placed(s->m, call->attr.callee.func->vjp_rule, call->loc);
     int *wrt = ARENA_ARRAY(s->arena, call->n_out + 1, int), n = 0;
     for (int i = 0; i < call->n_out; i++)
         if (value_is_float(call->out[i])) {
@@ -305,7 +305,11 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call)
         sizes[i] = irmap_size(&s->map, call->attr.callee.sizes[i]);
     if (f->jvp_rule) {
         memcpy(args + n, tangents, (size_t)nt * sizeof *args);
-        ir_inline(b, f->jvp_rule, sizes, args, out);
+        Value **all = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
+        ir_inline(b, f->jvp_rule, sizes, args, all);
+        for (int i = 0, k = 0; i < f->jvp_rule->body->yields.n; i++)
+            if (type_is_float(all[i]->type))
+                out[k++] = all[i];
     } else if (f->vjp_rule) {
         for (int i = 0; i < call->n_out; i++)
             args[n + i] = primal(s, call->out[i]);

@@ -636,7 +636,7 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             n++;
         }
     Value **unused = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
-    return vjp_expand(b, f->jvp_rule, mapped_sizes(s, call), n, wrt, args, cotangents, unused, adjoints, s->error);
+    return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt, args, cotangents, unused, adjoints, s->error);
 }
 
 static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call)
