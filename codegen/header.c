@@ -50,7 +50,7 @@ static bool is_reserved(const char *name)
 
 /* A parameter or member. Tuple components are called 0, 1, ...: as C members they become _0, _1, ...; a reserved word
  * (and `work`, which every function has) gets an underscore behind. */
-static void print_name(Text *out, const char *name)
+void header_member(Text *out, const char *name)
 {
     if (isdigit((unsigned char)name[0]))
         text_puts(out, "_");
@@ -88,7 +88,7 @@ static void print_struct(Text *out, StructSet *done, const Param *param)
         const Param *field = &param->fields[i];
         const char *type = field->is_record ? field->struct_name : header_c_type(field->type->elem);
         text_printf(out, "    %s %s", type, field->is_record ? "" : "*");
-        print_name(out, field->name);
+        header_member(out, field->name);
         text_puts(out, ";\n");
     }
     text_printf(out, "} %s;\n\n", param->struct_name);
@@ -127,7 +127,7 @@ static void print_fields(Text *out, const Param *param)
     for (int i = 0; i < param->n_fields; i++) {
         const Param *field = &param->fields[i];
         text_puts(out, i > 0 ? ", " : "");
-        print_name(out, field->name);
+        header_member(out, field->name);
         if (field->is_record) {
             text_puts(out, " {");
             print_fields(out, field);
@@ -143,7 +143,7 @@ static void print_fields(Text *out, const Param *param)
 static void print_param_doc(Text *out, const Param *param, const char *role)
 {
     text_printf(out, " *   %-4s ", role);
-    print_name(out, param->name);
+    header_member(out, param->name);
     if (param->is_record) {
         text_puts(out, " {");
         print_fields(out, param);
@@ -210,14 +210,14 @@ static void print_input(Text *out, const Param *param)
         text_printf(out, "%s ", header_c_type(param->type->elem));
     else
         text_printf(out, "const %s *", header_c_type(param->type->elem));
-    print_name(out, param->name);
+    header_member(out, param->name);
 }
 
 static void print_result(Text *out, const Param *param)
 {
     const char *type = param->is_record ? param->struct_name : header_c_type(param->type->elem);
     text_printf(out, "%s *", type);
-    print_name(out, param->name);
+    header_member(out, param->name);
 }
 
 /* size_t NAME_work(sizes, integer scalar parameters); */
@@ -230,7 +230,7 @@ static void print_work(Text *out, const Export *export)
     for (int i = 0; i < export->func->sizes.n; i++) {
         next_param(out, &count, &line_start, indent);
         text_puts(out, "int64_t ");
-        print_name(out, export->func->sizes.data[i]->name);
+        header_member(out, export->func->sizes.data[i]->name);
     }
     for (int i = 0; i < export->n_params; i++) {
         if (is_integer_scalar(&export->params[i])) {
@@ -250,7 +250,7 @@ static void print_function(Text *out, const Export *export)
     for (int i = 0; i < export->func->sizes.n; i++) {
         next_param(out, &count, &line_start, indent);
         text_puts(out, "int64_t ");
-        print_name(out, export->func->sizes.data[i]->name);
+        header_member(out, export->func->sizes.data[i]->name);
     }
     for (int i = 0; i < export->n_params; i++) {
         next_param(out, &count, &line_start, indent);

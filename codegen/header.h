@@ -12,6 +12,9 @@ void header_print(Text *out, const IrModule *m);
 /* The C identifier made of a file's name: folders and the last suffix dropped, other characters replaced by '_'. */
 Atom header_c_name(AtomTable *atoms, const char *path);
 
+/* Appends the name of a parameter or member as the header has it: no keyword, no leading digit. */
+void header_member(Text *out, const char *name);
+
 /* The C type of an element: "double", "int64_t", ... */
 const char *header_c_type(Scalar elem);
 

@@ -67,10 +67,11 @@ static bool has_suffix(const char *path, const char *suffix) {
     return n > k && strcmp(path + n - k, suffix) == 0;
 }
 
-/* dir/model.o -> dir/model.h */
-static char *header_path(Arena *arena, const char *object) {
-    size_t n = strlen(object);
-    return arena_printf(arena, "%.*s.h", (int)(has_suffix(object, ".o") ? n - 2 : n), object);
+/* dir/model.o -> dir/model.h; so for model.c */
+static char *header_path(Arena *arena, const char *output) {
+    size_t n = strlen(output);
+    bool suffix = has_suffix(output, ".o") || has_suffix(output, ".c");
+    return arena_printf(arena, "%.*s.h", (int)(suffix ? n - 2 : n), output);
 }
 
 /* Where the output goes when -o does not say: objects into this folder, texts to standard output. */
@@ -95,7 +96,8 @@ static bool write_outputs(Context *ctx, const FileOut *files, int n) {
 
 /* A header beside what is no file would be beside nothing. */
 static bool wants_header(const Options *options, const char *output) {
-    return options->emit == OUTPUT_obj && strcmp(output, "-") != 0 && strncmp(output, "/dev/", 5) != 0;
+    return (options->emit == OUTPUT_obj || options->emit == OUTPUT_c) && strcmp(output, "-") != 0 &&
+           strncmp(output, "/dev/", 5) != 0;
 }
 
 /* ---- compiling ---- */
@@ -137,6 +139,10 @@ static bool emit_front(Context *ctx, const Options *options, Source *source,
     IrModule *ir = compile_ir(ctx, ast, how);
     if (!ir)
         return false;
+    if (options->emit == OUTPUT_memory)
+        return compile_memory(ctx, ir, how, out);
+    if (options->emit == OUTPUT_bp)
+        return compile_bp(ctx, ir, out);
     if (options->emit == OUTPUT_ir)
         ir_print(out, ir);
     else
@@ -155,6 +161,25 @@ static bool emit_code(Context *ctx, const Options *options, Source *source,
                     : options->emit == OUTPUT_asm ? EMIT_asm
                                                   : EMIT_object;
     return compile_code(ctx, ir, how, kind, code);
+}
+
+static bool write_with_header(Context *ctx, const Options *options, const char *output, const char *data,
+                              size_t size, const char *header) {
+    FileOut files[] = {{output, data, size}, {header_path(&ctx->arena, output), header, strlen(header)}};
+    return write_outputs(ctx, files, wants_header(options, output) ? 2 : 1);
+}
+
+static bool emit_c(Context *ctx, const Options *options, Source *source, const CompileOptions *how,
+                   const char *output) {
+    AstModule *ast = compile_ast(ctx, source, how);
+    IrModule *ir = ast ? compile_ir(ctx, ast, how) : NULL;
+    if (!ir)
+        return false;
+    const char *header = compile_header(ctx, ir);
+    Text text;
+    text_init(&text, &ctx->arena);
+    return compile_c(ctx, ir, how, header, &text) &&
+           write_with_header(ctx, options, output, text.data, text.n, header);
 }
 
 static CompileOptions compile_options(Context *ctx, const Options *options, const char *output) {
@@ -192,6 +217,8 @@ static bool compile(Context *ctx, const Options *options, const char *output) {
     if (!source)
         return false;
 
+    if (options->emit == OUTPUT_c)
+        return emit_c(ctx, options, source, &how, output);
     if (options->emit != OUTPUT_llvm && options->emit != OUTPUT_asm && options->emit != OUTPUT_obj) {
         Text text;
         text_init(&text, &ctx->arena);
@@ -202,11 +229,7 @@ static bool compile(Context *ctx, const Options *options, const char *output) {
     CodeBuffer code = {0};
     const char *header = NULL;
     bool ok = emit_code(ctx, options, source, &how, &code, &header);
-    if (ok) {
-        FileOut files[] = {{output, code.data, code.size},
-                           {header_path(&ctx->arena, output), header, strlen(header)}};
-        ok = write_outputs(ctx, files, wants_header(options, output) ? 2 : 1);
-    }
+    ok = ok && write_with_header(ctx, options, output, code.data, code.size, header);
     codebuffer_free(&code);
     return ok;
 }
@@ -238,7 +261,7 @@ static int run(Context *ctx, int argc, char **argv) {
         (wants_header(&options, output) && file_is_same(options.input, header_path(&ctx->arena, output))))
         return usage_error("the output would overwrite the input");
     if (wants_header(&options, output) && has_suffix(output, ".h"))
-        return usage_error("an object cannot be called .h: the header goes there; use --emit=header");
+        return usage_error("an output with a header cannot be called .h: the header goes there; use --emit=header");
 
     bool ok = compile(ctx, &options, output);
     report(ctx, &options);

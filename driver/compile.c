@@ -1,7 +1,11 @@
 /* The stages of a compilation. See driver/compile.h. */
 #include "driver/compile.h"
 
+#include "codegen/bpsource.h"
+#include "codegen/csource.h"
 #include "codegen/header.h"
+#include "codegen/memory.h"
+#include "codegen/target.h"
 #include "parser/check.h"
 #include "parser/lower.h"
 #include "parser/parser.h"
@@ -41,8 +45,7 @@ const char *compile_header(Context *ctx, const IrModule *ir) {
     return text.data;
 }
 
-bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
-    static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
+static bool run_pipeline(Context *ctx, IrModule *ir, const char *pipeline) {
     if (ir->exports.n == 0) {
         Diag *diag = diag_error(&ctx->diags, DIAG_nothing_exported, (Loc){0, 0},
                                 "%s exports nothing, so there is nothing to compile", ir->name);
@@ -53,7 +56,16 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
 #ifndef NDEBUG
     passes.verify_each = true;
 #endif
-    if (!passes_run(ir, pipelines[options->opt_level], &passes))
+    return passes_run(ir, pipeline, &passes);
+}
+
+static bool run_passes(Context *ctx, IrModule *ir, const CompileOptions *options) {
+    static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
+    return run_pipeline(ctx, ir, pipelines[options->opt_level]);
+}
+
+bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
+    if (!run_passes(ctx, ir, options))
         return false;
 
     CodegenOptions codegen = {
@@ -64,4 +76,27 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
         .module_name = options->module_name,
     };
     return codegen_emit(ctx, ir, &codegen, kind, out);
+}
+
+bool compile_bp(Context *ctx, IrModule *ir, Text *out) {
+    if (!run_pipeline(ctx, ir, BPSOURCE_PASSES))
+        return false;
+    bpsource_print(out, ir);
+    return true;
+}
+
+bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out) {
+    if (!run_passes(ctx, ir, options))
+        return false;
+    CodegenOptions codegen = {.opt_level = options->opt_level, .cpu = options->cpu};
+    Target target;
+    if (!target_open(ctx, &ctx->arena, &codegen, false, &target))
+        return false;
+    int vector_bytes = target.vector_bytes;
+    target_close(&target);
+    return memory_report(out, ir, vector_bytes);
+}
+
+bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out) {
+    return run_passes(ctx, ir, options) && csource_print(ctx, ir, options->module_name, header, out);
 }

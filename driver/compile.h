@@ -25,5 +25,11 @@ IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options
 const char *compile_header(Context *ctx, const IrModule *ir);
 /* Runs the passes in place, then generates code. */
 bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out);
+/* Resolves the derivatives in place and prints the module as bp source again. */
+bool compile_bp(Context *ctx, IrModule *ir, Text *out);
+/* Runs the passes, then reports what each export keeps in memory. */
+bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out);
+/* The same to C, scalar and portable: one file that holds the text of the header. */
+bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out);
 
 #endif

@@ -1,0 +1,87 @@
+/* Which identifiers a printed text mentions, and the helpers that it therefore needs; see csource_print.h.
+ *
+ * What stands around the body of a function depends on the body: pointers to slots, parameters that nothing uses,
+ * helpers. Reading the printed text is the one way that cannot disagree with it. */
+#include "codegen/csource_print.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static bool is_letter(char at) {
+    return isalnum((unsigned char)at) || at == '_';
+}
+
+static const char *skip_comment(const char *at) {
+    const char *end = strstr(at + 2, "*/");
+    return end ? end + 2 : at + strlen(at);
+}
+
+static const char *skip_string(const char *at) {
+    for (at++; *at && *at != '"'; at++) {
+        at += *at == '\\' && at[1];
+    }
+    return *at ? at + 1 : at;
+}
+
+void cs_identifiers(CSource *c, const char *text, PtrMap *found) {
+    for (const char *at = text; at && *at;) {
+        if (at[0] == '/' && at[1] == '*') {
+            at = skip_comment(at);
+        } else if (*at == '"') {
+            at = skip_string(at);
+        } else if (is_letter(*at)) {
+            size_t n = 0;
+            while (is_letter(at[n])) {
+                n++;
+            }
+            if (!isdigit((unsigned char)*at)) {
+                ptrmap_put(found, atom_intern(&c->ctx->atoms, at, n), c);
+            }
+            at += n;
+        } else {
+            at++;
+        }
+    }
+}
+
+bool cs_mentions(CSource *c, const PtrMap *found, const char *name) {
+    return ptrmap_has(found, atom_of(&c->ctx->atoms, name));
+}
+
+/* ---- helpers ---- */
+
+typedef struct Helper {
+    const char *name, *text;
+} Helper;
+
+static const Helper helpers[] = {
+#define HELPER(name, text) {#name, text},
+#include "codegen/csource_helpers.def"
+#undef HELPER
+};
+
+enum { N_HELPERS = sizeof helpers / sizeof *helpers };
+
+void cs_reserve_helpers(CSource *c) {
+    for (int k = 0; k < N_HELPERS; k++) {
+        ptrmap_put(&c->reserved, atom_of(&c->ctx->atoms, helpers[k].name), c);
+    }
+}
+
+void cs_print_helpers(CSource *c, const char *text, Text *out) {
+    PtrMap found;
+    ptrmap_init(&found, c->arena);
+    cs_identifiers(c, text, &found);
+    bool needed[N_HELPERS] = {false};
+    for (int k = N_HELPERS - 1; k >= 0; k--) { /* a helper calls those above it */
+        needed[k] = cs_mentions(c, &found, helpers[k].name);
+        if (needed[k]) {
+            cs_identifiers(c, helpers[k].text, &found);
+        }
+    }
+    for (int k = 0; k < N_HELPERS; k++) {
+        if (needed[k]) {
+            text_printf(out, "%s\n", helpers[k].text);
+        }
+    }
+}
