@@ -12,16 +12,48 @@ static void take_branch(IrBuilder *b, const Region *taken, Value **out)
         out[i] = irmap_get(&map, taken->yields.data[i]);
 }
 
+static bool has_effect(const Region *region)
+{
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_check)
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (has_effect(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
+/* Drops results that are one outer value in both branches; out[] is NULL for those that stay. */
+static void drop_common(IrBuilder *then_, IrBuilder *else_, Value **out)
+{
+    Region *yes = then_->region, *no = else_->region;
+    int kept = 0, n = yes->yields.n;
+    for (int i = 0; i < n; i++) {
+        Value *v = yes->yields.data[i], *w = no->yields.data[i];
+        out[i] = v == w && is_outer(v, then_) ? v : NULL;
+        if (out[i])
+            continue;
+        yes->yields.data[kept] = v;
+        no->yields.data[kept++] = w;
+    }
+    yes->yields.n = no->yields.n = kept;
+}
+
 void ir_if_values(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_, Value **out)
 {
     const Inst *c = cond->inst;
+    int n = then_->region->yields.n, k = 0;
     if (c && c->op == OP_const) {
         take_branch(b, c->attr.integer ? then_->region : else_->region, out);
         return;
     }
+    drop_common(then_, else_, out);
+    if (then_->region->yields.n == 0 && !has_effect(then_->region) && !has_effect(else_->region))
+        return;
     Inst *inst = ir_if(b, cond, then_, else_);
-    for (int i = 0; i < inst->n_out; i++) {
-        Value *yes = then_->region->yields.data[i], *no = else_->region->yields.data[i];
-        out[i] = yes == no && is_outer(yes, then_) ? yes : inst->out[i];
-    }
+    for (int i = 0; i < n; i++)
+        if (!out[i])
+            out[i] = inst->out[k++];
 }

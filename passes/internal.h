@@ -14,6 +14,7 @@ bool pass_scalarize(IrModule *m);
 bool pass_loops(IrModule *m);
 bool pass_fuse(IrModule *m);
 bool pass_lift(IrModule *m);
+bool pass_precompute(IrModule *m);
 bool pass_exported(IrModule *m);
 
 /* ---- activity (activity.c) ---- */
@@ -55,6 +56,8 @@ static inline bool value_is_float(const Value *v) { return type_is_float(v->type
 bool index_is_safe(const Inst *inst);
 /* True when evaluating inst early or not at all cannot be observed. */
 bool inst_is_pure(const Inst *inst);
+/* Calls v `of` with the suffix behind, for who reads the result (x_adj, x_tan): unless v has a name or is a constant. */
+void name_after(IrModule *m, Value *v, Atom of, const char *suffix);
 /* Parts of a loop's operand, parameter and result lists. */
 static inline int loop_results(const Inst *l)
 {

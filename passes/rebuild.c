@@ -55,6 +55,16 @@ bool inst_is_pure(const Inst *inst)
     return true;
 }
 
+void name_after(IrModule *m, Value *v, Atom of, const char *suffix)
+{
+    const Value *at = v;
+    while (at && at->inst && at->inst->op == OP_broadcast)
+        at = at->inst->in[0];
+    bool constant = !at || (at->inst && (at->inst->op == OP_const || at->inst->op == OP_size));
+    if (of && !constant && !v->name)
+        v->name = atom_of(&m->ctx->atoms, arena_printf(m->arena, "%s%s", of, suffix));
+}
+
 bool region_has_effect(const Region *region)
 {
     for (int i = 0; i < region->insts.n; i++) {

@@ -363,6 +363,8 @@ static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
     seed_body_yields(s, &body, &a);
     vjp_sweep(s, &body, source);
     body.loc = loop->loc;
+    for (int i = 1; i < source->params.n; i++)
+        name_adjoint(s, source->params.data[i]);
     for (int i = 0; i < nc; i++)
         if (vjp_carry_is_active(s, loop, i))
             ir_yield(&body, vjp_adjoint_or_zeros(s, &body, source->params.data[1 + ns + i]));
@@ -675,6 +677,8 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
     if (!any)
         return;
     b->loc = inst->loc;
+    for (int i = 0; i < inst->n_out; i++)
+        name_adjoint(s, inst->out[i]);
     Value *g = adjoint(s, inst->out[0]);
     if (op_is_elementwise(inst->op)) {
         sweep_elementwise(s, b, inst, g);
@@ -753,7 +757,9 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
         if (value_is_float(body->yields.data[i]))
             vjp_accumulate(&s, b, body->yields.data[i], cotangents[k++]);
     vjp_sweep(&s, b, body);
-    for (int i = 0; i < n_wrt; i++)
+    for (int i = 0; i < n_wrt; i++) {
+        name_adjoint(&s, body->params.data[wrt[i]]);
         adjoints[i] = vjp_adjoint_or_zeros(&s, b, body->params.data[wrt[i]]);
+    }
     return !s.failed;
 }

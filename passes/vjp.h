@@ -35,7 +35,14 @@ typedef struct Vjp {
 
 static inline Value *primal(Vjp *s, Value *v) { return irmap_get(&s->map, v); }
 static inline Value *adjoint(Vjp *s, const Value *v) { return ptrmap_get(&s->adjoints, v); }
-static inline void set_adjoint(Vjp *s, const Value *v, Value *g) { ptrmap_put(&s->adjoints, v, g); }
+/* The adjoint is final: it may be called after v. */
+static inline void name_adjoint(Vjp *s, const Value *v) { name_after(s->m, adjoint(s, v), v->name, "_adj"); }
+static inline void set_adjoint(Vjp *s, const Value *v, Value *g)
+{
+    ptrmap_put(&s->adjoints, v, g);
+    if (g && !g->inst) /* what an adjoint loop threads */
+        name_adjoint(s, v);
+}
 
 bool vjp_is_active(const Vjp *s, const Value *v);
 void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g); /* nothing for NULL */
