@@ -99,7 +99,7 @@ static void print_map(Printer *p, const Inst *loop)
 /* init + text; the text alone where the sum starts from zero. */
 static const char *added_to(Printer *p, const Value *init, const char *text)
 {
-    return bp_is_zero(init) ? text : arena_printf(p->arena, "%s + %s", bp_at_level(p, bp_code_of(p, init), L_add), text);
+    return bp_is_zero(init) ? text : arena_printf(p->arena, "%s + %s", bp_at_level(p, bp_operand_of(p, init), L_add), text);
 }
 
 static void print_sum(Printer *p, const Inst *loop)

@@ -316,11 +316,10 @@ static void note(Printer *p, const Value *v, const Region *at, bool named)
     use->named = use->named || named;
 }
 
-static void note_yield(Printer *p, const Value *v, const Region *at)
+static void note_result(Printer *p, const Value *v, const Region *at, bool alone)
 {
     note(p, v, at, false);
-    if (at->yields.n == 1)
-        bp_use_of(p, v)->result = true;
+    bp_use_of(p, v)->result = alone;
 }
 
 /* An operand beside a value of the whole shape. */
@@ -391,18 +390,20 @@ static void note_loop(Printer *p, const Inst *loop)
 {
     const Region *body = loop->regions[0];
     LoopForm form = bp_loop_form(p, loop);
+    int nc = loop->attr.loop.n_carry;
+    VEC(Value *) results = {0};
     for (int k = 0; k < body->yields.n; k++) {
         Value *added = implied_yield(loop, form, k), *y = body->yields.data[k];
-        if (added) {
+        if (added)
             ptrmap_put(&p->skipped, y->inst, NULL);
-            if (form != FORM_map_sum || added->type->rank == 0)
-                note_yield(p, added, body);
-            for (int i = 2; form == FORM_scatter && i < y->inst->n_in; i++)
-                note(p, y->inst->in[i], body, false);
-        } else if (form != FORM_scan || k < loop->attr.loop.n_carry) {
-            note_yield(p, y, body);
-        }
+        for (int i = 2; added && form == FORM_scatter && i < y->inst->n_in; i++)
+            note(p, y->inst->in[i], body, false);
+        bool stacked_too = form == FORM_map_sum && added && is_stacked(loop, added);
+        if (!stacked_too && (form != FORM_scan || k < nc))
+            vec_push(p->arena, &results, added ? added : y);
     }
+    for (int k = 0; k < results.n; k++)
+        note_result(p, results.data[k], body, results.n == 1);
     walk(p, body);
     for (int k = 0; k < loop->n_in; k++)
         note(p, loop->in[k], loop->region, k < loop->attr.loop.n_slice);
@@ -413,7 +414,7 @@ static void note_if(Printer *p, const Inst *inst)
     for (int k = 0; k < 2; k++) {
         const Region *branch = inst->regions[k];
         for (int i = 0; i < branch->yields.n; i++)
-            note_yield(p, branch->yields.data[i], branch);
+            note_result(p, branch->yields.data[i], branch, branch->yields.n == 1);
         walk(p, branch);
     }
     note(p, inst->in[0], inst->region, false);
@@ -489,6 +490,6 @@ void bp_uses_find(Printer *p, const Func *f)
     ptrmap_init(&p->skipped, p->arena);
     ptrmap_init(&p->dims, p->arena);
     for (int i = 0; i < f->body->yields.n; i++)
-        note_yield(p, f->body->yields.data[i], f->body);
+        note_result(p, f->body->yields.data[i], f->body, f->body->yields.n == 1);
     walk(p, f->body);
 }

@@ -3,8 +3,9 @@
 usage: roundtrip.py BPC BPC-OPT MODEL [--again 'OPERATOR'] [--set name=integer] [--option OPTION] [--near TOLERANCE]
 
 Sizes and integer scalars are 3 unless set; elements of integer arrays are 0 or 1, so that they index anything.
---again: applies a derivative operator to every export of both programs, e.g. 'grad[p]({})'; exports that it does not fit are
-counted and must be fewer than all. Numbers are compared by position: the language does not name results.
+--again 'WHAT = OPERATOR => OPERATOR': exports one more function called WHAT, of the program and of what was printed, where an
+export of the program has become a function: 'g = jvp[p](grad[p](loss)) => jvp[p](loss_grad)'.
+Numbers are compared by position: the language does not name results.
 """
 import argparse
 import math
@@ -79,11 +80,12 @@ def evaluate(path, f, sizes, values):
     return [float(x) for x in re.findall(r"[-+]?(?:inf|nan|\d+\.?\d*(?:e[-+]?\d+)?)", text)]
 
 
-def compare(first, second, what):
+def compare(first, second, only):
     a, b = exports(run("cat", first)), exports(run("cat", second))
+    what = "again" if only else "as exported"
     if not a or set(a) != set(b):
         sys.exit("%s: exports differ: %s and %s" % (what, sorted(a), sorted(b)))
-    for name in sorted(a):
+    for name in [only] if only else sorted(a):
         f, sizes, params = a[name]
         g, sizes_again, params_again = b[name]
         if [kind for _, kind in params] != [kind for _, kind in params_again] or sizes != sizes_again:
@@ -105,10 +107,12 @@ random.seed(7)
 with tempfile.TemporaryDirectory() as folder:
     printed = folder + "/printed.bp"
     run(args.bpc, args.model, "--emit=bp", "-o", printed, *args.option)
-    for number, operator in enumerate([None] + args.again):
+    for again in [None] + args.again:
+        name, operators = re.match(r"(\w+) = (.*)", again).groups() if again else (None, "")
+        operators = (operators.split(" => ") * 2)[:2]
         paths = [folder + "/first.bpir", folder + "/second.bpir"]
-        for path, program in zip(paths, (args.model, printed)):
-            more = ["--export", operator] if operator else []
+        for path, program, operator in zip(paths, (args.model, printed), operators):
+            more = ["--export", "%s as %s" % (operator, name)] if again else []
             options = args.option if program == args.model else []
             run(args.bpc, program, "--emit=ir", "-o", path, *options, *more)
-        compare(paths[0], paths[1], operator or "as exported")
+        compare(paths[0], paths[1], name)
