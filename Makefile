@@ -65,7 +65,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz layers format tidy help install clean
+.PHONY: all demo check bench asan fuzz generate layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
 
@@ -150,6 +150,10 @@ $(BUILD)/oracle: $(oracle_objs) $(BUILD)/libbpc.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 -include $(oracle_objs:.o=.d)
+
+generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock)
+	test/generate/generate --oracle $(BUILD)/oracle --keep $(BUILD)/generate --count $(or $(N),500) \
+	    --seed $(or $(SEED),$(shell date +%s))
 
 layers: ## fail when an include crosses the layers of docs/architecture.md
 	@scripts/layers

@@ -18,7 +18,11 @@ static const Config configs[CONFIGS] = {
 
 /* Relative to the value and the largest beside it, besides what conditioning excuses. */
 static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-4;
-static const double ULPS = 200;
+/* And to the largest float of the whole call, for what cancels inside. */
+static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
+/* Inputs are shaken by some ulps, more than sums absorb, to measure conditioning; so much times
+ * what that moves is allowed beside. */
+static const double SHAKE = 0x1p-46, SHAKE_SINGLE = 0x1p-20, EXCUSE = 4;
 
 /* ---- building ---- */
 
@@ -86,19 +90,33 @@ static double largest(const Datum *d) {
     return most;
 }
 
+static double scale_of_call(const Sample *s) {
+    double most = 0;
+    for (int i = 0; i < s->outcome.n; i++)
+        if (s->outcome.out[i]->f)
+            most = fmax(most, largest(s->outcome.out[i]));
+    for (int i = 0; i < s->point.n_args; i++)
+        if (s->point.args[i]->f)
+            most = fmax(most, largest(s->point.args[i]));
+    return most;
+}
+
 static bool same(double got, double want, double tolerance) {
     return got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= tolerance;
 }
 
 static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf, const Datum *got,
-                         double relative) {
+                         bool single) {
     const Datum *want = s->outcome.out[leaf];
-    double most = want->f ? largest(want) : 0;
+    double relative = single ? RELATIVE_SINGLE : RELATIVE;
+    double most = want->f ? largest(want) : 0,
+           least = (single ? FLOOR_SINGLE : FLOOR) * scale_of_call(s);
     for (int64_t k = 0; k < want->count; k++) {
         r->checks++;
         double w = want->f ? want->f[k] : (double)want->i[k],
                g = got->f ? got->f[k] : (double)got->i[k];
-        double tolerance = want->f ? relative * (fabs(w) + most) + ULPS * s->noise[leaf][k] : 0;
+        double tolerance =
+            want->f ? relative * (fabs(w) + most) + least + EXCUSE * s->noise[leaf][k] : 0;
         if (!same(g, w, tolerance)) {
             report_fail(r, what, &s->point,
                         "result %d at %lld: got %.17g, the interpreter has %.17g (allowed %.2g)",
@@ -127,8 +145,7 @@ static void compare(Family *f, const char *name, int config, const Sample *s, Ar
     } else {
         bool alike = true;
         for (int i = 0; i < got.n && alike; i++)
-            alike = compare_leaf(f->report, what, s, i, got.out[i],
-                                 config == SINGLE ? RELATIVE_SINGLE : RELATIVE);
+            alike = compare_leaf(f->report, what, s, i, got.out[i], config == SINGLE);
     }
 }
 
@@ -142,7 +159,7 @@ static void compare_single(Family *f, const char *name, const Point *p, Arena *a
               arena, &s.outcome);
     if (s.outcome.status != 0)
         return;
-    measure_noise(f, name, 0x1p-24, arena, &s);
+    measure_noise(f, name, SHAKE_SINGLE, arena, &s);
     compare(f, name, SINGLE, &s, arena);
 }
 
@@ -154,7 +171,7 @@ bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Samp
         report_fail(f->report, name, p, "fails: %s", out->outcome.message);
         return false;
     }
-    measure_noise(f, name, 0x1p-52, arena, out);
+    measure_noise(f, name, SHAKE, arena, out);
     for (int k = 1; k < FULL_CONFIGS; k++)
         if (f->ok[k])
             compare(f, name, k, out, arena);

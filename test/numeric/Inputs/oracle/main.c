@@ -92,7 +92,8 @@ int main(int argc, char **argv) {
     alloc_default(&alloc);
     arena_init(&arena, &alloc);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!path || !program_read(&program, path) || !spec_read(&spec, &arena, spec_path))
+    if (!path || !program_read(&program, path) ||
+        !spec_read(&spec, &arena, spec_path, program.text))
         return usage();
     int status = run(&program, &spec, seed, only, &arena);
     free(program.text);

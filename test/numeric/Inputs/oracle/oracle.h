@@ -85,7 +85,8 @@ typedef struct Spec {
     int order, trials, coordinates;
     char without[128];
 } Spec;
-bool spec_read(Spec *spec, Arena *arena, const char *path); /* NULL path: the defaults */
+/* From the file, or where `path` is NULL from lines of the program that begin with "//! ". */
+bool spec_read(Spec *spec, Arena *arena, const char *path, const char *text);
 
 typedef struct Point {
     const SizeRow *row;

@@ -125,7 +125,7 @@ static void expect_equal(Study *s, const char *what, const Flat *got, const Flat
     long before = s->report->failures;
     for (int64_t k = 0; k < got->n && s->report->failures == before; k++)
         expect_near(s, what, got->at[k], want->at[k],
-                    EXACT * (fabs(want->at[k]) + most) + 100 * (got->noise[k] + want->noise[k]));
+                    EXACT * (fabs(want->at[k]) + most) + 2 * (got->noise[k] + want->noise[k]));
 }
 
 /* <a, b> = <c, d>, allowed to differ by what its terms and their noise explain. */
@@ -145,7 +145,7 @@ static void expect_dots(Study *s, const char *what, const Flat *a, const Flat *b
             terms += fabs(x * y);
             noise += fabs(x) * right[side]->noise[k] + fabs(y) * left[side]->noise[k];
         }
-    expect_near(s, what, dot[0], dot[1], EXACT * terms + 20 * noise);
+    expect_near(s, what, dot[0], dot[1], EXACT * terms + noise);
 }
 
 /* ---- differences ---- */
@@ -199,7 +199,7 @@ static void expect_derivative(Study *s, const char *what, const char *name, cons
             continue;
         }
         expect_near(s, what, got->at[k], best.value[k],
-                    relative * scale + 4 * best.error[k] + 100 * got->noise[k]);
+                    relative * scale + 4 * best.error[k] + 2 * got->noise[k]);
     }
 }
 
@@ -424,12 +424,15 @@ static void check_batch(Study *s) {
     Point p;
     if (!has(s, "o_batch") || row.n == MOST_SIZES)
         return;
-    row.sizes[row.n++] = (SizeBinding){"nb_", 1 + rng_below(&s->report->rng, 9)};
     const Build *b = &s->family.builds[INTERPRETER];
+    SizeBinding *rows = &row.sizes[row.n++];
+    rows->value = 1 + rng_below(&s->report->rng, 9);
+    snprintf(rows->name, sizeof rows->name, "%s",
+             build_find(b, "o_batch")->func->sizes.data[0]->name);
     point_random(&p, &s->arena, s->report->spec, &row, build_find(b, "o_batch"), &s->report->rng,
                  NULL, 0);
     if (family_call(&s->family, "o_batch", &p, &s->arena, &batch))
-        check_rows(s, build_find(b, "o_f"), &batch, row.sizes[row.n - 1].value);
+        check_rows(s, build_find(b, "o_f"), &batch, rows->value);
 }
 
 /* ---- a subject ---- */

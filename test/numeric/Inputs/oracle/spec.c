@@ -70,18 +70,34 @@ static bool read_line(Spec *spec, Arena *arena, char *line) {
     return number && sscanf(rest, "%d", number) == 1;
 }
 
-bool spec_read(Spec *spec, Arena *arena, const char *path) {
-    *spec = (Spec){.order = 2, .trials = 2, .coordinates = 4};
-    FILE *file = path ? fopen(path, "r") : NULL;
-    bool ok = file || !path;
+static bool read_file(Spec *spec, Arena *arena, const char *path) {
+    FILE *file = fopen(path, "r");
+    bool ok = file;
     char line[512];
-    while (ok && file && fgets(line, sizeof line, file)) {
+    while (ok && fgets(line, sizeof line, file)) {
         ok = read_line(spec, arena, line);
         if (!ok)
             fprintf(stderr, "%s: not understood: %s\n", path, line);
     }
     if (file)
         fclose(file);
+    return ok;
+}
+
+static bool read_comments(Spec *spec, Arena *arena, const char *text) {
+    for (const char *at = strstr(text, "//! "); at; at = strstr(at, "//! ")) {
+        char line[512];
+        at += 4;
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+        if (!read_line(spec, arena, line))
+            return false;
+    }
+    return true;
+}
+
+bool spec_read(Spec *spec, Arena *arena, const char *path, const char *text) {
+    *spec = (Spec){.order = 2, .trials = 2, .coordinates = 4};
+    bool ok = path ? read_file(spec, arena, path) : read_comments(spec, arena, text);
     if (spec->rows.n == 0)
         vec_push(arena, &spec->rows, (SizeRow){0});
     return ok;

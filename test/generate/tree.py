@@ -1,0 +1,153 @@
+"""Programs as trees of text: what the generator makes and the shrinker cuts.
+
+A Node is an expression of a known type: pieces of text, names of variables (Ref) and other Nodes, in
+order. Every name is bound once in a program, so that a subtree may stand wherever all names that it
+uses are bound. `sample` draws nothing here: this module is only the shape of programs.
+"""
+
+
+class Size:
+    """A size symbol plus a constant; a constant alone when the symbol is empty."""
+
+    def __init__(self, symbol, plus=0):
+        self.symbol, self.plus = symbol, plus
+
+    def __eq__(self, other):
+        return (self.symbol, self.plus) == (other.symbol, other.plus)
+
+    def __hash__(self):
+        return hash((self.symbol, self.plus))
+
+    def __str__(self):
+        if not self.symbol:
+            return str(self.plus)
+        return self.symbol if self.plus == 0 else "%s+%d" % (self.symbol, self.plus)
+
+    def least(self):
+        """The extent that it has at least, where sizes may be 0."""
+        return self.plus
+
+
+class Type:
+    """Scalars, arrays of a scalar, records and tuples. Immutable; compared by structure."""
+
+    def __init__(self, kind, dims=(), parts=(), name=None):
+        self.kind, self.dims, self.parts, self.name = kind, tuple(dims), tuple(parts), name
+
+    def key(self):
+        return (self.kind, self.dims, tuple(p.key() for p in self.parts), self.name)
+
+    def __eq__(self, other):
+        return self.key() == other.key()
+
+    def __hash__(self):
+        return hash(self.key())
+
+    def __str__(self):
+        if self.kind == "tuple":
+            return "(%s)" % ", ".join(map(str, self.parts))
+        if self.kind == "record":
+            return "%s[%s]" % (self.name.name, ",".join(map(str, self.name.sizes)))
+        dims = "[%s]" % ",".join(map(str, self.dims)) if self.dims else ""
+        return dims + self.kind
+
+
+class RecordDecl:
+    """type NAME[sizes] = {fields}."""
+
+    def __init__(self, name, sizes, fields):
+        self.name, self.sizes, self.fields = name, sizes, fields
+
+    def __str__(self):
+        fields = ", ".join("%s: %s" % (name, ty) for name, ty in self.fields)
+        return "type %s[%s] = {%s};" % (self.name, ",".join(map(str, self.sizes)), fields)
+
+    def type(self):
+        return Type("record", parts=[ty for _, ty in self.fields], name=self)
+
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+
+REAL, INT, BOOL = Type("f64"), Type("i64"), Type("bool")
+
+
+def array(*dims):
+    return Type("f64", dims)
+
+
+class Ref:
+    """A use of a variable."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+class Node:
+    def __init__(self, ty, *parts, binds=()):
+        self.ty, self.parts, self.binds = ty, list(parts), tuple(binds)
+
+    def text(self):
+        return "".join(p.text() if isinstance(p, Node) else p.name if isinstance(p, Ref) else p
+                       for p in self.parts)
+
+    def children(self):
+        return [p for p in self.parts if isinstance(p, Node)]
+
+    def free(self):
+        names = set()
+        for p in self.parts:
+            if isinstance(p, Ref):
+                names.add(p.name)
+            elif isinstance(p, Node):
+                names |= p.free()
+        return names - set(self.binds)
+
+    def count(self):
+        return 1 + sum(c.count() for c in self.children())
+
+    def below(self):
+        """Every node under this one, the nearest first."""
+        layer = self.children()
+        while layer:
+            yield from layer
+            layer = [c for node in layer for c in node.children()]
+
+    def copy(self):
+        parts = [p.copy() if isinstance(p, Node) else p for p in self.parts]
+        return Node(self.ty, *parts, binds=self.binds)
+
+
+class Function:
+    def __init__(self, name, sizes, params, body):
+        self.name, self.sizes, self.params, self.body = name, sizes, params, body
+
+    def text(self):
+        params = ", ".join("%s: %s" % (name, ty) for name, ty in self.params)
+        sizes = "[%s]" % ",".join(self.sizes) if self.sizes else ""
+        return "fn %s%s(%s) -> %s =\n    %s;" % (self.name, sizes, params, self.body.ty, self.body.text())
+
+
+class Program:
+    """`directives`: the lines of the oracle's specification. `exports`: after `export`."""
+
+    def __init__(self):
+        self.records, self.functions, self.exports, self.directives = [], [], [], []
+
+    def text(self):
+        lines = ["//! " + d for d in self.directives]
+        lines += [str(r) for r in self.records]
+        lines += [f.text() for f in self.functions]
+        lines += ["export %s;" % e for e in self.exports]
+        return "\n".join(lines) + "\n"
+
+    def copy(self):
+        other = Program()
+        other.records, other.directives = list(self.records), list(self.directives)
+        other.exports = list(self.exports)
+        other.functions = [Function(f.name, list(f.sizes), list(f.params), f.body.copy())
+                           for f in self.functions]
+        return other
