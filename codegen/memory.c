@@ -1,8 +1,9 @@
 /* What an exported function keeps in memory, and why: the report of `--emit=memory`.
  *
- * Reads the plan that code generation follows, so it lists what is really stored: after fusion, removal of what no adjoint
- * reads, and in-place reuse. Arrays that share a slot are alive at different times; the slot's size counts once in the
- * total. Called by the driver on a module after its pipeline. */
+ * Reads the plan that code generation follows, so it lists what is really stored: after fusion,
+ * removal of what no adjoint reads, and in-place reuse. Arrays that share a slot are alive at
+ * different times; the slot's size counts once in the total. Called by the driver on a module after
+ * its pipeline. */
 #include "codegen/memory.h"
 
 #include "codegen/lanes.h"
@@ -17,8 +18,7 @@ typedef struct Report {
     PtrMap backward; /* values that a loop running backwards slices -> that loop */
 } Report;
 
-static void find_backward(Report *r, const Region *region)
-{
+static void find_backward(Report *r, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop && inst->attr.loop.reverse)
@@ -29,8 +29,7 @@ static void find_backward(Report *r, const Region *region)
     }
 }
 
-static const char *place(Report *r, Arena *arena, Loc loc)
-{
+static const char *place(Report *r, Arena *arena, Loc loc) {
     if (loc.begin == 0)
         return "-";
     Position at = source_position(&r->m->ctx->sources, loc.begin);
@@ -38,8 +37,7 @@ static const char *place(Report *r, Arena *arena, Loc loc)
 }
 
 /* Why a value is in memory. */
-static const char *reason(Report *r, const Value *v)
-{
+static const char *reason(Report *r, const Value *v) {
     const Inst *inst = v->inst;
     if (!inst)
         return v->is_acc ? "a sum over iterations" : "the state of a loop";
@@ -67,8 +65,7 @@ static const char *reason(Report *r, const Value *v)
     }
 }
 
-static void print_type(Report *r, const Type *type)
-{
+static void print_type(Report *r, const Type *type) {
     static const char *const names[] = {"bool", "i32", "i64", "f32", "f64"};
     text_puts(r->out, "[");
     for (int d = 0; d < type->rank; d++) {
@@ -79,16 +76,14 @@ static void print_type(Report *r, const Type *type)
 }
 
 /* Of what a loop stacks, the element; the names and lines of the source are its. */
-static const Value *element_of(const Value *v)
-{
+static const Value *element_of(const Value *v) {
     while (v->inst && v->inst->op == OP_loop &&
            v->index >= v->inst->attr.loop.n_carry + v->inst->attr.loop.n_acc)
         v = v->inst->regions[0]->yields.data[v->index];
     return v;
 }
 
-static void report_value(Report *r, Arena *arena, const Value *v, PtrMap *seen)
-{
+static void report_value(Report *r, Arena *arena, const Value *v, PtrMap *seen) {
     const Buffer *home = v->type->rank > 0 ? plan_home(r->plan, v) : NULL;
     if (!home || home->kind != BUF_slot || ptrmap_has(seen, home))
         return;
@@ -98,15 +93,16 @@ static void report_value(Report *r, Arena *arena, const Value *v, PtrMap *seen)
     text_init(&size, arena);
     size_print(&size, slot->bytes);
     const Value *shown = element_of(v);
-    Loc loc = shown->inst ? shown->inst->loc : shown->region->owner ? shown->region->owner->loc : (Loc){0, 0};
+    Loc loc = shown->inst            ? shown->inst->loc
+              : shown->region->owner ? shown->region->owner->loc
+                                     : (Loc){0, 0};
     text_printf(r->out, "  %-24s %-5d %-8s ", size.data, home->slot, place(r, arena, loc));
     text_printf(r->out, "%-8s ", v->name ? v->name : shown->name ? shown->name : "-");
     print_type(r, v->type);
     text_printf(r->out, "  %s%s\n", reason(r, v), slot->on_stack ? " (on the stack)" : "");
 }
 
-static void report_region(Report *r, Arena *arena, const Region *region, PtrMap *seen)
-{
+static void report_region(Report *r, Arena *arena, const Region *region, PtrMap *seen) {
     for (int i = 0; i < region->params.n && region->owner; i++)
         report_value(r, arena, region->params.data[i], seen);
     for (int i = 0; i < region->insts.n; i++) {
@@ -118,8 +114,7 @@ static void report_region(Report *r, Arena *arena, const Region *region, PtrMap 
     }
 }
 
-static const Size *total_bytes(PolyTable *polys, const Plan *plan)
-{
+static const Size *total_bytes(PolyTable *polys, const Plan *plan) {
     const Size *total = size_const(polys, 0);
     for (int i = 0; i < plan->slots.n && total; i++)
         if (!plan->slots.data[i].on_stack)
@@ -127,8 +122,7 @@ static const Size *total_bytes(PolyTable *polys, const Plan *plan)
     return total;
 }
 
-static bool report_export(Text *out, IrModule *m, const Export *export, int vector_bytes)
-{
+static bool report_export(Text *out, IrModule *m, const Export *export, int vector_bytes) {
     Arena *arena = m->arena;
     PtrMap widths, seen;
     ptrmap_init(&widths, arena);
@@ -151,12 +145,12 @@ static bool report_export(Text *out, IrModule *m, const Export *export, int vect
     return true;
 }
 
-bool memory_report(Text *out, IrModule *m, int vector_bytes)
-{
+bool memory_report(Text *out, IrModule *m, int vector_bytes) {
     bool ok = true;
     for (int i = 0; i < m->exports.n; i++)
         ok = report_export(out, m, m->exports.data[i], vector_bytes) && ok;
     if (!ok)
-        diag_error(&m->ctx->diags, DIAG_size_overflow, (Loc){0, 0}, "a size of the workspace is beyond 64 bits");
+        diag_error(&m->ctx->diags, DIAG_size_overflow, (Loc){0, 0},
+                   "a size of the workspace is beyond 64 bits");
     return ok;
 }

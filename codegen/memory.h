@@ -4,8 +4,9 @@
 
 #include "ir/ir.h"
 
-/* Appends, for each export, every array that its workspace holds: bytes, place in the source, name and type, and why it is
- * there. vector_bytes as for code generation. False when a size overflows (a diagnostic was queued). */
+/* Appends, for each export, every array that its workspace holds: bytes, place in the source, name
+ * and type, and why it is there. vector_bytes as for code generation. False when a size overflows
+ * (a diagnostic was queued). */
 bool memory_report(Text *out, IrModule *m, int vector_bytes);
 
 #endif

@@ -1,10 +1,11 @@
 /* ir_if_values: an `if` that folds where its condition or its results allow. */
 #include "ir/ir.h"
 
-static bool is_outer(const Value *v, const IrBuilder *branch) { return !region_contains(branch->region, v->region); }
+static bool is_outer(const Value *v, const IrBuilder *branch) {
+    return !region_contains(branch->region, v->region);
+}
 
-static void take_branch(IrBuilder *b, const Region *taken, Value **out)
-{
+static void take_branch(IrBuilder *b, const Region *taken, Value **out) {
     IrMap map;
     irmap_init(&map, b->m, b->m->arena);
     ir_clone_insts(b, taken, &map);
@@ -12,8 +13,7 @@ static void take_branch(IrBuilder *b, const Region *taken, Value **out)
         out[i] = irmap_get(&map, taken->yields.data[i]);
 }
 
-static bool has_effect(const Region *region)
-{
+static bool has_effect(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_check)
@@ -26,8 +26,7 @@ static bool has_effect(const Region *region)
 }
 
 /* Drops results that are one outer value in both branches; out[] is NULL for those that stay. */
-static void drop_common(IrBuilder *then_, IrBuilder *else_, Value **out)
-{
+static void drop_common(IrBuilder *then_, IrBuilder *else_, Value **out) {
     Region *yes = then_->region, *no = else_->region;
     int kept = 0, n = yes->yields.n;
     for (int i = 0; i < n; i++) {
@@ -41,8 +40,7 @@ static void drop_common(IrBuilder *then_, IrBuilder *else_, Value **out)
     yes->yields.n = no->yields.n = kept;
 }
 
-void ir_if_values(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_, Value **out)
-{
+void ir_if_values(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_, Value **out) {
     const Inst *c = cond->inst;
     int n = then_->region->yields.n, k = 0;
     if (c && c->op == OP_const) {

@@ -1,8 +1,9 @@
 /* Building: functions, parameters, emission, and the operations on scalars and arrays.
  *
- * Every public function here folds first (fold*.c), then finds an equal instruction in scope or appends a
- * new one (cse.c). With b->fold off it appends as is. Types of results are computed here; that operands fit
- * is asserted, because callers check programs before. Loops, ifs and calls are in builder_control.c. */
+ * Every public function here folds first (fold*.c), then finds an equal instruction in scope or
+ * appends a new one (cse.c). With b->fold off it appends as is. Types of results are computed here;
+ * that operands fit is asserted, because callers check programs before. Loops, ifs and calls are in
+ * builder_control.c. */
 #include "ir/emit.h"
 #include "ir/eval_math.h"
 
@@ -150,7 +151,8 @@ Value *ir_size(IrBuilder *b, const Size *size) {
         return sym->value; /* bound by dim */
     }
     Atom name = name_take(b);
-    return name_give(emit_value(b, &(Inst){.op = OP_size, .attr.size = size}, ir_scalar(b->m, S_i64)), name);
+    return name_give(
+        emit_value(b, &(Inst){.op = OP_size, .attr.size = size}, ir_scalar(b->m, S_i64)), name);
 }
 
 SizeSym *ir_dim(IrBuilder *b, Value *k, Atom name) {
@@ -177,9 +179,12 @@ void ir_check(IrBuilder *b, Value *cond, const char *text) {
 static const Type *elementwise_type(IrModule *m, Op op, Value *const *in) {
     switch (op_info[op].class) {
     case OPC_CMP:
-    case OPC_TST: return ir_with_elem(m, in[0]->type, S_bool);
-    case OPC_SEL: return in[1]->type;
-    default: return in[0]->type;
+    case OPC_TST:
+        return ir_with_elem(m, in[0]->type, S_bool);
+    case OPC_SEL:
+        return in[1]->type;
+    default:
+        return in[0]->type;
     }
 }
 
@@ -204,7 +209,8 @@ static bool operands_fit(IrModule *m, Op op, Value *const *in) {
             return false;
         }
         break;
-    default: break;
+    default:
+        break;
     }
     for (int i = 1; i < op_info[op].arity; i++) {
         if (in[i]->type != first) {
@@ -254,7 +260,8 @@ Value *ir_convert(IrBuilder *b, Value *x, Scalar to) {
 
 Value *ir_stop(IrBuilder *b, Value *x) {
     Atom name = name_take(b);
-    if (b->fold && (!type_is_float(x->type) || value_is(x, OP_stop) || value_number(x, &(double){0}))) {
+    if (b->fold &&
+        (!type_is_float(x->type) || value_is(x, OP_stop) || value_number(x, &(double){0}))) {
         return name_give(x, name);
     }
     return name_give(emit_unary(b, OP_stop, x, x->type), name);

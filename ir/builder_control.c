@@ -1,7 +1,7 @@
 /* Building loops, ifs and calls.
  *
- * A loop's instruction is made when its body begins, so that folds inside the body know its extent; it takes
- * its place in the region when the body ends. Neither loops nor ifs are hash-consed. */
+ * A loop's instruction is made when its body begins, so that folds inside the body know its extent;
+ * it takes its place in the region when the body ends. Neither loops nor ifs are hash-consed. */
 #include "ir/emit.h"
 
 #include <assert.h>
@@ -78,8 +78,8 @@ Inst *ir_loop_end(IrBuilder *b, const LoopSpec *spec, IrBuilder *body) {
 
 /* ---- ifs ---- */
 
-/* The results of a branch known to be taken: its instructions are emitted again at b. The instruction returned
- * is in no region; only its out[] may be read. */
+/* The results of a branch known to be taken: its instructions are emitted again at b. The
+ * instruction returned is in no region; only its out[] may be read. */
 static Inst *splice(IrBuilder *b, const Region *branch) {
     IrMap map;
     irmap_init(&map, b->m, b->m->arena);
@@ -111,7 +111,8 @@ Inst *ir_if(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_) {
     Inst draft = {.op = OP_if, .n_in = 1, .in = &cond, .n_region = 2};
     Inst *inst = emit_detached(b, &draft, n, types);
     for (int i = 0; i < n; i++) {
-        inst->out[i]->is_acc = regions[0]->yields.data[i]->is_acc || regions[1]->yields.data[i]->is_acc;
+        inst->out[i]->is_acc =
+            regions[0]->yields.data[i]->is_acc || regions[1]->yields.data[i]->is_acc;
     }
     for (int i = 0; i < 2; i++) {
         inst->regions[i] = regions[i];
@@ -151,8 +152,8 @@ static int result_types(IrModule *m, Func *f, const Size *const *sizes, const Ty
     return f->body->yields.n;
 }
 
-static Inst *emit_call(IrBuilder *b, Op op, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                       int n, Value *const *args) {
+static Inst *emit_call(IrBuilder *b, Op op, Func *f, const Size *const *sizes, int n_wrt,
+                       const int *wrt, int n, Value *const *args) {
     Arena *arena = b->m->arena;
     b->name = NULL;
     int most = (f->is_extern ? 1 : f->body->yields.n) * 2 + n_wrt;

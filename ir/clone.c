@@ -1,8 +1,9 @@
-/* Cloning: copies of instructions, regions and function bodies, emitted through a builder and a map.
+/* Cloning: copies of instructions, regions and function bodies, emitted through a builder and a
+ * map.
  *
- * Copies fold as everything that is emitted. A `dim` binds a fresh symbol, or none when its operand became a
- * constant or a size; the map's symbols rewrite every type and size that mentions it. Called by passes, by
- * inlining, and by ifs whose condition folds. */
+ * Copies fold as everything that is emitted. A `dim` binds a fresh symbol, or none when its operand
+ * became a constant or a size; the map's symbols rewrite every type and size that mentions it.
+ * Called by passes, by inlining, and by ifs whose condition folds. */
 #include "ir/emit.h"
 
 #include <assert.h>
@@ -27,7 +28,8 @@ static const Size *lookup_sym(void *user, SizeSym *sym) {
 }
 
 const Type *irmap_type(IrMap *map, const Type *type) {
-    return map->syms.n == 0 || type->rank == 0 ? type : ir_subst_type(map->m, type, lookup_sym, map);
+    return map->syms.n == 0 || type->rank == 0 ? type
+                                               : ir_subst_type(map->m, type, lookup_sym, map);
 }
 
 const Size *irmap_size(IrMap *map, const Size *size) {
@@ -40,7 +42,8 @@ const Size *irmap_size(IrMap *map, const Size *size) {
 
 /* ---- instructions ---- */
 
-static Value *clone_call(IrBuilder *b, const Inst *inst, Value *const *in, IrMap *map, Inst **made) {
+static Value *clone_call(IrBuilder *b, const Inst *inst, Value *const *in, IrMap *map,
+                         Inst **made) {
     Func *f = inst->attr.callee.func;
     const Size **sizes = ARENA_ARRAY(b->m->arena, f->sizes.n, const Size *);
     for (int i = 0; i < f->sizes.n; i++) {
@@ -49,9 +52,15 @@ static Value *clone_call(IrBuilder *b, const Inst *inst, Value *const *in, IrMap
     int n_wrt = inst->attr.callee.n_wrt;
     const int *wrt = inst->attr.callee.wrt;
     switch (inst->op) {
-    case OP_call: *made = ir_call(b, f, sizes, inst->n_in, in); break;
-    case OP_vjp: *made = ir_vjp(b, f, sizes, n_wrt, wrt, inst->n_in, in); break;
-    default: *made = ir_jvp(b, f, sizes, n_wrt, wrt, inst->n_in, in); break;
+    case OP_call:
+        *made = ir_call(b, f, sizes, inst->n_in, in);
+        break;
+    case OP_vjp:
+        *made = ir_vjp(b, f, sizes, n_wrt, wrt, inst->n_in, in);
+        break;
+    default:
+        *made = ir_jvp(b, f, sizes, n_wrt, wrt, inst->n_in, in);
+        break;
     }
     return NULL;
 }
@@ -90,7 +99,8 @@ static Inst *clone_loop(IrBuilder *b, const Inst *inst, Value *const *in, IrMap 
 
 static Inst *clone_branch(IrBuilder *b, const Inst *inst, Value *cond, IrMap *map) {
     int64_t known;
-    if (b->fold && value_integer(cond, &known)) { /* in place, without building the branch apart first */
+    if (b->fold &&
+        value_integer(cond, &known)) { /* in place, without building the branch apart first */
         const Region *taken = inst->regions[known ? 0 : 1];
         ir_clone_insts(b, taken, map);
         for (int i = 0; i < inst->n_out; i++) {
@@ -124,25 +134,41 @@ static void clone_dim(IrBuilder *b, const Inst *inst, Value *k, IrMap *map) {
 
 static Value *clone_reshaping(IrBuilder *b, const Inst *inst, Value *const *in, const Type *type) {
     switch (inst->op) {
-    case OP_broadcast: return ir_broadcast(b, in[0], type);
-    case OP_iota: return ir_iota(b, type->dims[0]);
-    case OP_index: return ir_index(b, in[0], inst->n_in - 1, in + 1);
-    case OP_add_at: return ir_add_at(b, in[0], in[1], inst->n_in - 2, in + 2);
-    case OP_update: return ir_update(b, in[0], in[1], inst->n_in - 2, in + 2);
-    case OP_slice: return ir_slice(b, in[0], in[1], type->dims[0]);
-    case OP_add_slice: return ir_add_slice(b, in[0], in[1], in[2]);
-    case OP_transpose: return ir_transpose(b, in[0], inst->attr.perm);
-    case OP_reshape: return ir_reshape(b, in[0], type);
-    case OP_array: return ir_array(b, inst->n_in, in);
-    case OP_concat: return ir_concat(b, inst->n_in, in);
-    case OP_reverse: return ir_reverse(b, in[0]);
-    case OP_reduce: return ir_reduce(b, inst->attr.reduce.kind, in[0], inst->attr.reduce.axes);
-    default: assert(inst->op == OP_contract); return ir_contract(b, inst->attr.spec, in[0], in[1]);
+    case OP_broadcast:
+        return ir_broadcast(b, in[0], type);
+    case OP_iota:
+        return ir_iota(b, type->dims[0]);
+    case OP_index:
+        return ir_index(b, in[0], inst->n_in - 1, in + 1);
+    case OP_add_at:
+        return ir_add_at(b, in[0], in[1], inst->n_in - 2, in + 2);
+    case OP_update:
+        return ir_update(b, in[0], in[1], inst->n_in - 2, in + 2);
+    case OP_slice:
+        return ir_slice(b, in[0], in[1], type->dims[0]);
+    case OP_add_slice:
+        return ir_add_slice(b, in[0], in[1], in[2]);
+    case OP_transpose:
+        return ir_transpose(b, in[0], inst->attr.perm);
+    case OP_reshape:
+        return ir_reshape(b, in[0], type);
+    case OP_array:
+        return ir_array(b, inst->n_in, in);
+    case OP_concat:
+        return ir_concat(b, inst->n_in, in);
+    case OP_reverse:
+        return ir_reverse(b, in[0]);
+    case OP_reduce:
+        return ir_reduce(b, inst->attr.reduce.kind, in[0], inst->attr.reduce.axes);
+    default:
+        assert(inst->op == OP_contract);
+        return ir_contract(b, inst->attr.spec, in[0], in[1]);
     }
 }
 
 /* Operations with one result; the others give NULL and set *made where they made an instruction. */
-static Value *clone_value(IrBuilder *b, const Inst *inst, Value *const *in, IrMap *map, Inst **made) {
+static Value *clone_value(IrBuilder *b, const Inst *inst, Value *const *in, IrMap *map,
+                          Inst **made) {
     if (op_is_elementwise(inst->op)) {
         return ir_ew(b, inst->op, in);
     }
@@ -151,21 +177,32 @@ static Value *clone_value(IrBuilder *b, const Inst *inst, Value *const *in, IrMa
     case OP_const:
         return type_is_float(type) ? ir_const(b, type, inst->attr.num)
                                    : ir_int(b, type->elem, inst->attr.integer);
-    case OP_convert: return ir_convert(b, in[0], type->elem);
-    case OP_size: return ir_size(b, irmap_size(map, inst->attr.size));
-    case OP_stop: return ir_stop(b, in[0]);
-    case OP_dim: clone_dim(b, inst, in[0], map); return NULL;
+    case OP_convert:
+        return ir_convert(b, in[0], type->elem);
+    case OP_size:
+        return ir_size(b, irmap_size(map, inst->attr.size));
+    case OP_stop:
+        return ir_stop(b, in[0]);
+    case OP_dim:
+        clone_dim(b, inst, in[0], map);
+        return NULL;
     case OP_check:
         if (!map->drop_checks) {
             ir_check(b, in[0], inst->attr.text);
         }
         return NULL;
-    case OP_loop: *made = clone_loop(b, inst, in, map); return NULL;
-    case OP_if: *made = clone_branch(b, inst, in[0], map); return NULL;
+    case OP_loop:
+        *made = clone_loop(b, inst, in, map);
+        return NULL;
+    case OP_if:
+        *made = clone_branch(b, inst, in[0], map);
+        return NULL;
     case OP_call:
     case OP_vjp:
-    case OP_jvp: return clone_call(b, inst, in, map, made);
-    default: return clone_reshaping(b, inst, in, type);
+    case OP_jvp:
+        return clone_call(b, inst, in, map, made);
+    default:
+        return clone_reshaping(b, inst, in, type);
     }
 }
 

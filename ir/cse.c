@@ -1,8 +1,8 @@
 /* Hash tables of instructions for the builder: equal pure instructions become one.
  *
- * Invariant: a table holds instructions of one region that is still being built; lookups go outwards, so
- * what is found dominates the place of emission. Operands are compared as pointers; attributes by the rules
- * of each operation. Called by builder.c only. */
+ * Invariant: a table holds instructions of one region that is still being built; lookups go
+ * outwards, so what is found dominates the place of emission. Operands are compared as pointers;
+ * attributes by the rules of each operation. Called by builder.c only. */
 #include "ir/emit.h"
 
 #include <string.h>
@@ -23,8 +23,10 @@ static bool commutes(Op op) {
     case OP_ne:
     case OP_and:
     case OP_or:
-    case OP_hypot: return true;
-    default: return false;
+    case OP_hypot:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -48,18 +50,23 @@ static uint64_t hash_attr(const Inst *inst, const Type *type) {
     switch (inst->op) {
     case OP_const:
         return type_is_float(type) ? bits_of(inst->attr.num) : (uint64_t)inst->attr.integer;
-    case OP_size: return mix_pointer(h, inst->attr.size);
+    case OP_size:
+        return mix_pointer(h, inst->attr.size);
     case OP_transpose:
         for (int i = 0; i < type->rank; i++) {
             h = mix(h, (uint64_t)inst->attr.perm[i]);
         }
         return h;
-    case OP_reduce: return (uint64_t)inst->attr.reduce.kind * 16 + (uint64_t)inst->attr.reduce.axes;
-    case OP_contract: return mix_pointer(h, inst->attr.spec);
+    case OP_reduce:
+        return (uint64_t)inst->attr.reduce.kind * 16 + (uint64_t)inst->attr.reduce.axes;
+    case OP_contract:
+        return mix_pointer(h, inst->attr.spec);
     case OP_call:
     case OP_vjp:
-    case OP_jvp: return mix_pointer(h, inst->attr.callee.func);
-    default: return h;
+    case OP_jvp:
+        return mix_pointer(h, inst->attr.callee.func);
+    default:
+        return h;
     }
 }
 
@@ -85,16 +92,22 @@ static bool same_attr(const Inst *a, const Inst *b, const Type *type) {
     switch (a->op) {
     case OP_const:
         return type_is_float(type) ? bits_of(a->attr.num) == bits_of(b->attr.num)
-                                    : a->attr.integer == b->attr.integer;
-    case OP_size: return a->attr.size == b->attr.size;
-    case OP_transpose: return memcmp(a->attr.perm, b->attr.perm, (size_t)type->rank) == 0;
+                                   : a->attr.integer == b->attr.integer;
+    case OP_size:
+        return a->attr.size == b->attr.size;
+    case OP_transpose:
+        return memcmp(a->attr.perm, b->attr.perm, (size_t)type->rank) == 0;
     case OP_reduce:
-        return a->attr.reduce.kind == b->attr.reduce.kind && a->attr.reduce.axes == b->attr.reduce.axes;
-    case OP_contract: return a->attr.spec == b->attr.spec;
+        return a->attr.reduce.kind == b->attr.reduce.kind &&
+               a->attr.reduce.axes == b->attr.reduce.axes;
+    case OP_contract:
+        return a->attr.spec == b->attr.spec;
     case OP_call:
     case OP_vjp:
-    case OP_jvp: return same_callee(a, b);
-    default: return true;
+    case OP_jvp:
+        return same_callee(a, b);
+    default:
+        return true;
     }
 }
 
@@ -112,15 +125,16 @@ static uint32_t hash_inst(const Inst *inst, const Type *type) {
 }
 
 static bool same_inst(const Inst *a, const Inst *b, const Type *type) {
-    if (a->op != b->op || a->n_in != b->n_in || (type && (a->n_out == 0 || a->out[0]->type != type)) ||
-        !same_attr(a, b, type)) {
+    if (a->op != b->op || a->n_in != b->n_in ||
+        (type && (a->n_out == 0 || a->out[0]->type != type)) || !same_attr(a, b, type)) {
         return false;
     }
     bool straight = true;
     for (int i = 0; i < a->n_in && straight; i++) {
         straight = a->in[i] == b->in[i];
     }
-    return straight || (a->n_in == 2 && commutes(a->op) && a->in[0] == b->in[1] && a->in[1] == b->in[0]);
+    return straight ||
+           (a->n_in == 2 && commutes(a->op) && a->in[0] == b->in[1] && a->in[1] == b->in[0]);
 }
 
 Inst *cse_find(const CseTable *table, const Inst *draft, const Type *type, uint32_t *hash) {

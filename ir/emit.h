@@ -1,7 +1,7 @@
 /* What the parts of the builder share: emission with hash-consing, and questions that folds ask.
  *
- * A draft is an instruction on the stack of the function that makes it; emission finds an equal one or
- * copies the draft into the module. Included inside ir/ only. */
+ * A draft is an instruction on the stack of the function that makes it; emission finds an equal one
+ * or copies the draft into the module. Included inside ir/ only. */
 #ifndef BPC_IR_EMIT_H
 #define BPC_IR_EMIT_H
 
@@ -31,7 +31,8 @@ Inst *emit_shared(IrBuilder *b, const Inst *draft, int n_out, const Type *const 
 Value *emit_value(IrBuilder *b, const Inst *draft, const Type *type);
 Value *value_new(IrModule *m, Region *region, const Type *type, int index);
 
-/* The name given to the next value belongs to the outermost emission only: taken on entry, given on return. */
+/* The name given to the next value belongs to the outermost emission only: taken on entry, given on
+ * return. */
 static inline Atom name_take(IrBuilder *b) {
     Atom name = b->name;
     b->name = NULL;
@@ -40,11 +41,11 @@ static inline Atom name_take(IrBuilder *b) {
 Value *name_give(Value *v, Atom name);
 
 /* ---- folds: the value, or NULL when nothing applies ---- */
-Value *fold_elementwise(IrBuilder *b, Op op, Value *const *in);        /* fold.c */
-Value *fold_compare(IrBuilder *b, Op op, Value *x, Value *y);          /* fold_logic.c */
-Value *fold_logic(IrBuilder *b, Op op, Value *const *in);              /* fold_logic.c: and or not select */
-Value *fold_convert(IrBuilder *b, Value *x, Scalar to);                /* fold_logic.c */
-Value *fold_index(IrBuilder *b, Value *x, int k, Value *const *idx);   /* fold_array.c, as the rest */
+Value *fold_elementwise(IrBuilder *b, Op op, Value *const *in); /* fold.c */
+Value *fold_compare(IrBuilder *b, Op op, Value *x, Value *y);   /* fold_logic.c */
+Value *fold_logic(IrBuilder *b, Op op, Value *const *in); /* fold_logic.c: and or not select */
+Value *fold_convert(IrBuilder *b, Value *x, Scalar to);   /* fold_logic.c */
+Value *fold_index(IrBuilder *b, Value *x, int k, Value *const *idx); /* fold_array.c, as the rest */
 Value *fold_slice(IrBuilder *b, Value *x, Value *lo, const Size *extent);
 Value *fold_transpose(IrBuilder *b, Value *x, const int8_t *perm);
 Value *fold_reshape(IrBuilder *b, Value *x, const Type *to);
@@ -56,11 +57,12 @@ static inline bool value_is(const Value *v, Op op) {
     return v->inst && v->inst->op == op;
 }
 /* Constants, scalar or broadcast. */
-bool value_number(const Value *v, double *num);     /* of float type */
-bool value_integer(const Value *v, int64_t *num);   /* of integer or bool type */
-bool value_is_number(const Value *v, double num);   /* -0 and 0 are told apart */
+bool value_number(const Value *v, double *num);   /* of float type */
+bool value_integer(const Value *v, int64_t *num); /* of integer or bool type */
+bool value_is_number(const Value *v, double num); /* -0 and 0 are told apart */
 bool value_is_integer(const Value *v, int64_t num);
-/* The scalar i64 value as a polynomial in the sizes: a constant or a size. NULL when it is neither. */
+/* The scalar i64 value as a polynomial in the sizes: a constant or a size. NULL when it is neither.
+ */
 const Size *value_size(IrBuilder *b, const Value *v);
 Value *like_const(IrBuilder *b, const Value *like, double num); /* a constant of like's type */
 

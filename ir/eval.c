@@ -1,9 +1,10 @@
-/* The reference interpreter: slow, plain, and the meaning of the IR that everything else is tested against.
+/* The reference interpreter: slow, plain, and the meaning of the IR that everything else is tested
+ * against.
  *
- * Each value owns its storage; only accs share it along their chain, where the additions are done in place
- * (they are linear, see verify_acc.c), and parameters of functions and slices of loops, which are never
- * written. Modules are verified before. Checks of the program, and whatever would leave an array, stop it
- * with a located message. Called by bpc-opt --eval and tests. */
+ * Each value owns its storage; only accs share it along their chain, where the additions are done
+ * in place (they are linear, see verify_acc.c), and parameters of functions and slices of loops,
+ * which are never written. Modules are verified before. Checks of the program, and whatever would
+ * leave an array, stop it with a located message. Called by bpc-opt --eval and tests. */
 #include "ir/eval_internal.h"
 
 #include <inttypes.h>
@@ -175,7 +176,8 @@ static LoopParts loop_parts(const Inst *inst) {
                        .n_stack = inst->attr.loop.n_stack};
 }
 
-/* The result of a carry doubles as the buffer between yield and parameter, since carries may be exchanged. */
+/* The result of a carry doubles as the buffer between yield and parameter, since carries may be
+ * exchanged. */
 static bool loop_start(Eval *e, const LoopParts *l) {
     const Inst *inst = l->inst;
     for (int i = 0; i < l->n_carry; i++) {
@@ -267,7 +269,8 @@ static bool eval_loop(Eval *e, const Inst *inst) {
 static bool eval_call(Eval *e, const Inst *inst) {
     const Func *func = inst->attr.callee.func;
     if (func->is_extern) {
-        return eval_fail(e, inst->loc, "the interpreter cannot call the extern function '%s'", func->name);
+        return eval_fail(e, inst->loc, "the interpreter cannot call the extern function '%s'",
+                         func->name);
     }
     if (e->depth >= MOST_CALLS) {
         return eval_fail(e, inst->loc, "calls are nested more than %d deep", MOST_CALLS);
@@ -317,20 +320,29 @@ static bool eval_inst(Eval *e, const Inst *inst) {
     }
     switch (inst->op) {
     case OP_const:
-    case OP_size: return eval_leaf(e, inst);
-    case OP_dim: bind_size(e, inst->attr.sym, eval_get(e, inst->in[0])->i[0]); return true;
+    case OP_size:
+        return eval_leaf(e, inst);
+    case OP_dim:
+        bind_size(e, inst->attr.sym, eval_get(e, inst->in[0])->i[0]);
+        return true;
     case OP_check:
         return eval_get(e, inst->in[0])->i[0] ||
                eval_fail(e, inst->loc, "%s", inst->attr.text ? inst->attr.text : "a check failed");
-    case OP_stop: return take_over(e, inst->out[0], eval_get(e, inst->in[0]), inst->loc);
-    case OP_loop: return eval_loop(e, inst);
-    case OP_if: return eval_if(e, inst);
-    case OP_call: return eval_call(e, inst);
+    case OP_stop:
+        return take_over(e, inst->out[0], eval_get(e, inst->in[0]), inst->loc);
+    case OP_loop:
+        return eval_loop(e, inst);
+    case OP_if:
+        return eval_if(e, inst);
+    case OP_call:
+        return eval_call(e, inst);
     case OP_vjp:
     case OP_jvp:
-        return eval_fail(e, inst->loc, "the interpreter takes no %s: resolve derivatives first (--passes=derive)",
+        return eval_fail(e, inst->loc,
+                         "the interpreter takes no %s: resolve derivatives first (--passes=derive)",
                          op_info[inst->op].name);
-    default: return eval_array_inst(e, inst);
+    default:
+        return eval_array_inst(e, inst);
     }
 }
 
@@ -344,7 +356,8 @@ static bool bind_argument(Eval *e, const Func *func, int i, const Datum *arg) {
     }
     for (int axis = 0; axis < param->type->rank; axis++) {
         if (arg->dims[axis] != dims[axis]) {
-            return eval_fail(e, func->loc, "argument %d has extent %" PRId64 " along axis %d, not %" PRId64, i,
+            return eval_fail(e, func->loc,
+                             "argument %d has extent %" PRId64 " along axis %d, not %" PRId64, i,
                              arg->dims[axis], axis, dims[axis]);
         }
     }
@@ -366,15 +379,16 @@ int ir_eval_n_results(const Func *f) {
     return f->body->yields.n;
 }
 
-int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *const *args, Datum **results,
-            const char **failed) {
+int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *const *args,
+            Datum **results, const char **failed) {
     Eval e = {.m = m, .arena = arena};
     e.slots = ARENA_ARRAY(arena, m->next_value + 1, Slot *);
     ptrmap_init(&e.sizes, arena);
     for (int i = 0; i < f->sizes.n; i++) {
         bind_size(&e, f->sizes.data[i], sizes[i]);
     }
-    bool ok = !f->is_extern || eval_fail(&e, f->loc, "the interpreter cannot call extern functions");
+    bool ok =
+        !f->is_extern || eval_fail(&e, f->loc, "the interpreter cannot call extern functions");
     for (int i = 0; i < f->body->params.n && ok; i++) {
         ok = bind_argument(&e, f, i, args[i]);
     }

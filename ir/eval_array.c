@@ -1,7 +1,7 @@
 /* Array operations of the interpreter: views, gathers and scatters, reductions, contractions.
  *
- * Every access is checked, although programs check indices before: a pass that loses a check must show as
- * a message, not as memory read at random. Called by eval.c only. */
+ * Every access is checked, although programs check indices before: a pass that loses a check must
+ * show as a message, not as memory read at random. Called by eval.c only. */
 #include "ir/eval_internal.h"
 #include "ir/eval_math.h"
 
@@ -39,7 +39,8 @@ static bool place_offset(Eval *e, const Inst *inst, int first, const Datum *x, i
     for (int i = 0; i < k; i++) {
         int64_t index = operand(e, inst, first + i)->i[0];
         if (index < 0 || index >= x->dims[i]) {
-            return eval_fail(e, inst->loc, "%s: index %lld is outside of 0 .. %lld, and no check stopped it",
+            return eval_fail(e, inst->loc,
+                             "%s: index %lld is outside of 0 .. %lld, and no check stopped it",
                              op_info[inst->op].name, (long long)index, (long long)x->dims[i]);
         }
         at = at * x->dims[i] + index;
@@ -48,11 +49,12 @@ static bool place_offset(Eval *e, const Inst *inst, int first, const Datum *x, i
     return true;
 }
 
-static bool slice_offset(Eval *e, const Inst *inst, int lo_at, const Datum *whole, const Datum *part,
-                         int64_t *offset) {
+static bool slice_offset(Eval *e, const Inst *inst, int lo_at, const Datum *whole,
+                         const Datum *part, int64_t *offset) {
     int64_t lo = operand(e, inst, lo_at)->i[0];
     if (lo < 0 || part->dims[0] > whole->dims[0] || lo > whole->dims[0] - part->dims[0]) {
-        return eval_fail(e, inst->loc, "%s: rows from %lld are outside of the array, and no check stopped it",
+        return eval_fail(e, inst->loc,
+                         "%s: rows from %lld are outside of the array, and no check stopped it",
                          op_info[inst->op].name, (long long)lo);
     }
     *offset = lo * row_count(whole, 1);
@@ -94,7 +96,8 @@ static bool eval_put(Eval *e, const Inst *inst) {
 static bool eval_part(Eval *e, const Inst *inst, Datum *out) {
     const Datum *x = operand(e, inst, 0);
     int64_t offset;
-    if (!(inst->op == OP_slice ? slice_offset(e, inst, 1, x, out, &offset) : place_offset(e, inst, 1, x, &offset))) {
+    if (!(inst->op == OP_slice ? slice_offset(e, inst, 1, x, out, &offset)
+                               : place_offset(e, inst, 1, x, &offset))) {
         return false;
     }
     eval_copy(out, 0, x, offset, out->count);
@@ -190,11 +193,21 @@ static int64_t reduce_integers(Reduce kind, const Column *c) {
     for (int64_t i = 0; i < c->n; i++) {
         int64_t x = column_i(c, i);
         switch (kind) {
-        case RED_max: r = x > r ? x : r; break;
-        case RED_min: r = x < r ? x : r; break;
-        case RED_any: r |= x; break;
-        case RED_all: r &= x; break;
-        default: r = (int64_t)((uint64_t)r + (uint64_t)x); break;
+        case RED_max:
+            r = x > r ? x : r;
+            break;
+        case RED_min:
+            r = x < r ? x : r;
+            break;
+        case RED_any:
+            r |= x;
+            break;
+        case RED_all:
+            r &= x;
+            break;
+        default:
+            r = (int64_t)((uint64_t)r + (uint64_t)x);
+            break;
         }
     }
     return eval_wrap(c->x->type->elem, r);
@@ -331,24 +344,35 @@ bool eval_array_inst(Eval *e, const Inst *inst) {
         return false;
     }
     switch (inst->op) {
-    case OP_broadcast: return eval_broadcast(e, inst, out);
+    case OP_broadcast:
+        return eval_broadcast(e, inst, out);
     case OP_iota:
         for (int64_t i = 0; i < out->count; i++) {
             out->i[i] = i;
         }
         return true;
     case OP_index:
-    case OP_slice: return eval_part(e, inst, out);
-    case OP_transpose: eval_transpose(inst, operand(e, inst, 0), out); return true;
+    case OP_slice:
+        return eval_part(e, inst, out);
+    case OP_transpose:
+        eval_transpose(inst, operand(e, inst, 0), out);
+        return true;
     case OP_reshape:
         if (operand(e, inst, 0)->count != out->count) {
             return eval_fail(e, inst->loc, "reshape: the numbers of elements differ");
         }
         return eval_list(e, inst, out);
     case OP_array:
-    case OP_concat: return eval_list(e, inst, out);
-    case OP_reverse: eval_reverse(operand(e, inst, 0), out); return true;
-    case OP_reduce: eval_reduce(inst, operand(e, inst, 0), out); return true;
-    default: eval_contract(inst, operand(e, inst, 0), operand(e, inst, 1), out); return true;
+    case OP_concat:
+        return eval_list(e, inst, out);
+    case OP_reverse:
+        eval_reverse(operand(e, inst, 0), out);
+        return true;
+    case OP_reduce:
+        eval_reduce(inst, operand(e, inst, 0), out);
+        return true;
+    default:
+        eval_contract(inst, operand(e, inst, 0), operand(e, inst, 1), out);
+        return true;
     }
 }

@@ -1,5 +1,5 @@
-/* Elementwise operations and conversions of the interpreter, element by element through eval_math.c.
- * An addition to an acc is done in place. Called by eval.c only. */
+/* Elementwise operations and conversions of the interpreter, element by element through
+ * eval_math.c. An addition to an acc is done in place. Called by eval.c only. */
 #include "ir/eval_internal.h"
 #include "ir/eval_math.h"
 
@@ -12,7 +12,8 @@ static bool gather(Eval *e, const Inst *inst, const Datum **in) {
     for (int i = 0; i < inst->n_in; i++) {
         in[i] = eval_get(e, inst->in[i]);
         if (in[i]->count != in[0]->count) {
-            return eval_fail(e, inst->loc, "%s: operands of different sizes", op_info[inst->op].name);
+            return eval_fail(e, inst->loc, "%s: operands of different sizes",
+                             op_info[inst->op].name);
         }
     }
     return true;

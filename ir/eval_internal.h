@@ -4,7 +4,8 @@
 
 #include "ir/ir.h"
 
-/* The storage of one value: reused when the value is computed again, so loops do not grow the arena. */
+/* The storage of one value: reused when the value is computed again, so loops do not grow the
+ * arena. */
 typedef struct Slot {
     Datum d;
     int64_t cap; /* elements owned; 0 for an alias of another slot's storage */
@@ -16,7 +17,7 @@ typedef struct Eval {
     Slot **slots; /* by value id */
     PtrMap sizes; /* SizeSym* -> its value, as a pointer */
     const char *failed;
-    int depth;    /* of calls */
+    int depth; /* of calls */
 } Eval;
 
 /* Sets the located message; false. */
@@ -31,7 +32,8 @@ void eval_alias(Eval *e, const Value *v, const Datum *of);
 /* n elements from one to the other; the element kinds agree. */
 void eval_copy(Datum *to, int64_t to_at, const Datum *from, int64_t from_at, int64_t n);
 
-/* One instruction without regions or callee: elementwise (eval_elementwise.c), arrays (eval_array.c). */
+/* One instruction without regions or callee: elementwise (eval_elementwise.c), arrays
+ * (eval_array.c). */
 bool eval_elementwise_inst(Eval *e, const Inst *inst);
 bool eval_array_inst(Eval *e, const Inst *inst);
 

@@ -1,5 +1,5 @@
-/* The scalar meaning of elementwise operations; see eval_math.h. Pure functions, called by folding and by
- * the interpreter. */
+/* The scalar meaning of elementwise operations; see eval_math.h. Pure functions, called by folding
+ * and by the interpreter. */
 #include "ir/eval_math.h"
 
 #include <math.h>
@@ -48,7 +48,8 @@ double eval_lgamma(double x) {
 
 #define MOST_ORDER 60
 
-/* d^n/dx^n of pi*cot(pi x) = pi^(n+1) P_n(c), c = cot(pi x), with P_0 = c and P_k+1 = -(1 + c^2) P_k'. */
+/* d^n/dx^n of pi*cot(pi x) = pi^(n+1) P_n(c), c = cot(pi x), with P_0 = c and P_k+1 = -(1 + c^2)
+ * P_k'. */
 static double cot_derivative(int n, double x) {
     double p[MOST_ORDER + 2] = {0, 1};
     for (int k = 0; k < n; k++) {
@@ -74,9 +75,10 @@ static double cot_derivative(int n, double x) {
  * (-1)^(n+1) psi_n(x) ~ (n-1)!/x^n + n!/(2 x^(n+1)) + sum B_2k (2k+n-1)!/((2k)! x^(2k+n)). */
 static double polygamma_large(int n, double x) {
     static const double bernoulli[] = {
-        1.0 / 6,       -1.0 / 30,         1.0 / 42,       -1.0 / 30,         5.0 / 66,
-        -691.0 / 2730, 7.0 / 6,           -3617.0 / 510,  43867.0 / 798,     -174611.0 / 330,
-        854513.0 / 138, -236364091.0 / 2730, 8553103.0 / 6,
+        1.0 / 6,       -1.0 / 30,       1.0 / 42,       -1.0 / 30,
+        5.0 / 66,      -691.0 / 2730,   7.0 / 6,        -3617.0 / 510,
+        43867.0 / 798, -174611.0 / 330, 854513.0 / 138, -236364091.0 / 2730,
+        8553103.0 / 6,
     };
     int terms = (int)(sizeof bernoulli / sizeof bernoulli[0]);
     double factorial = tgamma(n == 0 ? 1.0 : (double)n); /* (n-1)! */
@@ -145,9 +147,12 @@ EvalFn *eval_function(Op op) {
 
 int64_t eval_wrap(Scalar elem, int64_t x) {
     switch (elem) {
-    case S_bool: return x != 0;
-    case S_i32: return (int32_t)(uint32_t)(uint64_t)x;
-    default: return x;
+    case S_bool:
+        return x != 0;
+    case S_i32:
+        return (int32_t)(uint32_t)(uint64_t)x;
+    default:
+        return x;
     }
 }
 
@@ -159,7 +164,8 @@ int64_t eval_float_to_int(Scalar elem, double x) {
         return x != 0;
     }
     double lowest = elem == S_i32 ? -0x1p31 : -0x1p63;
-    int64_t low = elem == S_i32 ? INT32_MIN : INT64_MIN, high = elem == S_i32 ? INT32_MAX : INT64_MAX;
+    int64_t low = elem == S_i32 ? INT32_MIN : INT64_MIN,
+            high = elem == S_i32 ? INT32_MAX : INT64_MAX;
     double truncated = trunc(x);
     return truncated <= lowest ? low : truncated >= -lowest ? high : (int64_t)truncated;
 }
@@ -180,33 +186,74 @@ bool eval_integer(Op op, Scalar elem, int64_t x, int64_t y, int64_t z, int64_t *
     uint64_t ux = (uint64_t)x, uy = (uint64_t)y;
     int64_t r = 0;
     switch (op) {
-    case OP_add: r = (int64_t)(ux + uy); break;
-    case OP_sub: r = (int64_t)(ux - uy); break;
-    case OP_mul: r = (int64_t)(ux * uy); break;
+    case OP_add:
+        r = (int64_t)(ux + uy);
+        break;
+    case OP_sub:
+        r = (int64_t)(ux - uy);
+        break;
+    case OP_mul:
+        r = (int64_t)(ux * uy);
+        break;
     case OP_div:
     case OP_rem:
         if (!divide(op, x, y, &r)) {
             return false;
         }
         break;
-    case OP_neg: r = (int64_t)(0 - ux); break;
-    case OP_xor: r = (int64_t)(ux ^ uy); break;
-    case OP_abs: r = x < 0 ? (int64_t)(0 - ux) : x; break;
-    case OP_sign: r = (x > 0) - (x < 0); break;
-    case OP_min: r = x < y ? x : y; break;
-    case OP_max: r = x > y ? x : y; break;
-    case OP_clamp: r = x < y ? y : x > z ? z : x; break;
-    case OP_select: r = x ? y : z; break;
-    case OP_eq: *result = x == y; return true;
-    case OP_ne: *result = x != y; return true;
-    case OP_lt: *result = x < y; return true;
-    case OP_le: *result = x <= y; return true;
-    case OP_gt: *result = x > y; return true;
-    case OP_ge: *result = x >= y; return true;
-    case OP_and: *result = x && y; return true;
-    case OP_or: *result = x || y; return true;
-    case OP_not: *result = !x; return true;
-    default: return false;
+    case OP_neg:
+        r = (int64_t)(0 - ux);
+        break;
+    case OP_xor:
+        r = (int64_t)(ux ^ uy);
+        break;
+    case OP_abs:
+        r = x < 0 ? (int64_t)(0 - ux) : x;
+        break;
+    case OP_sign:
+        r = (x > 0) - (x < 0);
+        break;
+    case OP_min:
+        r = x < y ? x : y;
+        break;
+    case OP_max:
+        r = x > y ? x : y;
+        break;
+    case OP_clamp:
+        r = x < y ? y : x > z ? z : x;
+        break;
+    case OP_select:
+        r = x ? y : z;
+        break;
+    case OP_eq:
+        *result = x == y;
+        return true;
+    case OP_ne:
+        *result = x != y;
+        return true;
+    case OP_lt:
+        *result = x < y;
+        return true;
+    case OP_le:
+        *result = x <= y;
+        return true;
+    case OP_gt:
+        *result = x > y;
+        return true;
+    case OP_ge:
+        *result = x >= y;
+        return true;
+    case OP_and:
+        *result = x && y;
+        return true;
+    case OP_or:
+        *result = x || y;
+        return true;
+    case OP_not:
+        *result = !x;
+        return true;
+    default:
+        return false;
     }
     *result = eval_wrap(elem, r);
     return true;

@@ -1,8 +1,8 @@
 /* The exact scalar meaning of every elementwise operation and conversion.
  *
- * Used by the builder's constant folding and by the interpreter, so that both agree to the bit; code
- * generation follows the same definitions. Floats are evaluated in double and rounded to the element type.
- * Integers wrap. */
+ * Used by the builder's constant folding and by the interpreter, so that both agree to the bit;
+ * code generation follows the same definitions. Floats are evaluated in double and rounded to the
+ * element type. Integers wrap. */
 #ifndef BPC_IR_EVAL_MATH_H
 #define BPC_IR_EVAL_MATH_H
 
@@ -11,9 +11,10 @@
 /* The helpers named in the eval column of ops.def. */
 double eval_min(double x, double y); /* NaN when either is; -0 is below +0 */
 double eval_max(double x, double y);
-double eval_sign(double x);          /* -1, 0, 1; NaN stays */
-double eval_clamp(double x, double lo, double hi); /* lo where x < lo, else hi where x > hi, else x */
-double eval_relu(double x);          /* 0 where x <= 0, else x, so NaN stays */
+double eval_sign(double x); /* -1, 0, 1; NaN stays */
+double eval_clamp(double x, double lo,
+                  double hi); /* lo where x < lo, else hi where x > hi, else x */
+double eval_relu(double x);   /* 0 where x <= 0, else x, so NaN stays */
 double eval_sigmoid(double x);
 double eval_softplus(double x);
 double eval_lgamma(double x);
@@ -28,11 +29,11 @@ static inline double eval_round(Scalar elem, double x) {
     return elem == S_f32 ? (double)(float)x : x;
 }
 
-/* An elementwise operation on integers or bools of type elem (of the operands). False when it has no
- * value: division by zero. */
+/* An elementwise operation on integers or bools of type elem (of the operands). False when it has
+ * no value: division by zero. */
 bool eval_integer(Op op, Scalar elem, int64_t x, int64_t y, int64_t z, int64_t *result);
 
-int64_t eval_wrap(Scalar elem, int64_t x);          /* to the range of i32, bool: x != 0 */
-int64_t eval_float_to_int(Scalar elem, double x);   /* truncates; saturates; NaN gives 0 */
+int64_t eval_wrap(Scalar elem, int64_t x);        /* to the range of i32, bool: x != 0 */
+int64_t eval_float_to_int(Scalar elem, double x); /* truncates; saturates; NaN gives 0 */
 
 #endif

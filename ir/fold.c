@@ -1,9 +1,9 @@
 /* Folding of elementwise operations as they are emitted.
  *
- * Three steps: all operands constant; all operands broadcasts (the operation moves below the broadcast);
- * rules of the single operations. Float rules hold for every IEEE value, signed zeros and NaN included, but
- * for those that Note [Derivative folds] lists. Each rule makes fewer or cheaper instructions, so folding ends.
- * Called by ir_ew only. */
+ * Three steps: all operands constant; all operands broadcasts (the operation moves below the
+ * broadcast); rules of the single operations. Float rules hold for every IEEE value, signed zeros
+ * and NaN included, but for those that Note [Derivative folds] lists. Each rule makes fewer or
+ * cheaper instructions, so folding ends. Called by ir_ew only. */
 #include "ir/emit.h"
 #include "ir/eval_math.h"
 
@@ -11,9 +11,10 @@
 #include <string.h>
 
 /* Note [Derivative folds]
- * Derivative rules multiply by gates (select(c, 1, 0)) and by reciprocals. So mul(g, gate) selects g or zero,
- * also where g is NaN or inf: a branch not taken must not poison a sum. mul(g, div(1, y)) becomes div(g, y),
- * and pow with a small integer exponent products: both are at least as accurate as what they replace. */
+ * Derivative rules multiply by gates (select(c, 1, 0)) and by reciprocals. So mul(g, gate) selects
+ * g or zero, also where g is NaN or inf: a branch not taken must not poison a sum. mul(g, div(1,
+ * y)) becomes div(g, y), and pow with a small integer exponent products: both are at least as
+ * accurate as what they replace. */
 
 /* ---- questions about values ---- */
 
@@ -115,7 +116,8 @@ static Value *fold_consts(IrBuilder *b, Op op, Value *const *in) {
     if (op == OP_select || !is_const(in[0])) {
         return NULL;
     }
-    return type_is_float(in[0]->type) ? fold_float_consts(b, op, in) : fold_integer_consts(b, op, in);
+    return type_is_float(in[0]->type) ? fold_float_consts(b, op, in)
+                                      : fold_integer_consts(b, op, in);
 }
 
 /* ---- broadcasts ---- */
@@ -132,7 +134,8 @@ static Value *fold_broadcasts(IrBuilder *b, Op op, Value *const *in) {
     }
     Value *small[3];
     for (int i = 0; i < n; i++) {
-        small[i] = ir_broadcast(b, in[i]->inst->in[0], ir_drop_axes(b->m, in[i]->type, in[i]->type->rank - rank));
+        small[i] = ir_broadcast(b, in[i]->inst->in[0],
+                                ir_drop_axes(b->m, in[i]->type, in[i]->type->rank - rank));
     }
     Value *r = ir_ew(b, op, small);
     const Type *shape = in[n - 1]->type;
@@ -217,20 +220,27 @@ static Value *fold_integer(IrBuilder *b, Op op, Value *x, Value *y) {
         return size;
     }
     switch (op) {
-    case OP_add: return fold_integer_add(b, x, y);
-    case OP_sub: return fold_integer_sub(b, x, y);
-    case OP_mul: return fold_integer_mul(b, x, y);
-    case OP_div: return value_is_integer(y, 1) ? x : NULL;
-    case OP_rem: return value_is_integer(y, 1) ? int_const_like(b, x->type, 0) : NULL;
+    case OP_add:
+        return fold_integer_add(b, x, y);
+    case OP_sub:
+        return fold_integer_sub(b, x, y);
+    case OP_mul:
+        return fold_integer_mul(b, x, y);
+    case OP_div:
+        return value_is_integer(y, 1) ? x : NULL;
+    case OP_rem:
+        return value_is_integer(y, 1) ? int_const_like(b, x->type, 0) : NULL;
     case OP_neg:
         return value_is(x, OP_neg)   ? x->inst->in[0]
                : value_is(x, OP_sub) ? ir_ew2(b, OP_sub, x->inst->in[1], x->inst->in[0])
                                      : NULL;
     case OP_min:
-    case OP_max: return x == y ? x : NULL;
+    case OP_max:
+        return x == y ? x : NULL;
     case OP_xor:
         return x == y ? int_const_like(b, x->type, 0) : value_is_integer(y, 0) ? x : NULL;
-    default: return NULL;
+    default:
+        return NULL;
     }
 }
 
@@ -261,7 +271,8 @@ static bool gate_walk(Gate *gate, const Value *v, int depth) {
 static bool is_gate(Value *v) {
     const Value *below = below_broadcast(v);
     Gate gate = {.value = v};
-    return value_is(below, OP_select) && gate_walk(&gate, below, GATE_DEPTH) && (gate.zero || !gate.other);
+    return value_is(below, OP_select) && gate_walk(&gate, below, GATE_DEPTH) &&
+           (gate.zero || !gate.other);
 }
 
 static Value *gate_times(IrBuilder *b, Value *g, Value *gate) {
@@ -364,7 +375,8 @@ static Value *fold_float_neg(IrBuilder *b, Value *x) {
     if (value_is(x, OP_div) && value_number(x->inst->in[0], &c)) {
         return ir_ew2(b, OP_div, like_const(b, x, -c), x->inst->in[1]);
     }
-    if (value_is(x, OP_select) && value_number(x->inst->in[1], &c) && value_number(x->inst->in[2], &d)) {
+    if (value_is(x, OP_select) && value_number(x->inst->in[1], &c) &&
+        value_number(x->inst->in[2], &d)) {
         return ir_ew3(b, OP_select, x->inst->in[0], like_const(b, x, -c), like_const(b, x, -d));
     }
     return NULL;
@@ -393,27 +405,38 @@ static Value *fold_pow(IrBuilder *b, Value *x, Value *y) {
 
 static Value *fold_float(IrBuilder *b, Op op, Value *x, Value *y) {
     switch (op) {
-    case OP_add: return fold_float_add(b, x, y);
-    case OP_sub: return fold_float_sub(b, x, y);
-    case OP_mul: return fold_float_mul(b, x, y);
-    case OP_div: return fold_float_div(b, x, y);
-    case OP_neg: return fold_float_neg(b, x);
-    case OP_pow: return fold_pow(b, x, y);
+    case OP_add:
+        return fold_float_add(b, x, y);
+    case OP_sub:
+        return fold_float_sub(b, x, y);
+    case OP_mul:
+        return fold_float_mul(b, x, y);
+    case OP_div:
+        return fold_float_div(b, x, y);
+    case OP_neg:
+        return fold_float_neg(b, x);
+    case OP_pow:
+        return fold_pow(b, x, y);
     case OP_min:
-    case OP_max: return x == y ? x : NULL;
+    case OP_max:
+        return x == y ? x : NULL;
     case OP_abs:
-        return value_is(x, OP_abs) ? x : value_is(x, OP_neg) ? ir_ew1(b, OP_abs, x->inst->in[0]) : NULL;
+        return value_is(x, OP_abs)   ? x
+               : value_is(x, OP_neg) ? ir_ew1(b, OP_abs, x->inst->in[0])
+                                     : NULL;
     case OP_cos:
-    case OP_cosh: return value_is(x, OP_neg) ? ir_ew1(b, op, x->inst->in[0]) : NULL;
-    default: return NULL;
+    case OP_cosh:
+        return value_is(x, OP_neg) ? ir_ew1(b, op, x->inst->in[0]) : NULL;
+    default:
+        return NULL;
     }
 }
 
 /* ---- entry ---- */
 
 static bool swaps(Op op) {
-    return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_and || op == OP_or ||
-           op == OP_xor || op == OP_hypot;
+    return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_and ||
+           op == OP_or || op == OP_xor || op == OP_hypot;
 }
 
 Value *fold_elementwise(IrBuilder *b, Op op, Value *const *in) {

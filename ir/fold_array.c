@@ -1,7 +1,8 @@
-/* Folding of array operations as they are emitted: indexing what was just built, permutations, views.
+/* Folding of array operations as they are emitted: indexing what was just built, permutations,
+ * views.
  *
- * Elements of elementwise operations, of loops and of reductions are not taken apart here: that would
- * compute them again. Called by builder.c only. */
+ * Elements of elementwise operations, of loops and of reductions are not taken apart here: that
+ * would compute them again. Called by builder.c only. */
 #include "ir/emit.h"
 
 #include <assert.h>
@@ -78,15 +79,20 @@ static Value *index_of_put(IrBuilder *b, Value *x, int k, Value *const *idx) {
         }
         int n = put->n_in - 2;
         switch (relate_places(b, n, put->in + 2, k, idx)) {
-        case DISTINCT: x = put->in[0]; continue;
-        case UNKNOWN: return step == 0 ? NULL : ir_index(b, x, k, idx);
-        case SAME: break;
+        case DISTINCT:
+            x = put->in[0];
+            continue;
+        case UNKNOWN:
+            return step == 0 ? NULL : ir_index(b, x, k, idx);
+        case SAME:
+            break;
         }
         if (put->op == OP_add_at && !value_is(put->in[0], OP_broadcast)) {
             return step == 0 ? NULL : ir_index(b, x, k, idx);
         }
         Value *part = ir_index(b, put->in[1], k - n, idx + n);
-        return put->op == OP_update ? part : ir_ew2(b, OP_add, ir_index(b, put->in[0], k, idx), part);
+        return put->op == OP_update ? part
+                                    : ir_ew2(b, OP_add, ir_index(b, put->in[0], k, idx), part);
     }
     return x->inst ? NULL : ir_index(b, x, k, idx);
 }
@@ -130,13 +136,19 @@ Value *fold_index(IrBuilder *b, Value *x, int k, Value *const *idx) {
         return NULL;
     }
     switch (inst->op) {
-    case OP_index: return index_of_index(b, inst, k, idx);
-    case OP_broadcast: return index_of_broadcast(b, x, k, idx);
+    case OP_index:
+        return index_of_index(b, inst, k, idx);
+    case OP_broadcast:
+        return index_of_broadcast(b, x, k, idx);
     case OP_update:
-    case OP_add_at: return index_of_put(b, x, k, idx);
-    case OP_transpose: return index_of_transpose(b, x, k, idx);
-    case OP_iota: return idx[0];
-    case OP_reverse: return index_of_reverse(b, x, k, idx);
+    case OP_add_at:
+        return index_of_put(b, x, k, idx);
+    case OP_transpose:
+        return index_of_transpose(b, x, k, idx);
+    case OP_iota:
+        return idx[0];
+    case OP_reverse:
+        return index_of_reverse(b, x, k, idx);
     case OP_slice:
         return index_shifted(b, inst->in[0], ir_ew2(b, OP_add, idx[0], inst->in[1]), k, idx);
     case OP_array:
@@ -144,7 +156,8 @@ Value *fold_index(IrBuilder *b, Value *x, int k, Value *const *idx) {
             return ir_index(b, inst->in[first], k - 1, idx + 1);
         }
         return NULL;
-    default: return NULL;
+    default:
+        return NULL;
     }
 }
 

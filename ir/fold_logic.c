@@ -1,7 +1,8 @@
 /* Folding of comparisons, logic, selections and conversions as they are emitted.
  *
- * Comparisons of integers know the ranges of loop indices and of sizes, which removes most checks of
- * indices. Float comparisons are not negated: a NaN makes both false. Called by ir_ew and ir_convert only. */
+ * Comparisons of integers know the ranges of loop indices and of sizes, which removes most checks
+ * of indices. Float comparisons are not negated: a NaN makes both false. Called by ir_ew and
+ * ir_convert only. */
 #include "ir/emit.h"
 #include "ir/eval_math.h"
 
@@ -11,22 +12,33 @@ static Value *bool_like(IrBuilder *b, const Value *like, bool value) {
 
 static Op mirrored(Op op) {
     switch (op) {
-    case OP_lt: return OP_gt;
-    case OP_le: return OP_ge;
-    case OP_gt: return OP_lt;
-    case OP_ge: return OP_le;
-    default: return op;
+    case OP_lt:
+        return OP_gt;
+    case OP_le:
+        return OP_ge;
+    case OP_gt:
+        return OP_lt;
+    case OP_ge:
+        return OP_le;
+    default:
+        return op;
     }
 }
 
 static Op negated(Op op) {
     switch (op) {
-    case OP_eq: return OP_ne;
-    case OP_ne: return OP_eq;
-    case OP_lt: return OP_ge;
-    case OP_le: return OP_gt;
-    case OP_gt: return OP_le;
-    default: return OP_lt;
+    case OP_eq:
+        return OP_ne;
+    case OP_ne:
+        return OP_eq;
+    case OP_lt:
+        return OP_ge;
+    case OP_le:
+        return OP_gt;
+    case OP_gt:
+        return OP_le;
+    default:
+        return OP_lt;
     }
 }
 
@@ -40,7 +52,8 @@ typedef struct Range {
 } Range;
 
 static const Size *loop_extent(const Value *v) {
-    bool is_index = !v->inst && v->index == 0 && v->region->owner && v->region->owner->op == OP_loop;
+    bool is_index =
+        !v->inst && v->index == 0 && v->region->owner && v->region->owner->op == OP_loop;
     return is_index ? v->region->owner->attr.loop.extent : NULL;
 }
 
@@ -90,10 +103,14 @@ static int known_compare(IrBuilder *b, Op op, const Value *x, const Value *y) {
     }
     Range p = range_of(b, x, RANGE_DEPTH), q = range_of(b, y, RANGE_DEPTH);
     switch (op) {
-    case OP_lt: return known_less(b, p, q, false);
-    case OP_le: return known_less(b, p, q, true);
-    case OP_gt: return known_less(b, q, p, false);
-    case OP_ge: return known_less(b, q, p, true);
+    case OP_lt:
+        return known_less(b, p, q, false);
+    case OP_le:
+        return known_less(b, p, q, true);
+    case OP_gt:
+        return known_less(b, q, p, false);
+    case OP_ge:
+        return known_less(b, q, p, true);
     default:
         if (known_less(b, p, q, false) == 1 || known_less(b, q, p, false) == 1) {
             return op == OP_ne;
@@ -173,9 +190,12 @@ static Value *fold_select(IrBuilder *b, Value *cond, Value *yes, Value *no) {
 Value *fold_logic(IrBuilder *b, Op op, Value *const *in) {
     switch (op) {
     case OP_and:
-    case OP_or: return fold_and_or(op, in[0], in[1]);
-    case OP_not: return fold_not(b, in[0]);
-    default: return fold_select(b, in[0], in[1], in[2]);
+    case OP_or:
+        return fold_and_or(op, in[0], in[1]);
+    case OP_not:
+        return fold_not(b, in[0]);
+    default:
+        return fold_select(b, in[0], in[1], in[2]);
     }
 }
 
@@ -183,10 +203,14 @@ Value *fold_logic(IrBuilder *b, Op op, Value *const *in) {
 
 static bool lossless(Scalar from, Scalar to) {
     switch (from) {
-    case S_bool: return true;
-    case S_i32: return to == S_i64 || to == S_f64;
-    case S_f32: return to == S_f64;
-    default: return false;
+    case S_bool:
+        return true;
+    case S_i32:
+        return to == S_i64 || to == S_f64;
+    case S_f32:
+        return to == S_f64;
+    default:
+        return false;
     }
 }
 

@@ -1,7 +1,8 @@
 /* The table of operations: one record a row of ir/ops.def, in the order of the enum.
  *
- * Read by everything that knows operations by name or asks for their properties. Holds no rules of its
- * own: type rules live in builder and verifier, evaluation in eval_math.c, derivatives in passes/. */
+ * Read by everything that knows operations by name or asks for their properties. Holds no rules of
+ * its own: type rules live in builder and verifier, evaluation in eval_math.c, derivatives in
+ * passes/. */
 #include "ir/ir.h"
 
 #include <string.h>
@@ -23,12 +24,14 @@ const OpInfo op_info[OP_COUNT] = {
 #undef ST
 };
 
-const char *const checkpoint_name[CHECK_binomial + 1] = {
-    [CHECK_store] = "store", [CHECK_inner] = "inner", [CHECK_every] = "every", [CHECK_binomial] = "binomial"};
+const char *const checkpoint_name[CHECK_binomial + 1] = {[CHECK_store] = "store",
+                                                         [CHECK_inner] = "inner",
+                                                         [CHECK_every] = "every",
+                                                         [CHECK_binomial] = "binomial"};
 
 const char *const reduce_name[RED_argmin + 1] = {
-    [RED_sum] = "sum",   [RED_max] = "max", [RED_min] = "min",       [RED_logsumexp] = "logsumexp",
-    [RED_any] = "any",   [RED_all] = "all", [RED_argmax] = "argmax", [RED_argmin] = "argmin",
+    [RED_sum] = "sum", [RED_max] = "max", [RED_min] = "min",       [RED_logsumexp] = "logsumexp",
+    [RED_any] = "any", [RED_all] = "all", [RED_argmax] = "argmax", [RED_argmin] = "argmin",
 };
 
 Op op_find(const char *name) {

@@ -1,33 +1,28 @@
-/* The textual form of the IR. Note [Text] describes it; ir/read.c reads it back, and printing that again is
- * the identity. Called by bpc-opt, --emit=ir and tests. Changes nothing in the module.
+/* The textual form of the IR. Note [Text] describes it; ir/read.c reads it back, and printing that
+ * again is the identity. Called by bpc-opt, --emit=ir and tests. Changes nothing in the module.
  *
  * Note [Text]
  *   module digits
  *   func @loss[n, d](%w: [d]f64, %x: [n,d]f64) -> (f64) {
  *     %0 = const 0.5 : f64
- *     %y = mul %w, %w : [d]f64                        elementwise, convert, stop, broadcast, reshape, array,
- *     %1 = size n*d - 1 : i64                                                      concat, reverse, iota
- *     dim %k as k1                                    binds the size symbol k1 for the rest of the region
- *     check %c "index out of range"
- *     %2 = index %x[%i, %j] : f64                     also add_at %a[%i], %v   update %a[%i], %v
- *     %3 = slice %x[%lo] : [m,d]f64                   also add_slice %a[%lo], %v
- *     %4 = transpose %x (1, 0) : [d,n]f64
- *     %5 = reduce sum 1 %x : [d]f64                   over the first axis
- *     %6 = contract "ik,k->i" %x, %w : [n]f64
- *     %7, %8, %9 = loop %i < n reverse checkpoint(every k) slice(%r = %x) carry(%u = %0) acc(%g = %4) {
- *       yield carry(%a) acc(%b) stack(%c)
- *     } : f64, [d,n]f64, [n]f64
- *     %10 = if %c { yield %1 } else { yield %2 } : i64         (on several lines)
- *     %11, %12 = call @f[n, 2*d](%x) : f64, [n]f64
- *     %13, %14 = vjp @f[n, d] wrt(0, 2) (%x, %g) : f64, [n]f64
- *     return %5
+ *     %y = mul %w, %w : [d]f64                        elementwise, convert, stop, broadcast,
+ * reshape, array, %1 = size n*d - 1 : i64 concat, reverse, iota dim %k as k1 binds the size symbol
+ * k1 for the rest of the region check %c "index out of range" %2 = index %x[%i, %j] : f64 also
+ * add_at %a[%i], %v   update %a[%i], %v %3 = slice %x[%lo] : [m,d]f64                   also
+ * add_slice %a[%lo], %v %4 = transpose %x (1, 0) : [d,n]f64 %5 = reduce sum 1 %x : [d]f64 over the
+ * first axis %6 = contract "ik,k->i" %x, %w : [n]f64 %7, %8, %9 = loop %i < n reverse
+ * checkpoint(every k) slice(%r = %x) carry(%u = %0) acc(%g = %4) { yield carry(%a) acc(%b)
+ * stack(%c) } : f64, [d,n]f64, [n]f64 %10 = if %c { yield %1 } else { yield %2 } : i64         (on
+ * several lines) %11, %12 = call @f[n, 2*d](%x) : f64, [n]f64 %13, %14 = vjp @f[n, d] wrt(0, 2)
+ * (%x, %g) : f64, [n]f64 return %5
  *   }
  *   extern func @bessel_j(%n: f64, %x: f64) -> (f64)
  *   rule jvp @f = @f_jvp
  *   export @loss as loss_at
- * A value is written by its source name, made unique by a suffix, else by a number; size symbols likewise.
- * Types stand after the colon, one a result. Names that are not plain are quoted: @"a b". Comments begin
- * with // or ;. The C descriptors of exports have no text: reading gives each leaf a parameter of its own. */
+ * A value is written by its source name, made unique by a suffix, else by a number; size symbols
+ * likewise. Types stand after the colon, one a result. Names that are not plain are quoted: @"a b".
+ * Comments begin with // or ;. The C descriptors of exports have no text: reading gives each leaf a
+ * parameter of its own. */
 #include "ir/ir.h"
 
 #include <inttypes.h>
@@ -77,7 +72,8 @@ static bool is_plain(const char *name) {
         return false;
     }
     for (const char *c = name; *c; c++) {
-        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        bool letter =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
         if (!letter && *c != '_' && *c != '.' && *c != '$') {
             return false;
         }
@@ -225,7 +221,8 @@ static void print_const(Printer *p, const Inst *inst) {
 }
 
 /* `name(%param = %operand, ...)`, nothing for an empty group */
-static void print_bindings(Printer *p, const char *name, Value *const *params, Value *const *operands, int n) {
+static void print_bindings(Printer *p, const char *name, Value *const *params,
+                           Value *const *operands, int n) {
     for (int i = 0; i < n; i++) {
         text_printf(p->out, i == 0 ? " %s(" : ", ", name);
         print_value(p, params[i]);
@@ -251,7 +248,8 @@ static void print_loop_yield(Printer *p, const Inst *loop) {
         text_puts(p->out, "yield");
         print_group(p, "carry", body->yields.data, n_carry);
         print_group(p, "acc", body->yields.data + n_carry, n_acc);
-        print_group(p, "stack", body->yields.data + n_carry + n_acc, body->yields.n - n_carry - n_acc);
+        print_group(p, "stack", body->yields.data + n_carry + n_acc,
+                    body->yields.n - n_carry - n_acc);
     }
 }
 
@@ -330,7 +328,8 @@ static void print_callee(Printer *p, const Inst *inst) {
 }
 
 /* `%a[%i, %j]`, and `, %v` for what is put there: operands a, (v,) indices. */
-static void print_indexed(Printer *p, const Inst *inst, Value *const *idx, int k, const Value *put) {
+static void print_indexed(Printer *p, const Inst *inst, Value *const *idx, int k,
+                          const Value *put) {
     text_puts(p->out, " ");
     print_value(p, inst->in[0]);
     text_puts(p->out, "[");
@@ -359,7 +358,9 @@ static void print_operands(Printer *p, const Inst *inst) {
 
 static void print_rest(Printer *p, const Inst *inst) {
     switch (inst->op) {
-    case OP_const: print_const(p, inst); break;
+    case OP_const:
+        print_const(p, inst);
+        break;
     case OP_size:
         text_puts(p->out, " ");
         print_size(p, inst->attr.size);
@@ -373,12 +374,22 @@ static void print_rest(Printer *p, const Inst *inst) {
         text_puts(p->out, " ");
         print_quoted(p->out, inst->attr.text ? inst->attr.text : "");
         break;
-    case OP_index: print_indexed(p, inst, inst->in + 1, inst->n_in - 1, NULL); break;
+    case OP_index:
+        print_indexed(p, inst, inst->in + 1, inst->n_in - 1, NULL);
+        break;
     case OP_add_at:
-    case OP_update: print_indexed(p, inst, inst->in + 2, inst->n_in - 2, inst->in[1]); break;
-    case OP_slice: print_indexed(p, inst, inst->in + 1, 1, NULL); break;
-    case OP_add_slice: print_indexed(p, inst, inst->in + 2, 1, inst->in[1]); break;
-    case OP_transpose: print_perm(p, inst); break;
+    case OP_update:
+        print_indexed(p, inst, inst->in + 2, inst->n_in - 2, inst->in[1]);
+        break;
+    case OP_slice:
+        print_indexed(p, inst, inst->in + 1, 1, NULL);
+        break;
+    case OP_add_slice:
+        print_indexed(p, inst, inst->in + 2, 1, inst->in[1]);
+        break;
+    case OP_transpose:
+        print_perm(p, inst);
+        break;
     case OP_reduce:
         text_printf(p->out, " %s %d", reduce_name[inst->attr.reduce.kind], inst->attr.reduce.axes);
         print_operands(p, inst);
@@ -387,7 +398,9 @@ static void print_rest(Printer *p, const Inst *inst) {
         text_printf(p->out, " \"%s\"", inst->attr.spec);
         print_operands(p, inst);
         break;
-    case OP_loop: print_loop(p, inst); break;
+    case OP_loop:
+        print_loop(p, inst);
+        break;
     case OP_if:
         print_operands(p, inst);
         print_branch(p, inst->regions[0]);
@@ -396,8 +409,12 @@ static void print_rest(Printer *p, const Inst *inst) {
         break;
     case OP_call:
     case OP_vjp:
-    case OP_jvp: print_callee(p, inst); break;
-    default: print_operands(p, inst); break;
+    case OP_jvp:
+        print_callee(p, inst);
+        break;
+    default:
+        print_operands(p, inst);
+        break;
     }
 }
 
@@ -471,7 +488,8 @@ void ir_print_func(Text *out, const Func *func) {
     print_func(out, func, NULL);
 }
 
-static void print_rule(Text *out, const PtrMap *names, const char *kind, const Func *func, const Func *rule) {
+static void print_rule(Text *out, const PtrMap *names, const char *kind, const Func *func,
+                       const Func *rule) {
     if (rule) {
         text_printf(out, "rule %s ", kind);
         print_name(out, "@", ptrmap_get(names, func));

@@ -1,6 +1,7 @@
 /* Questions about regions: what they use from outside, how large they are.
  *
- * Linear in the instructions of the region, nested ones included. Called by passes and code generation. */
+ * Linear in the instructions of the region, nested ones included. Called by passes and code
+ * generation. */
 #include "ir/ir.h"
 
 bool region_contains(const Region *outer, const Region *inner) {
@@ -77,8 +78,12 @@ static void syms_of_type(FreeSyms *walk, const Type *type) {
 
 static void syms_of_inst(FreeSyms *walk, const Inst *inst) {
     switch (inst->op) {
-    case OP_dim: ptrmap_put(&walk->bound, inst->attr.sym, NULL); break;
-    case OP_size: syms_of_size(walk, inst->attr.size); break;
+    case OP_dim:
+        ptrmap_put(&walk->bound, inst->attr.sym, NULL);
+        break;
+    case OP_size:
+        syms_of_size(walk, inst->attr.size);
+        break;
     case OP_loop:
         syms_of_size(walk, inst->attr.loop.extent);
         if (inst->attr.loop.checkpoint_arg) {
@@ -92,7 +97,8 @@ static void syms_of_inst(FreeSyms *walk, const Inst *inst) {
             syms_of_size(walk, inst->attr.callee.sizes[i]);
         }
         break;
-    default: break;
+    default:
+        break;
     }
     for (int i = 0; i < inst->n_out; i++) {
         syms_of_type(walk, inst->out[i]->type);

@@ -1,8 +1,8 @@
 /* Reading the textual IR (Note [Text] in print.c): recursive descent, one token ahead.
  *
- * Takes any bytes. Errors are queued with their place and what was expected; after one, reading goes on
- * with the next function. Only the form is checked here, and that names are known: ir_verify, which callers
- * run next, checks types, scopes and the rest. */
+ * Takes any bytes. Errors are queued with their place and what was expected; after one, reading
+ * goes on with the next function. Only the form is checked here, and that names are known:
+ * ir_verify, which callers run next, checks types, scopes and the rest. */
 #include "ir/read_internal.h"
 
 #include <stdio.h>
@@ -36,9 +36,12 @@ static bool read_params(Reader *r, Func *func) {
     while (!read_at_mark(r, ')')) {
         Token token = r->token;
         Atom name;
-        const Type *type =
-            read_take_text(r, TOKEN_value, "a parameter (%name) or ')'", &name) && read_take_mark(r, ':') ? read_type(r) : NULL;
-        if (!type || !read_define_value(r, name, token.loc, ir_param(r->m, func->body, type, NULL))) {
+        const Type *type = read_take_text(r, TOKEN_value, "a parameter (%name) or ')'", &name) &&
+                                   read_take_mark(r, ':')
+                               ? read_type(r)
+                               : NULL;
+        if (!type ||
+            !read_define_value(r, name, token.loc, ir_param(r->m, func->body, type, NULL))) {
             return false;
         }
         if (!read_accept_mark(r, ',')) {
@@ -53,10 +56,12 @@ static bool read_result_list(Reader *r, TypeList *types) {
         return read_expected(r, "'->' and the result types");
     }
     read_advance(r);
-    return read_take_mark(r, '(') && (read_at_mark(r, ')') || read_types(r, types)) && read_take_mark(r, ')');
+    return read_take_mark(r, '(') && (read_at_mark(r, ')') || read_types(r, types)) &&
+           read_take_mark(r, ')');
 }
 
-/* The result types may name sizes that the body binds, so they are read after it: here they are skipped. */
+/* The result types may name sizes that the body binds, so they are read after it: here they are
+ * skipped. */
 static bool skip_result_list(Reader *r) {
     while (r->token.kind != TOKEN_end && r->token.kind != TOKEN_bad && !read_at_mark(r, '{')) {
         read_advance(r);
@@ -88,13 +93,15 @@ static bool read_return(Reader *r, Func *func, const Reader *at) {
     for (int i = 0; i < values.n; i++) {
         vec_push(r->arena, &body->yields, values.data[i]);
         if (i < types->n && values.data[i]->type != types->data[i]) {
-            return read_fail(r, DIAG_ir_type, loc,
-                           arena_printf(r->arena, "result %d has another type than the function declares", i));
+            return read_fail(
+                r, DIAG_ir_type, loc,
+                arena_printf(r->arena, "result %d has another type than the function declares", i));
         }
     }
     if (values.n != types->n) {
         return read_fail(r, DIAG_ir_type, loc,
-                       arena_printf(r->arena, "the function declares %d results and returns %d", types->n, values.n));
+                         arena_printf(r->arena, "the function declares %d results and returns %d",
+                                      types->n, values.n));
     }
     return read_take_mark(r, '}');
 }
@@ -108,7 +115,7 @@ static bool read_func(Reader *r, bool is_extern) {
     }
     if (ptrmap_has(&r->funcs, name)) {
         return read_fail(r, DIAG_duplicate, token.loc,
-                       arena_printf(r->arena, "the function '@%s' is defined twice", name));
+                         arena_printf(r->arena, "the function '@%s' is defined twice", name));
     }
     Func *func = ir_func_new(r->m, name, token.loc);
     func->is_extern = is_extern;
@@ -196,8 +203,9 @@ static bool read_export(Reader *r) {
 }
 
 static bool read_module_name(Reader *r) {
-    return r->token.kind == TOKEN_string ? read_take_text(r, TOKEN_string, "a name", &r->m->name)
-                                         : read_take_text(r, TOKEN_word, "the module's name", &r->m->name);
+    return r->token.kind == TOKEN_string
+               ? read_take_text(r, TOKEN_string, "a name", &r->m->name)
+               : read_take_text(r, TOKEN_word, "the module's name", &r->m->name);
 }
 
 static bool read_item(Reader *r) {
@@ -213,12 +221,14 @@ static bool read_item(Reader *r) {
     if (read_accept_word(r, "rule")) {
         return read_rule(r);
     }
-    return read_accept_word(r, "export") ? read_export(r) : read_expected(r, "func, extern, rule, export or module");
+    return read_accept_word(r, "export") ? read_export(r)
+                                         : read_expected(r, "func, extern, rule, export or module");
 }
 
 static bool at_item(const Reader *r) {
-    return r->token.starts_line && (read_at_word(r, "func") || read_at_word(r, "extern") || read_at_word(r, "rule") ||
-                                    read_at_word(r, "export") || read_at_word(r, "module"));
+    return r->token.starts_line &&
+           (read_at_word(r, "func") || read_at_word(r, "extern") || read_at_word(r, "rule") ||
+            read_at_word(r, "export") || read_at_word(r, "module"));
 }
 
 IrModule *ir_read(Context *ctx, Arena *arena, Source *source) {

@@ -1,5 +1,5 @@
-/* Reading instructions of the textual IR, with the regions of loops and ifs. They are appended as they stand,
- * without folding. Called by read.c only. */
+/* Reading instructions of the textual IR, with the regions of loops and ifs. They are appended as
+ * they stand, without folding. Called by read.c only. */
 #include "ir/emit.h"
 #include "ir/read_internal.h"
 
@@ -31,8 +31,10 @@ static bool read_const(Reader *r, Token *number, bool *negative) {
 static bool set_integer(Reader *r, Draft *d, const Token *token, bool negative) {
     errno = 0;
     unsigned long long magnitude = strtoull(token->text, NULL, 10);
-    if (token->kind != TOKEN_int || errno != 0 || magnitude > (unsigned long long)INT64_MAX + negative) {
-        return read_fail(r, DIAG_ir_syntax, token->loc, "an integer constant of 64 bits is needed here");
+    if (token->kind != TOKEN_int || errno != 0 ||
+        magnitude > (unsigned long long)INT64_MAX + negative) {
+        return read_fail(r, DIAG_ir_syntax, token->loc,
+                         "an integer constant of 64 bits is needed here");
     }
     d->inst.attr.integer = (int64_t)(negative ? 0 - magnitude : magnitude);
     return true;
@@ -83,7 +85,8 @@ static bool read_dim(Reader *r, Draft *d) {
 
 static bool read_check(Reader *r, Draft *d) {
     Atom text;
-    if (!read_take_values(r, &d->in) || !read_take_text(r, TOKEN_string, "the message in quotes", &text)) {
+    if (!read_take_values(r, &d->in) ||
+        !read_take_text(r, TOKEN_string, "the message in quotes", &text)) {
         return false;
     }
     d->inst.attr.text = text;
@@ -94,7 +97,8 @@ static bool read_check(Reader *r, Draft *d) {
 static bool read_indexed(Reader *r, Draft *d, bool put) {
     ValueList indices = {0};
     Value *a = read_take_value(r), *v = NULL;
-    if (!a || !read_take_mark(r, '[') || !read_take_values(r, &indices) || !read_take_mark(r, ']')) {
+    if (!a || !read_take_mark(r, '[') || !read_take_values(r, &indices) ||
+        !read_take_mark(r, ']')) {
         return false;
     }
     if (put) {
@@ -132,7 +136,8 @@ static bool read_transpose(Reader *r, Draft *d) {
         }
     }
     if (n != d->in.data[0]->type->rank) {
-        return read_fail(r, DIAG_ir_syntax, r->token.loc, "a permutation names each axis of the operand once");
+        return read_fail(r, DIAG_ir_syntax, r->token.loc,
+                         "a permutation names each axis of the operand once");
     }
     return read_take_mark(r, ')');
 }
@@ -141,7 +146,8 @@ static bool read_reduce(Reader *r, Draft *d) {
     for (int kind = 0; kind <= RED_argmin; kind++) {
         if (read_accept_word(r, reduce_name[kind])) {
             d->inst.attr.reduce.kind = (Reduce)kind;
-            return read_take_int(r, IR_MAX_RANK, &d->inst.attr.reduce.axes) && read_take_values(r, &d->in);
+            return read_take_int(r, IR_MAX_RANK, &d->inst.attr.reduce.axes) &&
+                   read_take_values(r, &d->in);
         }
     }
     return read_expected(r, "sum, max, min, logsumexp, any, all, argmax or argmin");
@@ -180,7 +186,8 @@ static bool read_callee_sizes(Reader *r, Draft *d, const Func *func) {
     d->inst.attr.callee.sizes = sizes;
     return n == func->sizes.n ||
            read_fail(r, DIAG_ir_syntax, loc,
-                   arena_printf(r->arena, "'@%s' takes %d sizes, here are %d", func->name, func->sizes.n, n));
+                     arena_printf(r->arena, "'@%s' takes %d sizes, here are %d", func->name,
+                                  func->sizes.n, n));
 }
 
 static bool read_wrt(Reader *r, Draft *d) {
@@ -212,7 +219,8 @@ static bool read_call(Reader *r, Draft *d) {
         return false;
     }
     d->inst.attr.callee.func = func;
-    if (!read_callee_sizes(r, d, func) || (d->inst.op != OP_call && !read_wrt(r, d)) || !read_take_mark(r, '(')) {
+    if (!read_callee_sizes(r, d, func) || (d->inst.op != OP_call && !read_wrt(r, d)) ||
+        !read_take_mark(r, '(')) {
         return false;
     }
     return (read_at_mark(r, ')') || read_take_values(r, &d->in)) && read_take_mark(r, ')');
@@ -229,7 +237,8 @@ static bool read_block(Reader *r, IrBuilder *inner) {
     return ok;
 }
 
-/* `group(%param = %operand, ...)`: a parameter of the operand's type, or of its rows' for slices. */
+/* `group(%param = %operand, ...)`: a parameter of the operand's type, or of its rows' for slices.
+ */
 static bool read_bindings(Reader *r, Draft *d, Region *body, const char *group, int *n) {
     bool slice = group[0] == 's';
     if (!read_accept_word(r, group)) {
@@ -242,12 +251,15 @@ static bool read_bindings(Reader *r, Draft *d, Region *body, const char *group, 
         Token token = r->token;
         Atom name;
         Value *operand =
-            read_take_text(r, TOKEN_value, "a parameter (%name)", &name) && read_take_mark(r, '=') ? read_take_value(r) : NULL;
+            read_take_text(r, TOKEN_value, "a parameter (%name)", &name) && read_take_mark(r, '=')
+                ? read_take_value(r)
+                : NULL;
         if (!operand) {
             return false;
         }
         if (slice && operand->type->rank == 0) {
-            return read_fail(r, DIAG_ir_type, token.loc, "a slice operand is an array, this is a scalar");
+            return read_fail(r, DIAG_ir_type, token.loc,
+                             "a slice operand is an array, this is a scalar");
         }
         const Type *type = slice ? ir_drop_axes(r->m, operand->type, 1) : operand->type;
         Value *param = ir_param(r->m, body, type, NULL);
@@ -282,15 +294,16 @@ static bool read_yield_group(Reader *r, Region *body, const char *group, int *n)
 static bool read_loop_yield(Reader *r, Draft *d, Region *body) {
     int n_carry = 0, n_acc = 0, n_stack = 0;
     Loc loc = r->token.loc;
-    if (read_accept_word(r, "yield") &&
-        (!read_yield_group(r, body, "carry", &n_carry) || !read_yield_group(r, body, "acc", &n_acc) ||
-         !read_yield_group(r, body, "stack", &n_stack))) {
+    if (read_accept_word(r, "yield") && (!read_yield_group(r, body, "carry", &n_carry) ||
+                                         !read_yield_group(r, body, "acc", &n_acc) ||
+                                         !read_yield_group(r, body, "stack", &n_stack))) {
         return false;
     }
     d->inst.attr.loop.n_stack = n_stack;
     if (n_carry != d->inst.attr.loop.n_carry || n_acc != d->inst.attr.loop.n_acc) {
-        return read_fail(r, DIAG_ir_syntax, loc,
-                       "the yield of a loop gives one value for each carry and each acc, in order");
+        return read_fail(
+            r, DIAG_ir_syntax, loc,
+            "the yield of a loop gives one value for each carry and each acc, in order");
     }
     return read_take_mark(r, '}');
 }
@@ -323,7 +336,8 @@ static bool read_loop(Reader *r, IrBuilder *b, Draft *d) {
     ir_builder_nested(&body, b);
     d->inst.regions[0] = body.region;
     d->inst.n_region = 1;
-    if (!read_take_text(r, TOKEN_value, "the index of the loop (%name)", &name) || !read_take_mark(r, '<')) {
+    if (!read_take_text(r, TOKEN_value, "the index of the loop (%name)", &name) ||
+        !read_take_mark(r, '<')) {
         return false;
     }
     inst->attr.loop.extent = read_size(r);
@@ -336,7 +350,8 @@ static bool read_loop(Reader *r, IrBuilder *b, Draft *d) {
     }
     int n_slice = 0, n_carry = 0, n_acc = 0;
     Value *i = ir_param(r->m, body.region, ir_scalar(r->m, S_i64), NULL);
-    if (!read_define_value(r, name, index.loc, i) || !read_bindings(r, d, body.region, "slice", &n_slice) ||
+    if (!read_define_value(r, name, index.loc, i) ||
+        !read_bindings(r, d, body.region, "slice", &n_slice) ||
         !read_bindings(r, d, body.region, "carry", &n_carry) ||
         !read_bindings(r, d, body.region, "acc", &n_acc)) {
         return false;
@@ -381,24 +396,37 @@ static bool read_size_attr(Reader *r, Draft *d) {
 
 static bool read_rest(Reader *r, IrBuilder *b, Draft *d) {
     switch (d->inst.op) {
-    case OP_size: return read_size_attr(r, d);
-    case OP_dim: return read_dim(r, d);
-    case OP_check: return read_check(r, d);
+    case OP_size:
+        return read_size_attr(r, d);
+    case OP_dim:
+        return read_dim(r, d);
+    case OP_check:
+        return read_check(r, d);
     case OP_index:
-    case OP_slice: return read_indexed(r, d, false);
+    case OP_slice:
+        return read_indexed(r, d, false);
     case OP_add_at:
     case OP_update:
-    case OP_add_slice: return read_indexed(r, d, true);
-    case OP_transpose: return read_transpose(r, d);
-    case OP_reduce: return read_reduce(r, d);
-    case OP_contract: return read_contract(r, d);
-    case OP_loop: return read_loop(r, b, d);
-    case OP_if: return read_if(r, b, d);
+    case OP_add_slice:
+        return read_indexed(r, d, true);
+    case OP_transpose:
+        return read_transpose(r, d);
+    case OP_reduce:
+        return read_reduce(r, d);
+    case OP_contract:
+        return read_contract(r, d);
+    case OP_loop:
+        return read_loop(r, b, d);
+    case OP_if:
+        return read_if(r, b, d);
     case OP_call:
     case OP_vjp:
-    case OP_jvp: return read_call(r, d);
-    case OP_iota: return true;
-    default: return read_take_values(r, &d->in);
+    case OP_jvp:
+        return read_call(r, d);
+    case OP_iota:
+        return true;
+    default:
+        return read_take_values(r, &d->in);
     }
 }
 
@@ -457,7 +485,7 @@ static bool read_op(Reader *r, Draft *d) {
     d->inst.op = op_find(token.text);
     if (d->inst.op == OP_COUNT) {
         return read_fail(r, DIAG_ir_name, token.loc,
-                       arena_printf(r->arena, "there is no operation '%s'", token.text));
+                         arena_printf(r->arena, "there is no operation '%s'", token.text));
     }
     d->loc = loc_join(d->loc, token.loc);
     read_advance(r);
@@ -473,7 +501,7 @@ static bool read_result_types(Reader *r, Draft *d) {
     }
     return d->types.n == d->names.n ||
            read_fail(r, DIAG_ir_syntax, d->loc,
-                   arena_printf(r->arena, "%d results have %d types", d->names.n, d->types.n));
+                     arena_printf(r->arena, "%d results have %d types", d->names.n, d->types.n));
 }
 
 static bool read_inst(Reader *r, IrBuilder *b) {

@@ -22,8 +22,8 @@ typedef struct Reader {
     bool failed;
 } Reader;
 
-/* ---- read_parts.c ----  false, or NULL: an error was queued. at_: a question; accept_: takes the token when it is there;
- * take_: the token must be there. */
+/* ---- read_parts.c ----  false, or NULL: an error was queued. at_: a question; accept_: takes the
+ * token when it is there; take_: the token must be there. */
 void read_advance(Reader *r);
 bool read_fail(Reader *r, DiagCode code, Loc loc, const char *message);
 bool read_expected(Reader *r, const char *what); /* "expected <what>, found <the token>" */

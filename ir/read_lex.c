@@ -1,5 +1,5 @@
-/* The scanner of the textual IR: one token a call, any bytes as input. Errors of single tokens are queued
- * here and give TOKEN_bad. Called by ir/read.c only. */
+/* The scanner of the textual IR: one token a call, any bytes as input. Errors of single tokens are
+ * queued here and give TOKEN_bad. Called by ir/read.c only. */
 #include "ir/read_lex.h"
 
 #include <string.h>
@@ -9,7 +9,8 @@ static bool is_digit(char c) {
 }
 
 static bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' || c == '$';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
+           c == '.' || c == '$';
 }
 
 static char peek(const Lexer *lexer, uint32_t ahead) {

@@ -6,15 +6,15 @@
 
 typedef enum TokenKind {
     TOKEN_end,
-    TOKEN_word,   /* func, add, n, carry */
-    TOKEN_value,  /* %x */
-    TOKEN_func,   /* @f */
-    TOKEN_int,    /* digits */
+    TOKEN_word,  /* func, add, n, carry */
+    TOKEN_value, /* %x */
+    TOKEN_func,  /* @f */
+    TOKEN_int,   /* digits */
     TOKEN_float,
     TOKEN_string,
     TOKEN_arrow,
-    TOKEN_mark,   /* one character of punctuation */
-    TOKEN_bad,    /* reported already */
+    TOKEN_mark, /* one character of punctuation */
+    TOKEN_bad,  /* reported already */
 } TokenKind;
 
 typedef struct Token {

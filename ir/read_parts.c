@@ -1,7 +1,7 @@
 /* The small parts of the textual IR: tokens as the grammar asks for them, sizes, types, names.
  *
- * Names are flat in a function: whether a value is in scope where it is used is the verifier's question.
- * Called by read.c and read_inst.c only. */
+ * Names are flat in a function: whether a value is in scope where it is used is the verifier's
+ * question. Called by read.c and read_inst.c only. */
 #include "ir/read_internal.h"
 
 #include <errno.h>
@@ -16,13 +16,20 @@ void read_advance(Reader *r) {
 
 static const char *describe(Reader *r, const Token *token) {
     switch (token->kind) {
-    case TOKEN_end: return "the end of the file";
-    case TOKEN_value: return arena_printf(r->arena, "'%%%s'", token->text);
-    case TOKEN_func: return arena_printf(r->arena, "'@%s'", token->text);
-    case TOKEN_string: return "a string";
-    case TOKEN_arrow: return "'->'";
-    case TOKEN_mark: return arena_printf(r->arena, "'%c'", token->mark);
-    default: return arena_printf(r->arena, "'%s'", token->text);
+    case TOKEN_end:
+        return "the end of the file";
+    case TOKEN_value:
+        return arena_printf(r->arena, "'%%%s'", token->text);
+    case TOKEN_func:
+        return arena_printf(r->arena, "'@%s'", token->text);
+    case TOKEN_string:
+        return "a string";
+    case TOKEN_arrow:
+        return "'->'";
+    case TOKEN_mark:
+        return arena_printf(r->arena, "'%c'", token->mark);
+    default:
+        return arena_printf(r->arena, "'%s'", token->text);
     }
 }
 
@@ -87,7 +94,8 @@ bool read_take_int(Reader *r, int most, int *value) {
     errno = 0;
     long number = strtol(text, NULL, 10);
     *value = (int)number;
-    return (errno == 0 && number <= most) || read_fail(r, DIAG_ir_syntax, token.loc, "the number is too large here");
+    return (errno == 0 && number <= most) ||
+           read_fail(r, DIAG_ir_syntax, token.loc, "the number is too large here");
 }
 
 /* ---- sizes and types ---- */
@@ -110,7 +118,7 @@ static const Size *size_atom(Reader *r) {
         SizeSym *sym = ptrmap_get(&r->syms, token.text);
         if (!sym) {
             read_fail(r, DIAG_ir_name, token.loc,
-                    arena_printf(r->arena, "no size symbol '%s' is bound here", token.text));
+                      arena_printf(r->arena, "no size symbol '%s' is bound here", token.text));
             return NULL;
         }
         return size_sym(polys, sym);
@@ -149,7 +157,9 @@ const Size *read_size(Reader *r) {
         bool plus = read_at_mark(r, '+');
         read_advance(r);
         const Size *term = size_product(r);
-        size = !term ? NULL : plus ? size_add(&r->ctx->polys, size, term) : size_sub(&r->ctx->polys, size, term);
+        size = !term  ? NULL
+               : plus ? size_add(&r->ctx->polys, size, term)
+                      : size_sub(&r->ctx->polys, size, term);
     }
     if (!size && !r->failed) {
         read_fail(r, DIAG_size_overflow, loc, "the size is beyond 64 bits");
@@ -200,7 +210,8 @@ bool read_types(Reader *r, TypeList *types) {
 
 bool read_define_value(Reader *r, Atom name, Loc loc, Value *v) {
     if (ptrmap_has(&r->values, name)) {
-        return read_fail(r, DIAG_duplicate, loc, arena_printf(r->arena, "'%%%s' is defined twice", name));
+        return read_fail(r, DIAG_duplicate, loc,
+                         arena_printf(r->arena, "'%%%s' is defined twice", name));
     }
     ptrmap_put(&r->values, name, v);
     bool number = name[0] >= '0' && name[0] <= '9';
@@ -211,7 +222,7 @@ bool read_define_value(Reader *r, Atom name, Loc loc, Value *v) {
 bool read_define_sym(Reader *r, Atom name, Loc loc, SizeSym *sym) {
     if (ptrmap_has(&r->syms, name)) {
         return read_fail(r, DIAG_duplicate, loc,
-                       arena_printf(r->arena, "the size symbol '%s' is bound twice", name));
+                         arena_printf(r->arena, "the size symbol '%s' is bound twice", name));
     }
     ptrmap_put(&r->syms, name, sym);
     return true;
@@ -226,7 +237,7 @@ Value *read_take_value(Reader *r) {
     Value *v = ptrmap_get(&r->values, name);
     if (!v) {
         read_fail(r, DIAG_ir_name, token.loc,
-                arena_printf(r->arena, "the value '%%%s' is not defined before this use", name));
+                  arena_printf(r->arena, "the value '%%%s' is not defined before this use", name));
     }
     return v;
 }
@@ -250,8 +261,9 @@ Func *read_take_func(Reader *r) {
     }
     Func *func = ptrmap_get(&r->funcs, name);
     if (!func) {
-        read_fail(r, DIAG_ir_name, token.loc,
-                arena_printf(r->arena, "the function '@%s' is not defined before this use", name));
+        read_fail(
+            r, DIAG_ir_name, token.loc,
+            arena_printf(r->arena, "the function '@%s' is not defined before this use", name));
     }
     return func;
 }

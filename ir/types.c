@@ -96,7 +96,8 @@ const Type *ir_subst_type(IrModule *m, const Type *type, const Size *(*lookup)(v
     for (int i = 0; i < type->rank; i++) {
         dims[i] = size_subst(&m->ctx->polys, type->dims[i], lookup, user);
         if (!dims[i]) {
-            dims[i] = type->dims[i]; /* beyond 64 bits: the verifier finds the symbol out of scope */
+            dims[i] =
+                type->dims[i]; /* beyond 64 bits: the verifier finds the symbol out of scope */
         }
     }
     return ir_type(m, type->elem, type->rank, dims);

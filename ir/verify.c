@@ -1,7 +1,8 @@
 /* The verifier: structure, scopes and dominance; types are in verify_types.c, accs in verify_acc.c.
  *
- * Linear in the module. Reports every broken rule by name, at the instruction. Runs after reading text and,
- * in tests and debug builds, after every pass; changes nothing. Malformed regions are not descended into. */
+ * Linear in the module. Reports every broken rule by name, at the instruction. Runs after reading
+ * text and, in tests and debug builds, after every pass; changes nothing. Malformed regions are not
+ * descended into. */
 #include "ir/verify.h"
 
 #include <stdarg.h>
@@ -18,8 +19,8 @@ bool broken(Verifier *v, const Inst *inst, const char *rule, const char *format,
         diag_error(&v->m->ctx->diags, DIAG_ir_verify, inst->loc, "rule %s: %s: %s", rule,
                    op_info[inst->op].name, text);
     } else {
-        diag_error(&v->m->ctx->diags, DIAG_ir_verify, v->func->loc, "rule %s: function %s: %s", rule,
-                   v->func->name ? v->func->name : "(unnamed)", text);
+        diag_error(&v->m->ctx->diags, DIAG_ir_verify, v->func->loc, "rule %s: function %s: %s",
+                   rule, v->func->name ? v->func->name : "(unnamed)", text);
     }
     return false;
 }
@@ -63,7 +64,9 @@ static void check_type_scope(Verifier *v, const Inst *inst, const Type *type) {
 
 static void check_attr_scope(Verifier *v, const Inst *inst) {
     switch (inst->op) {
-    case OP_size: check_size_scope(v, inst, inst->attr.size); break;
+    case OP_size:
+        check_size_scope(v, inst, inst->attr.size);
+        break;
     case OP_loop:
         check_size_scope(v, inst, inst->attr.loop.extent);
         if (inst->attr.loop.checkpoint_arg) {
@@ -77,13 +80,15 @@ static void check_attr_scope(Verifier *v, const Inst *inst) {
             check_size_scope(v, inst, inst->attr.callee.sizes[i]);
         }
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
 static void bind_sym(Verifier *v, const Inst *inst, const SizeSym *sym) {
     if (ptrmap_get(&v->syms, sym)) {
-        broken(v, inst, "size-scope", "the size symbol '%s' is bound twice", sym->name ? sym->name : "?");
+        broken(v, inst, "size-scope", "the size symbol '%s' is bound twice",
+               sym->name ? sym->name : "?");
     }
     ptrmap_put(&v->syms, sym, (void *)(uintptr_t)sym);
 }
@@ -125,7 +130,8 @@ static bool check_operands(Verifier *v, const Inst *inst) {
     for (int i = 0; i < inst->n_in; i++) {
         if (!in_scope(v, inst->in[i])) {
             const char *name = inst->in[i] && inst->in[i]->name ? inst->in[i]->name : "(unnamed)";
-            return broken(v, inst, "dominance", "operand %d (%s) is not defined before its use", i, name);
+            return broken(v, inst, "dominance", "operand %d (%s) is not defined before its use", i,
+                          name);
         }
     }
     return true;
@@ -133,7 +139,8 @@ static bool check_operands(Verifier *v, const Inst *inst) {
 
 static bool check_structure(Verifier *v, const Inst *inst, const Region *region) {
     if (inst->region != region) {
-        return broken(v, inst, "structure", "the instruction does not know the region that holds it");
+        return broken(v, inst, "structure",
+                      "the instruction does not know the region that holds it");
     }
     int regions = inst->op == OP_loop ? 1 : inst->op == OP_if ? 2 : 0;
     if (inst->n_region != regions) {
@@ -141,8 +148,10 @@ static bool check_structure(Verifier *v, const Inst *inst, const Region *region)
     }
     for (int i = 0; i < inst->n_region; i++) {
         const Region *inner = inst->regions[i];
-        if (!inner || inner->owner != inst || inner->parent != region || inner->func != region->func) {
-            return broken(v, inst, "structure", "a nested region has another owner, parent or function");
+        if (!inner || inner->owner != inst || inner->parent != region ||
+            inner->func != region->func) {
+            return broken(v, inst, "structure",
+                          "a nested region has another owner, parent or function");
         }
     }
     for (int i = 0; i < inst->n_out; i++) {
@@ -198,7 +207,8 @@ static bool verify_region(Verifier *v, const Region *region, const Inst *owner) 
     }
     for (int i = 0; i < region->yields.n && ok; i++) {
         if (!in_scope(v, region->yields.data[i])) {
-            ok = broken(v, owner, "dominance", "yield %d is not defined in its region or around it", i);
+            ok = broken(v, owner, "dominance", "yield %d is not defined in its region or around it",
+                        i);
         }
     }
     leave_region(v, region);
@@ -216,8 +226,8 @@ static void set_bound_sizes(Verifier *v, const Func *func, bool bound) {
     }
 }
 
-/* A result may have a size that the function itself binds, of a parameter's value; such a function is only exported,
- * since the type of a call's result would not be in scope at the caller. */
+/* A result may have a size that the function itself binds, of a parameter's value; such a function
+ * is only exported, since the type of a call's result would not be in scope at the caller. */
 static void check_result_scope(Verifier *v, const Func *func) {
     set_bound_sizes(v, func, true);
     for (int i = 0; i < func->body->yields.n; i++) {
@@ -242,7 +252,8 @@ static void verify_func(Verifier *v, const Func *func) {
         return;
     }
     if (func->is_extern && (func->body->insts.n > 0 || !is_scalar_function(func))) {
-        broken(v, NULL, "extern", "an extern function takes scalars, gives one scalar and has no body");
+        broken(v, NULL, "extern",
+               "an extern function takes scalars, gives one scalar and has no body");
     }
     for (int i = 0; i < func->sizes.n; i++) {
         bind_sym(v, NULL, func->sizes.data[i]);
@@ -258,7 +269,8 @@ static void verify_func(Verifier *v, const Func *func) {
     }
 }
 
-/* A rule's parameters are in number what its kind asks for; types are checked where it is applied. */
+/* A rule's parameters are in number what its kind asks for; types are checked where it is applied.
+ */
 static void verify_rules(Verifier *v, const Func *func) {
     int n_float = 0, n_result = func->is_extern ? 1 : func->body->yields.n;
     v->func = func;
@@ -266,7 +278,8 @@ static void verify_rules(Verifier *v, const Func *func) {
         n_float += type_is_float(func->body->params.data[i]->type);
     }
     if (func->jvp_rule && func->jvp_rule->body->params.n != func->body->params.n + n_float) {
-        broken(v, NULL, "rule", "its jvp rule takes the parameters and a tangent for each float one");
+        broken(v, NULL, "rule",
+               "its jvp rule takes the parameters and a tangent for each float one");
     }
     if (func->vjp_rule && func->vjp_rule->body->params.n < func->body->params.n + n_result) {
         broken(v, NULL, "rule", "its vjp rule takes the parameters, the results and cotangents");

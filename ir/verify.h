@@ -19,7 +19,8 @@ bool broken(Verifier *v, const Inst *inst, const char *rule, const char *format,
     __attribute__((format(printf, 4, 5)));
 const char *type_text(Verifier *v, const Type *type);
 
-/* Types of operands, attributes and results of one instruction (verify_types.c); scopes were checked. */
+/* Types of operands, attributes and results of one instruction (verify_types.c); scopes were
+ * checked. */
 void verify_inst_types(Verifier *v, const Inst *inst);
 /* Accs are used once, by additions (verify_acc.c). */
 void verify_accs(Verifier *v, const Func *func);

@@ -1,10 +1,10 @@
-/* Accs are linear: each is a chain of additions that starts at the parameter of a loop's body and ends in
- * its yield, so that iterations commute and code generation may add in place.
+/* Accs are linear: each is a chain of additions that starts at the parameter of a loop's body and
+ * ends in its yield, so that iterations commute and code generation may add in place.
  *
- * A chain has one head, the value that holds the sum now. A head may be the first operand of add, add_at or
- * add_slice (whose result is the new head), the acc init of an inner loop (whose result is), or what both
- * branches of an `if` yield at one position (whose result is). Everything else is an error. Called by
- * verify.c on functions that are sound otherwise. */
+ * A chain has one head, the value that holds the sum now. A head may be the first operand of add,
+ * add_at or add_slice (whose result is the new head), the acc init of an inner loop (whose result
+ * is), or what both branches of an `if` yield at one position (whose result is). Everything else is
+ * an error. Called by verify.c on functions that are sound otherwise. */
 #include "ir/verify.h"
 
 typedef struct Chain {
@@ -96,8 +96,9 @@ static bool walk_loop(AccWalk *walk, const Inst *loop) {
         const Value *yield = body->yields.data[i];
         bool is_acc = i >= n_carry && i < n_carry + n_acc;
         if (is_acc ? yield != chains[i - n_carry].head : chain_of(walk, yield) != NULL) {
-            return wrong(walk, loop, is_acc ? "the yield of an acc is not the end of its chain"
-                                            : "an acc is yielded as a carry or stacked");
+            return wrong(walk, loop,
+                         is_acc ? "the yield of an acc is not the end of its chain"
+                                : "an acc is yielded as a carry or stacked");
         }
     }
     return true;
@@ -137,10 +138,12 @@ static bool walk_if(AccWalk *walk, const Inst *inst) {
                 return wrong(walk, inst, "an acc is used twice");
             }
             if (chain && !region_contains(branch, chain->body) && !same_iteration(chain, branch)) {
-                return wrong(walk, inst, "an acc is used inside an inner loop without being its acc");
+                return wrong(walk, inst,
+                             "an acc is used inside an inner loop without being its acc");
             }
             if (i == 1 && chain != ends[j]) {
-                return wrong(walk, inst, "an acc is yielded by one branch only, or at two positions");
+                return wrong(walk, inst,
+                             "an acc is yielded by one branch only, or at two positions");
             }
             ends[j] = chain;
         }
@@ -164,7 +167,8 @@ static bool walk_region(AccWalk *walk, const Region *region) {
                 return false;
             }
         }
-        if ((inst->op == OP_loop && !walk_loop(walk, inst)) || (inst->op == OP_if && !walk_if(walk, inst))) {
+        if ((inst->op == OP_loop && !walk_loop(walk, inst)) ||
+            (inst->op == OP_if && !walk_if(walk, inst))) {
             return false;
         }
     }

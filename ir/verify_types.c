@@ -1,7 +1,7 @@
 /* Type rules of single instructions, as Note [Operations] in ir.h states them.
  *
- * Operands are in scope and nested regions sound when this is called (by verify.c). Sizes are equal when
- * their pointers are. */
+ * Operands are in scope and nested regions sound when this is called (by verify.c). Sizes are equal
+ * when their pointers are. */
 #include "ir/verify.h"
 
 #include <string.h>
@@ -18,8 +18,8 @@ static bool is_index_type(const Type *type) {
 
 static bool arity(Verifier *v, const Inst *inst, int n_in, int n_out) {
     if (inst->n_in != n_in || inst->n_out != n_out) {
-        return broken(v, inst, "arity", "%d operands and %d results, %d and %d are needed", inst->n_in,
-                      inst->n_out, n_in, n_out);
+        return broken(v, inst, "arity", "%d operands and %d results, %d and %d are needed",
+                      inst->n_in, inst->n_out, n_in, n_out);
     }
     return true;
 }
@@ -51,7 +51,8 @@ static bool operand_is(Verifier *v, const Inst *inst, int i, const Type *type) {
 static bool indices_from(Verifier *v, const Inst *inst, int first) {
     for (int i = first; i < inst->n_in; i++) {
         if (!is_index_type(in_type(inst, i))) {
-            return broken(v, inst, "operand-type", "operand %d is an index and has type %s, i64 is needed", i,
+            return broken(v, inst, "operand-type",
+                          "operand %d is an index and has type %s, i64 is needed", i,
                           type_text(v, in_type(inst, i)));
         }
     }
@@ -69,11 +70,16 @@ static bool ranked(Verifier *v, const Inst *inst, int i, int least) {
 static bool class_takes(OpClass class, Scalar elem) {
     switch (class) {
     case OPC_FLT:
-    case OPC_TST: return elem >= S_f32;
-    case OPC_NUM: return elem != S_bool;
-    case OPC_INT: return elem == S_i32 || elem == S_i64;
-    case OPC_LOG: return elem == S_bool;
-    default: return true;
+    case OPC_TST:
+        return elem >= S_f32;
+    case OPC_NUM:
+        return elem != S_bool;
+    case OPC_INT:
+        return elem == S_i32 || elem == S_i64;
+    case OPC_LOG:
+        return elem == S_bool;
+    default:
+        return true;
     }
 }
 
@@ -134,9 +140,11 @@ static void check_slice(Verifier *v, const Inst *inst) {
 }
 
 static void check_add_slice(Verifier *v, const Inst *inst) {
-    if (arity(v, inst, 3, 1) && indices_from(v, inst, 2) && ranked(v, inst, 0, 1) && ranked(v, inst, 1, 1)) {
+    if (arity(v, inst, 3, 1) && indices_from(v, inst, 2) && ranked(v, inst, 0, 1) &&
+        ranked(v, inst, 1, 1)) {
         const Type *a = in_type(inst, 0);
-        operand_is(v, inst, 1, ir_add_axis(v->m, ir_drop_axes(v->m, a, 1), in_type(inst, 1)->dims[0]));
+        operand_is(v, inst, 1,
+                   ir_add_axis(v->m, ir_drop_axes(v->m, a, 1), in_type(inst, 1)->dims[0]));
         result_is(v, inst, 0, a);
     }
 }
@@ -208,9 +216,12 @@ static void check_concat(Verifier *v, const Inst *inst) {
 static bool reduce_takes(Reduce kind, Scalar elem) {
     switch (kind) {
     case RED_any:
-    case RED_all: return elem == S_bool;
-    case RED_logsumexp: return elem >= S_f32;
-    default: return elem != S_bool;
+    case RED_all:
+        return elem == S_bool;
+    case RED_logsumexp:
+        return elem >= S_f32;
+    default:
+        return elem != S_bool;
     }
 }
 
@@ -225,7 +236,8 @@ static void check_reduce(Verifier *v, const Inst *inst) {
         return;
     }
     if (!reduce_takes(kind, x->elem)) {
-        broken(v, inst, "operand-type", "%s does not apply to %s", reduce_name[kind], type_text(v, x));
+        broken(v, inst, "operand-type", "%s does not apply to %s", reduce_name[kind],
+               type_text(v, x));
     }
     const Type *type = ir_drop_axes(v->m, x, axes);
     result_is(v, inst, 0, indexed ? ir_with_elem(v->m, type, S_i64) : type);
@@ -242,8 +254,8 @@ static bool read_labels(Verifier *v, const Inst *inst, const char *text, size_t 
                         Labels *labels) {
     memset(labels, 0, sizeof *labels);
     if ((int)n != type->rank) {
-        return broken(v, inst, "contract-spec", "%d labels stand for the %d axes of %s", (int)n, type->rank,
-                      type_text(v, type));
+        return broken(v, inst, "contract-spec", "%d labels stand for the %d axes of %s", (int)n,
+                      type->rank, type_text(v, type));
     }
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -252,7 +264,8 @@ static bool read_labels(Verifier *v, const Inst *inst, const char *text, size_t 
             return broken(v, inst, "contract-spec", "labels are letters");
         }
         if (labels->extent[c]) {
-            return broken(v, inst, "contract-spec", "the label '%c' stands twice in one operand", c);
+            return broken(v, inst, "contract-spec", "the label '%c' stands twice in one operand",
+                          c);
         }
         labels->extent[c] = type->dims[i];
     }
@@ -300,15 +313,19 @@ static void check_contract(Verifier *v, const Inst *inst) {
 
 static bool loop_counts(Verifier *v, const Inst *inst) {
     const Region *body = inst->regions[0];
-    int n_slice = inst->attr.loop.n_slice, n_carry = inst->attr.loop.n_carry, n_acc = inst->attr.loop.n_acc;
+    int n_slice = inst->attr.loop.n_slice, n_carry = inst->attr.loop.n_carry,
+        n_acc = inst->attr.loop.n_acc;
     int n_stack = inst->attr.loop.n_stack, n_in = n_slice + n_carry + n_acc;
     if (n_slice < 0 || n_carry < 0 || n_acc < 0 || n_stack < 0 || inst->n_in != n_in ||
         inst->n_out != n_carry + n_acc + n_stack) {
-        return broken(v, inst, "arity", "%d operands and %d results do not fit %d slices, %d carries, %d accs, "
-                      "%d stacked", inst->n_in, inst->n_out, n_slice, n_carry, n_acc, n_stack);
+        return broken(v, inst, "arity",
+                      "%d operands and %d results do not fit %d slices, %d carries, %d accs, "
+                      "%d stacked",
+                      inst->n_in, inst->n_out, n_slice, n_carry, n_acc, n_stack);
     }
     if (body->params.n != 1 + n_in || body->yields.n != inst->n_out) {
-        return broken(v, inst, "loop-body", "its body has %d parameters and %d yields, %d and %d are needed",
+        return broken(v, inst, "loop-body",
+                      "its body has %d parameters and %d yields, %d and %d are needed",
                       body->params.n, body->yields.n, 1 + n_in, inst->n_out);
     }
     return true;
@@ -316,8 +333,9 @@ static bool loop_counts(Verifier *v, const Inst *inst) {
 
 static bool param_is(Verifier *v, const Inst *inst, int i, const Type *type) {
     const Type *own = inst->regions[0]->params.data[i]->type;
-    return own == type || broken(v, inst, "loop-body", "parameter %d of the body has type %s, %s is needed", i,
-                                 type_text(v, own), type_text(v, type));
+    return own == type ||
+           broken(v, inst, "loop-body", "parameter %d of the body has type %s, %s is needed", i,
+                  type_text(v, own), type_text(v, type));
 }
 
 static void check_loop_slices(Verifier *v, const Inst *inst) {
@@ -325,7 +343,8 @@ static void check_loop_slices(Verifier *v, const Inst *inst) {
     for (int i = 0; i < inst->attr.loop.n_slice; i++) {
         const Type *type = in_type(inst, i);
         if (type->rank == 0 || type->dims[0] != inst->attr.loop.extent) {
-            broken(v, inst, "loop-slice", "slice %d has type %s, its first extent is not the loop's", i,
+            broken(v, inst, "loop-slice",
+                   "slice %d has type %s, its first extent is not the loop's", i,
                    type_text(v, type));
         } else {
             param_is(v, inst, 1 + i, ir_drop_axes(v->m, type, 1));
@@ -353,7 +372,8 @@ static void check_loop(Verifier *v, const Inst *inst) {
             }
             result_is(v, inst, i, type);
         } else if (type->rank == IR_MAX_RANK) {
-            broken(v, inst, "loop-yield", "stacked value %d would have more than %d axes", i, IR_MAX_RANK);
+            broken(v, inst, "loop-yield", "stacked value %d would have more than %d axes", i,
+                   IR_MAX_RANK);
         } else {
             result_is(v, inst, i, ir_add_axis(v->m, type, inst->attr.loop.extent));
         }
@@ -369,14 +389,16 @@ static void check_if(Verifier *v, const Inst *inst) {
     for (int i = 0; i < 2; i++) {
         const Region *branch = inst->regions[i];
         if (branch->params.n != 0 || branch->yields.n != inst->n_out) {
-            broken(v, inst, "if-branch", "a branch has %d parameters and %d yields, 0 and %d are needed",
+            broken(v, inst, "if-branch",
+                   "a branch has %d parameters and %d yields, 0 and %d are needed",
                    branch->params.n, branch->yields.n, inst->n_out);
             return;
         }
         for (int j = 0; j < inst->n_out; j++) {
             if (branch->yields.data[j]->type != inst->out[j]->type) {
                 broken(v, inst, "if-branch", "yield %d has type %s, the result %s", j,
-                       type_text(v, branch->yields.data[j]->type), type_text(v, inst->out[j]->type));
+                       type_text(v, branch->yields.data[j]->type),
+                       type_text(v, inst->out[j]->type));
             }
         }
     }
@@ -406,7 +428,8 @@ static bool check_wrt(Verifier *v, const Inst *inst) {
         bool ascending = i == 0 || param > inst->attr.callee.wrt[i - 1];
         if (param < 0 || param >= body->params.n || !ascending ||
             !type_is_float(body->params.data[param]->type)) {
-            return broken(v, inst, "callee", "wrt names float parameters of the function, ascending");
+            return broken(v, inst, "callee",
+                          "wrt names float parameters of the function, ascending");
         }
     }
     return true;
@@ -418,12 +441,13 @@ static int result_count(const Func *func) {
 
 static const Type *result_type(Verifier *v, const Inst *inst, int i) {
     const Func *func = inst->attr.callee.func;
-    return func->is_extern ? func->extern_result : callee_type(v, inst, func->body->yields.data[i]->type);
+    return func->is_extern ? func->extern_result
+                           : callee_type(v, inst, func->body->yields.data[i]->type);
 }
 
 /* The operands after the arguments and the results after the function's own. */
-static void derivative_types(Verifier *v, const Inst *inst, const Type **in, int *n_in, const Type **out,
-                             int *n_out) {
+static void derivative_types(Verifier *v, const Inst *inst, const Type **in, int *n_in,
+                             const Type **out, int *n_out) {
     const Func *func = inst->attr.callee.func;
     bool reverse = inst->op == OP_vjp;
     for (int i = 0; i < result_count(func) && inst->op != OP_call; i++) {
@@ -433,7 +457,8 @@ static void derivative_types(Verifier *v, const Inst *inst, const Type **in, int
         }
     }
     for (int i = 0; i < inst->attr.callee.n_wrt && inst->op != OP_call; i++) {
-        const Type *type = callee_type(v, inst, func->body->params.data[inst->attr.callee.wrt[i]]->type);
+        const Type *type =
+            callee_type(v, inst, func->body->params.data[inst->attr.callee.wrt[i]]->type);
         *(reverse ? &out[(*n_out)++] : &in[(*n_in)++]) = type;
     }
 }
@@ -448,8 +473,10 @@ static void check_call(Verifier *v, const Inst *inst) {
     if (inst->op != OP_call && !check_wrt(v, inst)) {
         return;
     }
-    int n_in = 0, n_out = 0, most = func->body->params.n + result_count(func) * 2 + inst->attr.callee.n_wrt;
-    const Type **in = ARENA_ARRAY(v->arena, most, const Type *), **out = ARENA_ARRAY(v->arena, most, const Type *);
+    int n_in = 0, n_out = 0,
+        most = func->body->params.n + result_count(func) * 2 + inst->attr.callee.n_wrt;
+    const Type **in = ARENA_ARRAY(v->arena, most, const Type *),
+               **out = ARENA_ARRAY(v->arena, most, const Type *);
     for (int i = 0; i < func->body->params.n; i++) {
         in[n_in++] = callee_type(v, inst, func->body->params.data[i]->type);
     }
@@ -489,15 +516,28 @@ static void check_statement(Verifier *v, const Inst *inst) {
 
 static void check_unary(Verifier *v, const Inst *inst) {
     switch (inst->op) {
-    case OP_broadcast: check_broadcast(v, inst); break;
-    case OP_transpose: check_transpose(v, inst); break;
-    case OP_reshape: check_reshape(v, inst); break;
-    case OP_reduce: check_reduce(v, inst); break;
+    case OP_broadcast:
+        check_broadcast(v, inst);
+        break;
+    case OP_transpose:
+        check_transpose(v, inst);
+        break;
+    case OP_reshape:
+        check_reshape(v, inst);
+        break;
+    case OP_reduce:
+        check_reduce(v, inst);
+        break;
     case OP_convert:
         result_is(v, inst, 0, ir_with_elem(v->m, in_type(inst, 0), inst->out[0]->type->elem));
         break;
-    case OP_reverse: ranked(v, inst, 0, 1); result_is(v, inst, 0, in_type(inst, 0)); break;
-    default: result_is(v, inst, 0, in_type(inst, 0)); break; /* stop */
+    case OP_reverse:
+        ranked(v, inst, 0, 1);
+        result_is(v, inst, 0, in_type(inst, 0));
+        break;
+    default:
+        result_is(v, inst, 0, in_type(inst, 0));
+        break; /* stop */
     }
 }
 
@@ -520,23 +560,41 @@ void verify_inst_types(Verifier *v, const Inst *inst) {
             check_statement(v, inst);
         }
         break;
-    case OP_index: check_index(v, inst); break;
+    case OP_index:
+        check_index(v, inst);
+        break;
     case OP_add_at:
-    case OP_update: check_put(v, inst); break;
-    case OP_slice: check_slice(v, inst); break;
-    case OP_add_slice: check_add_slice(v, inst); break;
-    case OP_array: check_array(v, inst); break;
-    case OP_concat: check_concat(v, inst); break;
+    case OP_update:
+        check_put(v, inst);
+        break;
+    case OP_slice:
+        check_slice(v, inst);
+        break;
+    case OP_add_slice:
+        check_add_slice(v, inst);
+        break;
+    case OP_array:
+        check_array(v, inst);
+        break;
+    case OP_concat:
+        check_concat(v, inst);
+        break;
     case OP_contract:
         if (arity(v, inst, 2, 1)) {
             check_contract(v, inst);
         }
         break;
-    case OP_loop: check_loop(v, inst); break;
-    case OP_if: check_if(v, inst); break;
+    case OP_loop:
+        check_loop(v, inst);
+        break;
+    case OP_if:
+        check_if(v, inst);
+        break;
     case OP_call:
     case OP_vjp:
-    case OP_jvp: check_call(v, inst); break;
+    case OP_jvp:
+        check_call(v, inst);
+        break;
     default:
         if (arity(v, inst, 1, 1)) {
             check_unary(v, inst);

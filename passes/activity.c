@@ -1,23 +1,25 @@
-/* Activity: which values depend, through float operations, on the parameters that are differentiated.
+/* Activity: which values depend, through float operations, on the parameters that are
+ * differentiated.
  *
- * A forward data flow over the structured region; loops are iterated until their carries stop changing (activity only
- * grows, so at most n_carry + 1 times). Called by vjp.c and jvp.c: what is not here has no adjoint and no tangent. */
+ * A forward data flow over the structured region; loops are iterated until their carries stop
+ * changing (activity only grows, so at most n_carry + 1 times). Called by vjp.c and jvp.c: what is
+ * not here has no adjoint and no tangent. */
 #include "passes/internal.h"
 
-static void mark(PtrMap *active, Value *v, bool *changed)
-{
+static void mark(PtrMap *active, Value *v, bool *changed) {
     if (!value_is_float(v) || ptrmap_has(active, v))
         return;
     ptrmap_put(active, v, NULL);
     *changed = true;
 }
 
-static bool is_active(const PtrMap *active, const Value *v) { return ptrmap_has(active, v); }
+static bool is_active(const PtrMap *active, const Value *v) {
+    return ptrmap_has(active, v);
+}
 
 static void flow_region(const Region *region, PtrMap *active, bool *changed);
 
-static void flow_loop(const Inst *loop, PtrMap *active, bool *changed)
-{
+static void flow_loop(const Inst *loop, PtrMap *active, bool *changed) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
     for (int i = 0; i < loop->n_in; i++)
@@ -38,8 +40,7 @@ static void flow_loop(const Inst *loop, PtrMap *active, bool *changed)
     }
 }
 
-static void flow_if(const Inst *inst, PtrMap *active, bool *changed)
-{
+static void flow_if(const Inst *inst, PtrMap *active, bool *changed) {
     for (int k = 0; k < 2; k++)
         flow_region(inst->regions[k], active, changed);
     for (int i = 0; i < inst->n_out; i++)
@@ -48,8 +49,7 @@ static void flow_if(const Inst *inst, PtrMap *active, bool *changed)
             mark(active, inst->out[i], changed);
 }
 
-static void flow_region(const Region *region, PtrMap *active, bool *changed)
-{
+static void flow_region(const Region *region, PtrMap *active, bool *changed) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop)
@@ -66,8 +66,7 @@ static void flow_region(const Region *region, PtrMap *active, bool *changed)
     }
 }
 
-void activity_find(const Region *body, int n_wrt, const int *wrt, PtrMap *active)
-{
+void activity_find(const Region *body, int n_wrt, const int *wrt, PtrMap *active) {
     bool changed = false;
     for (int i = 0; i < n_wrt; i++)
         mark(active, body->params.data[wrt[i]], &changed);
@@ -78,8 +77,7 @@ void activity_find(const Region *body, int n_wrt, const int *wrt, PtrMap *active
 
 static void want_region(const Region *region, PtrMap *useful, bool *changed);
 
-static void want_loop(const Inst *loop, PtrMap *useful, bool *changed)
-{
+static void want_loop(const Inst *loop, PtrMap *useful, bool *changed) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
     for (int i = 0; i < loop->n_out; i++)
@@ -100,8 +98,7 @@ static void want_loop(const Inst *loop, PtrMap *useful, bool *changed)
     }
 }
 
-static void want_region(const Region *region, PtrMap *useful, bool *changed)
-{
+static void want_region(const Region *region, PtrMap *useful, bool *changed) {
     for (int i = region->insts.n - 1; i >= 0; i--) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop) {
@@ -125,8 +122,7 @@ static void want_region(const Region *region, PtrMap *useful, bool *changed)
     }
 }
 
-void useful_find(const Region *body, const bool *yield_wanted, PtrMap *useful)
-{
+void useful_find(const Region *body, const bool *yield_wanted, PtrMap *useful) {
     bool changed = false;
     for (int i = 0; i < body->yields.n; i++)
         if (yield_wanted[i])

@@ -1,26 +1,25 @@
-/* Checkpoints at every k-th iteration: a loop becomes a loop over segments of k iterations with a loop over one segment inside.
+/* Checkpoints at every k-th iteration: a loop becomes a loop over segments of k iterations with a
+ * loop over one segment inside.
  *
- * The outer loop is marked CHECK_inner, so reverse mode stores its carries (one state a segment) and computes a segment again
- * when it gets there, storing its k states then: n/k + k states instead of n. The values are those of the loop itself, bit for
- * bit. Slices become indices and stacked results sums of arrays that are zero elsewhere. Called by derive.c on a copy of what
- * is differentiated in reverse. */
+ * The outer loop is marked CHECK_inner, so reverse mode stores its carries (one state a segment)
+ * and computes a segment again when it gets there, storing its k states then: n/k + k states
+ * instead of n. The values are those of the loop itself, bit for bit. Slices become indices and
+ * stacked results sums of arrays that are zero elsewhere. Called by derive.c on a copy of what is
+ * differentiated in reverse. */
 #include "passes/rebuild.h"
 
-static bool stacks_numbers(const Inst *loop)
-{
+static bool stacks_numbers(const Inst *loop) {
     for (int k = loop->attr.loop.n_carry + loop->attr.loop.n_acc; k < loop->n_out; k++)
         if (!value_is_float(loop->out[k]))
             return false;
     return true;
 }
 
-static bool is_segmented(const Inst *inst)
-{
+static bool is_segmented(const Inst *inst) {
     return inst->op == OP_loop && inst->attr.loop.checkpoint == CHECK_every && stacks_numbers(inst);
 }
 
-bool has_segments(const Region *region)
-{
+bool has_segments(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         if (is_segmented(region->insts.data[i]))
             return true;
@@ -40,9 +39,10 @@ typedef struct Segments {
     Value *const *slices;
 } Segments;
 
-/* One segment: `count` iterations from `start` on, in the order of the loop. Yields the states at its end. */
-static Value **emit_segment(Segments *g, IrBuilder *b, Value *start, const Size *count, Value *const *states, IrMap *map)
-{
+/* One segment: `count` iterations from `start` on, in the order of the loop. Yields the states at
+ * its end. */
+static Value **emit_segment(Segments *g, IrBuilder *b, Value *start, const Size *count,
+                            Value *const *states, IrMap *map) {
     const Inst *loop = g->loop;
     const Region *source = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
@@ -74,8 +74,7 @@ static Value **emit_segment(Segments *g, IrBuilder *b, Value *start, const Size 
     return ir_loop_end(b, &spec, &body)->out;
 }
 
-static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map)
-{
+static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map) {
     IrModule *m = b->m;
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
     Segments g = {.loop = loop};
@@ -90,19 +89,21 @@ static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map)
     g.n = ir_size(b, irmap_size(map, loop->attr.loop.extent));
     g.k = ir_size(b, irmap_size(map, loop->attr.loop.checkpoint_arg));
     Value *count = ir_ew2(b, OP_div, ir_ew2(b, OP_sub, ir_ew2(b, OP_add, g.n, g.k), one), g.k);
-    LoopSpec spec = {.extent = size_sym(&m->ctx->polys, ir_dim(b, count, atom_of(&m->ctx->atoms, "segments"))),
-                     .checkpoint = CHECK_inner,
-                     .n_carry = nc,
-                     .n_acc = g.states.n - nc,
-                     .carries = g.states.data,
-                     .accs = g.states.data + nc};
+    LoopSpec spec = {
+        .extent = size_sym(&m->ctx->polys, ir_dim(b, count, atom_of(&m->ctx->atoms, "segments"))),
+        .checkpoint = CHECK_inner,
+        .n_carry = nc,
+        .n_acc = g.states.n - nc,
+        .carries = g.states.data,
+        .accs = g.states.data + nc};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = loop->loc;
     Value *start = ir_ew2(&body, OP_mul, ir_body_index(&body), g.k);
     Value *length = ir_ew2(&body, OP_min, g.k, ir_ew2(&body, OP_sub, g.n, start));
     SizeSym *segment = ir_dim(&body, length, atom_of(&m->ctx->atoms, "segment"));
-    Value **out = emit_segment(&g, &body, start, size_sym(&m->ctx->polys, segment), body.region->params.data + 1, map);
+    Value **out = emit_segment(&g, &body, start, size_sym(&m->ctx->polys, segment),
+                               body.region->params.data + 1, map);
     for (int k = 0; k < loop->n_out; k++)
         ir_yield(&body, out[k]);
     b->loc = loop->loc;
@@ -113,12 +114,13 @@ static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map)
     }
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     if (is_segmented(inst))
         emit_segments(b, inst, map);
     else
         rebuild_inst(b, inst, map, emit, user);
 }
 
-void split_segments(IrModule *m, Func *f) { rebuild_func(m, f, emit, NULL); }
+void split_segments(IrModule *m, Func *f) {
+    rebuild_func(m, f, emit, NULL);
+}

@@ -1,9 +1,11 @@
-/* Resolves derivatives and calls: after this pass no function holds vjp, jvp or a call of anything but an extern.
+/* Resolves derivatives and calls: after this pass no function holds vjp, jvp or a call of anything
+ * but an extern.
  *
- * Functions are resolved callees first. Calls are inlined, except those of functions with a rule: they stay until every
- * derivative that could meet them is expanded, and are inlined last. Derivatives are expanded innermost first, because a
- * function's own body is resolved before it is differentiated. What is resolved is simplified, and products are lifted out
- * of its loops, so that their adjoints are whole products too. */
+ * Functions are resolved callees first. Calls are inlined, except those of functions with a rule:
+ * they stay until every derivative that could meet them is expanded, and are inlined last.
+ * Derivatives are expanded innermost first, because a function's own body is resolved before it is
+ * differentiated. What is resolved is simplified, and products are lifted out of its loops, so that
+ * their adjoints are whole products too. */
 #include "passes/rebuild.h"
 
 typedef struct Derive {
@@ -15,30 +17,31 @@ typedef struct Derive {
 
 static void resolve(Derive *d, Func *f);
 
-static bool has_rule(const Func *f) { return f->jvp_rule || f->vjp_rule || f->is_extern; }
+static bool has_rule(const Func *f) {
+    return f->jvp_rule || f->vjp_rule || f->is_extern;
+}
 
 /* Calls that no derivative has to look into stay as they are while derivatives are expanded. */
-static bool stays(const Func *f)
-{
+static bool stays(const Func *f) {
     bool floats = false;
     for (int i = 0; i < f->body->yields.n; i++)
         floats |= value_is_float(f->body->yields.data[i]);
     return has_rule(f) || (f->is_inner && !floats);
 }
 
-static void report(Derive *d, const Inst *inst, const DeriveError *error)
-{
+static void report(Derive *d, const Inst *inst, const DeriveError *error) {
     DiagList *diags = &d->m->ctx->diags;
-    Diag *diag = diag_error(diags, DIAG_not_differentiable, error->loc, "%s cannot be differentiated: %s",
-                            error->func->name, error->why);
-    diag_label(diags, diag, inst->loc, "differentiated here, through %s", inst->attr.callee.func->name);
-    diag_hint(diags, diag, "give it a rule: derivative %s(...) { jvp(...) = ...; }", error->func->name);
+    Diag *diag = diag_error(diags, DIAG_not_differentiable, error->loc,
+                            "%s cannot be differentiated: %s", error->func->name, error->why);
+    diag_label(diags, diag, inst->loc, "differentiated here, through %s",
+               inst->attr.callee.func->name);
+    diag_hint(diags, diag, "give it a rule: derivative %s(...) { jvp(...) = ...; }",
+              error->func->name);
     d->failed = true;
 }
 
 /* A function that only calls f, so that f's rule is met as in any other body. */
-static Func *calling(Derive *d, Func *f)
-{
+static Func *calling(Derive *d, Func *f) {
     IrModule *m = d->m;
     Func *w = ir_func_new(m, f->name, f->loc);
     IrBuilder b;
@@ -58,16 +61,14 @@ static Func *calling(Derive *d, Func *f)
 }
 
 /* A copy of f, of the same size symbols, in which loops are split at their checkpoints. */
-static Func *segmented(Derive *d, Func *f)
-{
+static Func *segmented(Derive *d, Func *f) {
     Func *copy = ARENA_NEW(d->m->arena, Func);
     *copy = *f;
     split_segments(d->m, copy);
     return copy;
 }
 
-Func *func_placed(IrModule *m, Func *f, Loc loc)
-{
+Func *func_placed(IrModule *m, Func *f, Loc loc) {
     if (!f->is_inner)
         return f;
     Func *copy = ir_func_new(m, f->name, loc);
@@ -88,8 +89,7 @@ Func *func_placed(IrModule *m, Func *f, Loc loc)
     return copy;
 }
 
-static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     Func *f = inst->attr.callee.func;
     resolve(d, f);
     if (d->failed)
@@ -110,16 +110,15 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
             in[i] = NULL;
     }
     DeriveError error = {0};
-    bool ok = (inst->op == OP_vjp ? vjp_expand : jvp_expand)(b, f, sizes, n_wrt, inst->attr.callee.wrt, in, in + n, out,
-                                                            out + ny, &error);
+    bool ok = (inst->op == OP_vjp ? vjp_expand : jvp_expand)(
+        b, f, sizes, n_wrt, inst->attr.callee.wrt, in, in + n, out, out + ny, &error);
     if (!ok)
         report(d, inst, &error);
     for (int i = 0; ok && i < inst->n_out; i++)
         irmap_put(map, inst->out[i], out[i]);
 }
 
-static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     Func *f = inst->attr.callee.func;
     resolve(d, f);
     if (d->failed || f->is_extern || (d->keep_rules && stays(f))) {
@@ -138,8 +137,7 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map)
         irmap_put(map, inst->out[i], out[i]);
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Derive *d = user;
     if (d->failed)
         return;
@@ -151,8 +149,7 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
         rebuild_inst(b, inst, map, emit, d);
 }
 
-static void resolve(Derive *d, Func *f)
-{
+static void resolve(Derive *d, Func *f) {
     if (ptrmap_has(&d->done, f) || d->failed)
         return;
     ptrmap_put(&d->done, f, NULL);
@@ -167,14 +164,22 @@ static void resolve(Derive *d, Func *f)
         lift_func(d->m, f); /* before anything differentiates it */
 }
 
-bool pass_derive(IrModule *m)
-{
+/* The second round inlines what has a rule. */
+static bool resolve_all(IrModule *m, int rounds) {
     Derive d = {.m = m};
-    for (int round = 0; round < 2 && !d.failed; round++) {
-        d.keep_rules = round == 0; /* the second round inlines what has a rule */
+    for (int round = 0; round < rounds && !d.failed; round++) {
+        d.keep_rules = round == 0;
         ptrmap_init(&d.done, m->arena);
         for (int i = 0; i < m->funcs.n; i++)
             resolve(&d, m->funcs.data[i]);
     }
     return !d.failed;
+}
+
+bool pass_derive(IrModule *m) {
+    return resolve_all(m, 2);
+}
+
+bool pass_expand(IrModule *m) {
+    return resolve_all(m, 1);
 }

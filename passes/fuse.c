@@ -1,13 +1,15 @@
 /* Fusion: parallel loops over one extent become one loop.
  *
- * The instructions of a block form a graph. A loop joins an earlier group of loops of the same extent when it depends on the
- * group only iteration by iteration: through stacked results that it slices, or by continuing one of its accs. Any other path
- * from the group to the loop forbids it. Fused bodies are one block and are fused again inside, so whole nests merge; forward
- * and reverse loops over the same iterations become one and what was stacked between them disappears (simplify removes it).
+ * The instructions of a block form a graph. A loop joins an earlier group of loops of the same
+ * extent when it depends on the group only iteration by iteration: through stacked results that it
+ * slices, or by continuing one of its accs. Any other path from the group to the loop forbids it.
+ * Fused bodies are one block and are fused again inside, so whole nests merge; forward and reverse
+ * loops over the same iterations become one and what was stacked between them disappears (simplify
+ * removes it).
  *
  * Note [Checks order]
- * Whatever reads memory at an index that a check guards comes after every check before it; inside one fused loop an
- * iteration's checks still precede its reads. */
+ * Whatever reads memory at an index that a check guards comes after every check before it; inside
+ * one fused loop an iteration's checks still precede its reads. */
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
 
@@ -20,7 +22,7 @@ typedef struct Node {
     int group;        /* the node that leads its group: itself, or an earlier loop */
     VEC(int) members; /* of a leader: nodes of the group, itself first */
     bool checks, unsafe, flat, emitted;
-    int users, user;  /* how many nodes read its results, and the last of them */
+    int users, user; /* how many nodes read its results, and the last of them */
     int mark;
 } Node;
 
@@ -42,20 +44,20 @@ typedef VEC(const Inst *) InstList;
 
 static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map);
 
-static Value *resolve(const Fuse *s, Value *v)
-{
+static Value *resolve(const Fuse *s, Value *v) {
     for (Value *to; (to = ptrmap_get(&s->alias, v)) != NULL;)
         v = to;
     return v;
 }
 
 /* The value's place in the new function. */
-static Value *mapped(const Fuse *s, const IrMap *map, Value *v) { return irmap_get(map, resolve(s, v)); }
+static Value *mapped(const Fuse *s, const IrMap *map, Value *v) {
+    return irmap_get(map, resolve(s, v));
+}
 
 /* ---- the graph ---- */
 
-static bool region_has_unsafe(const Region *region)
-{
+static bool region_has_unsafe(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         bool indexed = inst->op == OP_index || inst->op == OP_add_at || inst->op == OP_update;
@@ -71,19 +73,18 @@ static bool region_has_unsafe(const Region *region)
     return false;
 }
 
-static bool inst_is_unsafe(const Inst *inst)
-{
+static bool inst_is_unsafe(const Inst *inst) {
     for (int k = 0; k < inst->n_region; k++)
         if (region_has_unsafe(inst->regions[k]))
             return true;
     return inst->n_region == 0 && inst->op != OP_check && inst->op != OP_dim && !inst_is_pure(inst);
 }
 
-static bool region_is_flat(const Region *region)
-{
+static bool region_is_flat(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_loop || inst->op == OP_contract || (inst->n_out && inst->out[0]->type->rank > 0))
+        if (inst->op == OP_loop || inst->op == OP_contract ||
+            (inst->n_out && inst->out[0]->type->rank > 0))
             return false;
         for (int k = 0; k < inst->n_region; k++)
             if (!region_is_flat(inst->regions[k]))
@@ -92,18 +93,18 @@ static bool region_is_flat(const Region *region)
     return true;
 }
 
-static void depend(Block *g, Node *node, int on)
-{
+static void depend(Block *g, Node *node, int on) {
     for (int i = 0; i < node->deps.n; i++)
         if (node->deps.data[i] == on)
             return;
     vec_push(g->s->arena, &node->deps, on);
 }
 
-static int node_of(const Block *g, const Inst *inst) { return (int)(uintptr_t)ptrmap_get(&g->at, inst) - 1; }
+static int node_of(const Block *g, const Inst *inst) {
+    return (int)(uintptr_t)ptrmap_get(&g->at, inst) - 1;
+}
 
-static void depend_on_size(Block *g, Node *node, const Size *size, const PtrMap *dims)
-{
+static void depend_on_size(Block *g, Node *node, const Size *size, const PtrMap *dims) {
     for (int t = 0; t < size->n; t++)
         for (int k = 0; k < size->terms[t].degree; k++) {
             Inst *dim = ptrmap_get(dims, size->terms[t].syms[k]);
@@ -112,8 +113,7 @@ static void depend_on_size(Block *g, Node *node, const Size *size, const PtrMap 
         }
 }
 
-static void depend_on_sizes(Block *g, Node *node, const PtrMap *dims)
-{
+static void depend_on_sizes(Block *g, Node *node, const PtrMap *dims) {
     const Inst *inst = node->inst;
     if (dims->n == 0)
         return;
@@ -134,8 +134,7 @@ static void depend_on_sizes(Block *g, Node *node, const PtrMap *dims)
     }
 }
 
-static void build_node(Block *g, int i, PtrMap *dims)
-{
+static void build_node(Block *g, int i, PtrMap *dims) {
     Node *node = &g->nodes[i];
     const Inst *inst = node->inst;
     Arena *arena = g->s->arena;
@@ -165,8 +164,7 @@ static void build_node(Block *g, int i, PtrMap *dims)
 }
 
 /* True when a path of dependencies leads from group `from` to group `to`. */
-static bool reaches(Block *g, int from, int to)
-{
+static bool reaches(Block *g, int from, int to) {
     Node *leader = &g->nodes[from];
     if (from == to)
         return true;
@@ -184,25 +182,26 @@ static bool reaches(Block *g, int from, int to)
 
 /* ---- joining ---- */
 
-static bool is_parallel(const Inst *inst) { return inst->op == OP_loop && inst->attr.loop.n_carry == 0; }
+static bool is_parallel(const Inst *inst) {
+    return inst->op == OP_loop && inst->attr.loop.n_carry == 0;
+}
 
-static bool in_group(const Block *g, int leader, const Value *v)
-{
+static bool in_group(const Block *g, int leader, const Value *v) {
     return v->inst && ptrmap_has(&g->at, v->inst) && g->nodes[node_of(g, v->inst)].group == leader;
 }
 
-/* Operand k of loop may depend on the group: it slices a stacked result, or continues an acc that nothing else reads. */
-static bool operand_joins(const Block *g, const Inst *loop, int k, const Value *v)
-{
+/* Operand k of loop may depend on the group: it slices a stacked result, or continues an acc that
+ * nothing else reads. */
+static bool operand_joins(const Block *g, const Inst *loop, int k, const Value *v) {
     int nstate = v->inst->attr.loop.n_carry + v->inst->attr.loop.n_acc;
     if (k < loop->attr.loop.n_slice)
         return v->index >= nstate;
     return v->index < nstate && ptrmap_get(&g->s->uses, v) == (void *)1;
 }
 
-/* Whether what the members of `group` read from `from` is read iteration by iteration; counts such reads. */
-static bool reads_join(const Block *g, const Node *group, int from, int *reads)
-{
+/* Whether what the members of `group` read from `from` is read iteration by iteration; counts such
+ * reads. */
+static bool reads_join(const Block *g, const Node *group, int from, int *reads) {
     for (int i = 0; i < group->members.n; i++) {
         const Node *node = &g->nodes[group->members.data[i]];
         for (int k = 0; k < node->uses.n; k++) {
@@ -218,8 +217,7 @@ static bool reads_join(const Block *g, const Node *group, int from, int *reads)
 }
 
 /* Whether a path leads from `group` to `to` through instructions outside both. */
-static bool reaches_around(Block *g, int group, int to)
-{
+static bool reaches_around(Block *g, int group, int to) {
     const Node *leader = &g->nodes[group];
     g->mark++;
     for (int i = 0; i < leader->members.n; i++) {
@@ -234,11 +232,11 @@ static bool reaches_around(Block *g, int group, int to)
 }
 
 /* Whether two groups slice the same array. */
-static bool share_slices(const Block *g, const Node *a, const Node *b)
-{
+static bool share_slices(const Block *g, const Node *a, const Node *b) {
     for (int i = 0; i < a->members.n; i++)
         for (int j = 0; j < b->members.n; j++) {
-            const Inst *x = g->nodes[a->members.data[i]].inst, *y = g->nodes[b->members.data[j]].inst;
+            const Inst *x = g->nodes[a->members.data[i]].inst,
+                       *y = g->nodes[b->members.data[j]].inst;
             for (int k = 0; k < x->attr.loop.n_slice; k++)
                 for (int l = 0; l < y->attr.loop.n_slice; l++)
                     if (resolve(g->s, x->in[k]) == resolve(g->s, y->in[l]))
@@ -247,9 +245,9 @@ static bool share_slices(const Block *g, const Node *a, const Node *b)
     return false;
 }
 
-/* Two groups become one loop when that saves a pass over memory: one reads what the other makes, or both read the same. */
-static bool can_merge(Block *g, int a, int b, bool connected)
-{
+/* Two groups become one loop when that saves a pass over memory: one reads what the other makes, or
+ * both read the same. */
+static bool can_merge(Block *g, int a, int b, bool connected) {
     const Node *x = &g->nodes[a], *y = &g->nodes[b];
     int reads = 0;
     if (x->inst->attr.loop.extent != y->inst->attr.loop.extent)
@@ -261,13 +259,13 @@ static bool can_merge(Block *g, int a, int b, bool connected)
     return !reaches_around(g, b, a) && !reaches_around(g, a, b);
 }
 
-static int merge_groups(Block *g, int a, int b)
-{
+static int merge_groups(Block *g, int a, int b) {
     int first = a < b ? a : b, second = a < b ? b : a, at = 0, with = 0;
     Node *x = &g->nodes[first], *y = &g->nodes[second];
     VEC(int) members = {0};
     while (at < x->members.n || with < y->members.n) {
-        bool from_x = with == y->members.n || (at < x->members.n && x->members.data[at] < y->members.data[with]);
+        bool from_x = with == y->members.n ||
+                      (at < x->members.n && x->members.data[at] < y->members.data[with]);
         vec_push(g->s->arena, &members, from_x ? x->members.data[at++] : y->members.data[with++]);
     }
     for (int i = 0; i < members.n; i++)
@@ -280,8 +278,7 @@ static int merge_groups(Block *g, int a, int b)
 }
 
 /* The nearest earlier group that the group of node i can merge with, or -1. */
-static int find_partner(Block *g, int group, int i, bool connected)
-{
+static int find_partner(Block *g, int group, int i, bool connected) {
     for (int j = i - 1, tried = 0; j >= 0 && tried < FUSE_WINDOW; j--) {
         const Node *other = &g->nodes[j];
         if (other->group != j || j == group || !is_parallel(other->inst))
@@ -293,19 +290,19 @@ static int find_partner(Block *g, int group, int i, bool connected)
     return -1;
 }
 
-/* A loop that feeds only one later loop waits for it: joined with its producers it would have to store its result. */
-static bool waits_for_consumer(const Block *g, const Node *node)
-{
+/* A loop that feeds only one later loop waits for it: joined with its producers it would have to
+ * store its result. */
+static bool waits_for_consumer(const Block *g, const Node *node) {
     if (node->users != 1)
         return false;
     const Node *user = &g->nodes[node->user];
     int reads = 0;
-    return is_parallel(user->inst) && user->inst->attr.loop.extent == node->inst->attr.loop.extent &&
+    return is_parallel(user->inst) &&
+           user->inst->attr.loop.extent == node->inst->attr.loop.extent &&
            reads_join(g, user, node->group, &reads);
 }
 
-static void join_groups(Block *g)
-{
+static void join_groups(Block *g) {
     for (int i = 0; i < g->n; i++) {
         Node *node = &g->nodes[i];
         if (!is_parallel(node->inst) || waits_for_consumer(g, node))
@@ -322,14 +319,12 @@ static void join_groups(Block *g)
 
 /* ---- emission ---- */
 
-static void list_insts(Fuse *s, const Region *region, InstList *out)
-{
+static void list_insts(Fuse *s, const Region *region, InstList *out) {
     for (int i = 0; i < region->insts.n; i++)
         vec_push(s->arena, out, region->insts.data[i]);
 }
 
-static void emit_if(Fuse *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_if(Fuse *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     IrBuilder branch[2];
     Value **out = ARENA_ARRAY(s->arena, inst->n_out + 1, Value *);
     for (int k = 0; k < 2; k++) {
@@ -349,20 +344,19 @@ static void emit_if(Fuse *s, IrBuilder *b, const Inst *inst, IrMap *map)
 /* The loop that a group becomes, while it is put together. */
 typedef struct Merged {
     VEC(Value *) slices, carries, accs; /* mapped operands */
-    VEC(Value *) slice_params, carry_params, acc_params; /* the source parameter that each first stood for */
+    VEC(Value *)
+    slice_params, carry_params, acc_params; /* the source parameter that each first stood for */
     InstList insts;
 } Merged;
 
-static bool made_by(const Block *g, const Node *leader, const Value *v)
-{
+static bool made_by(const Block *g, const Node *leader, const Value *v) {
     for (int i = 0; i < leader->members.n; i++)
         if (g->nodes[leader->members.data[i]].inst == v->inst)
             return true;
     return false;
 }
 
-static void merge_slices(Block *g, const Node *leader, const Inst *loop, Merged *out, IrMap *map)
-{
+static void merge_slices(Block *g, const Node *leader, const Inst *loop, Merged *out, IrMap *map) {
     Fuse *s = g->s;
     for (int k = 0; k < loop->attr.loop.n_slice; k++) {
         Value *param = loop->regions[0]->params.data[1 + k], *v = resolve(s, loop->in[k]);
@@ -384,8 +378,7 @@ static void merge_slices(Block *g, const Node *leader, const Inst *loop, Merged 
     }
 }
 
-static void merge_state(Block *g, const Node *leader, const Inst *loop, Merged *out, IrMap *map)
-{
+static void merge_state(Block *g, const Node *leader, const Inst *loop, Merged *out, IrMap *map) {
     Fuse *s = g->s;
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
     for (int k = 0; k < nc + na; k++) {
@@ -402,9 +395,9 @@ static void merge_state(Block *g, const Node *leader, const Inst *loop, Merged *
     }
 }
 
-/* The value that the chain starting at an acc parameter ends in, over all members that continue it. */
-static Value *end_of_acc(const Block *g, const Node *leader, const Inst *loop, int k)
-{
+/* The value that the chain starting at an acc parameter ends in, over all members that continue it.
+ */
+static Value *end_of_acc(const Block *g, const Node *leader, const Inst *loop, int k) {
     Value *out = loop->out[k];
     for (int i = 0; i < leader->members.n; i++) {
         const Inst *next = g->nodes[leader->members.data[i]].inst;
@@ -416,8 +409,8 @@ static Value *end_of_acc(const Block *g, const Node *leader, const Inst *loop, i
     return out;
 }
 
-static void map_merged_params(Block *g, const Node *leader, const Merged *merged, IrBuilder *body, IrMap *map)
-{
+static void map_merged_params(Block *g, const Node *leader, const Merged *merged, IrBuilder *body,
+                              IrMap *map) {
     Value **p = body->region->params.data;
     for (int i = 0; i < leader->members.n; i++)
         irmap_put(map, g->nodes[leader->members.data[i]].inst->regions[0]->params.data[0], p[0]);
@@ -436,8 +429,7 @@ static void map_merged_params(Block *g, const Node *leader, const Merged *merged
     }
 }
 
-static void emit_group(Block *g, IrBuilder *b, const Node *leader, IrMap *map)
-{
+static void emit_group(Block *g, IrBuilder *b, const Node *leader, IrMap *map) {
     Fuse *s = g->s;
     const Inst *first = leader->inst;
     Merged merged = {0};
@@ -465,14 +457,22 @@ static void emit_group(Block *g, IrBuilder *b, const Node *leader, IrMap *map)
     for (int kind = 0; kind < 3; kind++)
         for (int i = 0; i < leader->members.n; i++) {
             const Inst *loop = g->nodes[leader->members.data[i]].inst;
-            int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
-            int from = kind == 0 ? 0 : kind == 1 ? nc : nc + na, to = kind == 0 ? nc : kind == 1 ? nc + na : loop->n_out;
+            int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry,
+                na = loop->attr.loop.n_acc;
+            int from = kind == 0   ? 0
+                       : kind == 1 ? nc
+                                   : nc + na,
+                to = kind == 0   ? nc
+                     : kind == 1 ? nc + na
+                                 : loop->n_out;
             for (int k = from; k < to; k++) {
-                bool continues = kind == 1 && ptrmap_has(&s->alias, loop->regions[0]->params.data[1 + ns + k]);
+                bool continues =
+                    kind == 1 && ptrmap_has(&s->alias, loop->regions[0]->params.data[1 + ns + k]);
                 Value *result = kind == 1 ? end_of_acc(g, leader, loop, k) : loop->out[k];
                 if (continues)
                     continue;
-                ir_yield(&body, mapped(s, map, result->inst->regions[0]->yields.data[result->index]));
+                ir_yield(&body,
+                         mapped(s, map, result->inst->regions[0]->yields.data[result->index]));
                 vec_push(s->arena, &results, result);
             }
         }
@@ -484,8 +484,7 @@ static void emit_group(Block *g, IrBuilder *b, const Node *leader, IrMap *map)
     }
 }
 
-static void emit_node(Block *g, IrBuilder *b, int i, IrMap *map)
-{
+static void emit_node(Block *g, IrBuilder *b, int i, IrMap *map) {
     Node *leader = &g->nodes[g->nodes[i].group];
     if (leader->emitted)
         return;
@@ -510,8 +509,7 @@ static void emit_node(Block *g, IrBuilder *b, int i, IrMap *map)
         ir_clone_inst(b, leader->inst, map);
 }
 
-static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map)
-{
+static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map) {
     Block g = {.s = s, .n = insts->n};
     PtrMap dims;
     VEC(int) checks = {0};
@@ -532,8 +530,7 @@ static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map)
         emit_node(&g, b, i, map);
 }
 
-bool pass_fuse(IrModule *m)
-{
+bool pass_fuse(IrModule *m) {
     for (int i = 0; i < m->funcs.n; i++) {
         Func *f = m->funcs.data[i];
         if (f->is_extern)
@@ -549,7 +546,8 @@ bool pass_fuse(IrModule *m)
         body->func = f;
         irmap_init(&map, m, m->arena);
         for (int k = 0; k < old->params.n; k++)
-            irmap_put(&map, old->params.data[k], ir_param(m, body, old->params.data[k]->type, old->params.data[k]->name));
+            irmap_put(&map, old->params.data[k],
+                      ir_param(m, body, old->params.data[k]->type, old->params.data[k]->name));
         ir_builder_init(&b, m, body);
         list_insts(&s, old, &insts);
         emit_block(&s, &b, &insts, &map);

@@ -8,6 +8,7 @@
 typedef bool (*PassRun)(IrModule *m);
 
 bool pass_derive(IrModule *m);
+bool pass_expand(IrModule *m);
 bool pass_simplify(IrModule *m);
 bool pass_dce(IrModule *m);
 bool pass_scalarize(IrModule *m);
@@ -18,7 +19,8 @@ bool pass_precompute(IrModule *m);
 bool pass_exported(IrModule *m);
 
 /* ---- activity (activity.c) ---- */
-/* The float values of f's body that depend on the chosen parameters (indices into the body's params): keys of `active`. */
+/* The float values of f's body that depend on the chosen parameters (indices into the body's
+ * params): keys of `active`. */
 void activity_find(const Region *body, int n_wrt, const int *wrt, PtrMap *active);
 /* The float values that the wanted yields depend on through float operations: keys of `useful`. */
 void useful_find(const Region *body, const bool *yield_wanted, PtrMap *useful);
@@ -30,41 +32,49 @@ typedef struct DeriveError {
     const char *why;
 } DeriveError;
 
-/* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one a wrt parameter (never
- * NULL: zeros where nothing flows). cotangents[]: one a float result, NULL for zero. f must hold no vjp, jvp or call of a
- * function without a rule. False: *error says why. */
-bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
-                Value *const *cotangents, Value **results, Value **adjoints, DeriveError *error);
-/* Likewise forward: tangents[] one a wrt parameter (NULL for zero); result_tangents[] one a float result (never NULL). */
-bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
-                Value *const *tangents, Value **results, Value **result_tangents, DeriveError *error);
+/* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one
+ * a wrt parameter (never NULL: zeros where nothing flows). cotangents[]: one a float result, NULL
+ * for zero. f must hold no vjp, jvp or call of a function without a rule. False: *error says why.
+ */
+bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
+                Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
+                DeriveError *error);
+/* Likewise forward: tangents[] one a wrt parameter (NULL for zero); result_tangents[] one a float
+ * result (never NULL). */
+bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
+                Value *const *args, Value *const *tangents, Value **results,
+                Value **result_tangents, DeriveError *error);
 
 /* f, or, where f is inner, a copy of it as it is inlined at loc. */
 Func *func_placed(IrModule *m, Func *f, Loc loc);
 
 /* ---- passes on one function ---- */
-bool has_segments(const Region *region);    /* holds a loop marked CHECK_every */
-void split_segments(IrModule *m, Func *f);  /* rewrites those into two loops (checkpoint.c) */
-void simplify_func(IrModule *m, Func *f); /* rounds of simplify until it stops shrinking */
-void lift_func(IrModule *m, Func *f);     /* lift, then simplify */
+bool has_segments(const Region *region);   /* holds a loop marked CHECK_every */
+void split_segments(IrModule *m, Func *f); /* rewrites those into two loops (checkpoint.c) */
+void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops shrinking */
+void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
 
 /* ---- rebuilding (rebuild.c) ---- */
-static inline Value *zeros_of(IrBuilder *b, const Type *type) { return ir_const(b, type, 0.0); }
-static inline bool value_is_float(const Value *v) { return type_is_float(v->type); }
-/* True when the index operands of index/add_at/update are in range whenever the instruction is reached, without a check:
- * constants within constant extents, or indices of enclosing loops of that very extent. */
+static inline Value *zeros_of(IrBuilder *b, const Type *type) {
+    return ir_const(b, type, 0.0);
+}
+static inline bool value_is_float(const Value *v) {
+    return type_is_float(v->type);
+}
+/* True when the index operands of index/add_at/update are in range whenever the instruction is
+ * reached, without a check: constants within constant extents, or indices of enclosing loops of
+ * that very extent. */
 bool index_is_safe(const Inst *inst);
 /* True when evaluating inst early or not at all cannot be observed. */
 bool inst_is_pure(const Inst *inst);
-/* Calls v `of` with the suffix behind, for who reads the result (x_adj, x_tan): unless v has a name or is a constant. */
+/* Calls v `of` with the suffix behind, for who reads the result (x_adj, x_tan): unless v has a name
+ * or is a constant. */
 void name_after(IrModule *m, Value *v, Atom of, const char *suffix);
 /* Parts of a loop's operand, parameter and result lists. */
-static inline int loop_results(const Inst *l)
-{
+static inline int loop_results(const Inst *l) {
     return l->attr.loop.n_carry + l->attr.loop.n_acc + l->attr.loop.n_stack;
 }
-static inline bool inst_is_zero(const Value *v)
-{
+static inline bool inst_is_zero(const Value *v) {
     while (v->inst && v->inst->op == OP_broadcast)
         v = v->inst->in[0];
     return v->inst && v->inst->op == OP_const &&

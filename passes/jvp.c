@@ -1,8 +1,8 @@
 /* Forward mode on the structured IR: every value that varies gets a tangent beside it.
  *
- * jvp_expand emits a function's body once, primal and tangents side by side: a loop becomes one loop whose slices, carries,
- * accs and stacked results are doubled where they vary. The output is ordinary IR and can be differentiated again.
- * Called by derive.c. */
+ * jvp_expand emits a function's body once, primal and tangents side by side: a loop becomes one
+ * loop whose slices, carries, accs and stacked results are doubled where they vary. The output is
+ * ordinary IR and can be differentiated again. Called by derive.c. */
 #include "passes/internal.h"
 #include "passes/rules.h"
 
@@ -18,27 +18,32 @@ typedef struct Jvp {
     bool failed;
 } Jvp;
 
-static bool varies(const Jvp *s, const Value *v) { return ptrmap_has(&s->varied, v); }
-static Value *primal(Jvp *s, Value *v) { return irmap_get(&s->map, v); }
-static Value *tangent(Jvp *s, const Value *v) { return ptrmap_get(&s->tangents, v); }
-static void set_tangent(Jvp *s, const Value *v, Value *t)
-{
+static bool varies(const Jvp *s, const Value *v) {
+    return ptrmap_has(&s->varied, v);
+}
+static Value *primal(Jvp *s, Value *v) {
+    return irmap_get(&s->map, v);
+}
+static Value *tangent(Jvp *s, const Value *v) {
+    return ptrmap_get(&s->tangents, v);
+}
+static void set_tangent(Jvp *s, const Value *v, Value *t) {
     ptrmap_put(&s->tangents, v, t);
     name_after(s->m, t, v->name, "_tan");
 }
 
-static Value *tangent_or_zeros(Jvp *s, IrBuilder *b, Value *v)
-{
+static Value *tangent_or_zeros(Jvp *s, IrBuilder *b, Value *v) {
     Value *t = tangent(s, v);
     return t ? t : zeros_of(b, irmap_type(&s->map, v->type));
 }
 
-static Value *plus(IrBuilder *b, Value *x, Value *y) { return !x ? y : !y ? x : ir_ew2(b, OP_add, x, y); }
+static Value *plus(IrBuilder *b, Value *x, Value *y) {
+    return !x ? y : !y ? x : ir_ew2(b, OP_add, x, y);
+}
 
 static void push_region(Jvp *s, IrBuilder *b, const Region *region);
 
-static void push_elementwise(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_elementwise(Jvp *s, IrBuilder *b, const Inst *inst) {
     Value *x[3] = {0}, *sum = NULL;
     for (int k = 0; k < inst->n_in; k++)
         x[k] = primal(s, inst->in[k]);
@@ -59,8 +64,8 @@ typedef struct Doubled {
     VEC(int) which; /* indices of those that vary, in order */
 } Doubled;
 
-static void double_operands(Jvp *s, IrBuilder *b, const Inst *loop, int first, int n, Doubled *out)
-{
+static void double_operands(Jvp *s, IrBuilder *b, const Inst *loop, int first, int n,
+                            Doubled *out) {
     const Region *source = loop->regions[0];
     for (int i = 0; i < n; i++)
         vec_push(s->arena, &out->list, primal(s, loop->in[first + i]));
@@ -71,8 +76,8 @@ static void double_operands(Jvp *s, IrBuilder *b, const Inst *loop, int first, i
         }
 }
 
-static void map_params(Jvp *s, const Region *source, int first, int n, const Doubled *d, Value **params)
-{
+static void map_params(Jvp *s, const Region *source, int first, int n, const Doubled *d,
+                       Value **params) {
     for (int i = 0; i < n; i++) {
         params[i]->name = source->params.data[first + i]->name;
         irmap_put(&s->map, source->params.data[first + i], params[i]);
@@ -81,16 +86,16 @@ static void map_params(Jvp *s, const Region *source, int first, int n, const Dou
         set_tangent(s, source->params.data[first + d->which.data[k]], params[n + k]);
 }
 
-static void yield_doubled(Jvp *s, IrBuilder *body, const Region *source, int first, int n, const Doubled *d)
-{
+static void yield_doubled(Jvp *s, IrBuilder *body, const Region *source, int first, int n,
+                          const Doubled *d) {
     for (int i = 0; i < n; i++)
         ir_yield(body, primal(s, source->yields.data[first + i]));
     for (int k = 0; k < d->which.n; k++)
         ir_yield(body, tangent_or_zeros(s, body, source->yields.data[first + d->which.data[k]]));
 }
 
-static Value **take_results(Jvp *s, const Inst *loop, int first, int n, const Doubled *d, Value **out)
-{
+static Value **take_results(Jvp *s, const Inst *loop, int first, int n, const Doubled *d,
+                            Value **out) {
     for (int i = 0; i < n; i++) {
         out[i]->name = loop->out[first + i]->name;
         irmap_put(&s->map, loop->out[first + i], out[i]);
@@ -100,8 +105,7 @@ static Value **take_results(Jvp *s, const Inst *loop, int first, int n, const Do
     return out + n + d->which.n;
 }
 
-static void push_loop(Jvp *s, IrBuilder *b, const Inst *loop)
-{
+static void push_loop(Jvp *s, IrBuilder *b, const Inst *loop) {
     const Region *source = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
     int nstack = loop->attr.loop.n_stack;
@@ -141,8 +145,7 @@ static void push_loop(Jvp *s, IrBuilder *b, const Inst *loop)
     take_results(s, loop, nc + na, nstack, &stacks, out);
 }
 
-static void push_if(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_if(Jvp *s, IrBuilder *b, const Inst *inst) {
     IrBuilder branch[2];
     VEC(int) which = {0};
     for (int k = 0; k < 2; k++) {
@@ -150,14 +153,16 @@ static void push_if(Jvp *s, IrBuilder *b, const Inst *inst)
         push_region(s, &branch[k], inst->regions[k]);
     }
     for (int i = 0; i < inst->n_out; i++)
-        if (tangent(s, inst->regions[0]->yields.data[i]) || tangent(s, inst->regions[1]->yields.data[i]))
+        if (tangent(s, inst->regions[0]->yields.data[i]) ||
+            tangent(s, inst->regions[1]->yields.data[i]))
             vec_push(s->arena, &which, i);
     for (int k = 0; k < 2; k++) {
         const Region *source = inst->regions[k];
         for (int i = 0; i < inst->n_out; i++)
             ir_yield(&branch[k], primal(s, source->yields.data[i]));
         for (int i = 0; i < which.n; i++)
-            ir_yield(&branch[k], tangent_or_zeros(s, &branch[k], source->yields.data[which.data[i]]));
+            ir_yield(&branch[k],
+                     tangent_or_zeros(s, &branch[k], source->yields.data[which.data[i]]));
     }
     Value **out = ARENA_ARRAY(s->arena, inst->n_out + which.n + 1, Value *);
     b->loc = inst->loc;
@@ -168,8 +173,7 @@ static void push_if(Jvp *s, IrBuilder *b, const Inst *inst)
         set_tangent(s, inst->out[which.data[i]], out[inst->n_out + i]);
 }
 
-static void push_reduce(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_reduce(Jvp *s, IrBuilder *b, const Inst *inst) {
     Value *t = tangent(s, inst->in[0]), *x = primal(s, inst->in[0]), *r = primal(s, inst->out[0]);
     int axes = inst->attr.reduce.axes;
     if (!t)
@@ -186,7 +190,8 @@ static void push_reduce(Jvp *s, IrBuilder *b, const Inst *inst)
     case RED_max:
     case RED_min: { /* ties share equally */
         Value *hit = ir_ew2(b, OP_eq, x, ir_broadcast(b, r, x->type)), *zero = zeros_of(b, x->type);
-        Value *count = ir_reduce(b, RED_sum, ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zero), axes);
+        Value *count =
+            ir_reduce(b, RED_sum, ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zero), axes);
         Value *sum = ir_reduce(b, RED_sum, ir_ew3(b, OP_select, hit, t, zero), axes);
         set_tangent(s, inst->out[0], ir_ew2(b, OP_div, sum, count));
         break;
@@ -197,8 +202,7 @@ static void push_reduce(Jvp *s, IrBuilder *b, const Inst *inst)
 }
 
 /* Operations linear in each array operand that have index operands besides. */
-static void push_indexed(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_indexed(Jvp *s, IrBuilder *b, const Inst *inst) {
     Value *idx[IR_MAX_RANK], *x = inst->in[0];
     Value *tx = tangent(s, x);
     bool scatters = inst->op == OP_add_at || inst->op == OP_update || inst->op == OP_add_slice;
@@ -222,8 +226,7 @@ static void push_indexed(Jvp *s, IrBuilder *b, const Inst *inst)
     set_tangent(s, inst->out[0], t);
 }
 
-static void push_shape(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_shape(Jvp *s, IrBuilder *b, const Inst *inst) {
     const Type *type = irmap_type(&s->map, inst->out[0]->type);
     Value *t = tangent(s, inst->in[0]), **parts;
     switch (inst->op) {
@@ -255,8 +258,7 @@ static void push_shape(Jvp *s, IrBuilder *b, const Inst *inst)
     set_tangent(s, inst->out[0], t);
 }
 
-static void push_contract(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_contract(Jvp *s, IrBuilder *b, const Inst *inst) {
     Value *x = primal(s, inst->in[0]), *y = primal(s, inst->in[1]), *t = NULL;
     if (tangent(s, inst->in[0]))
         t = ir_contract(b, inst->attr.spec, tangent(s, inst->in[0]), y);
@@ -265,17 +267,16 @@ static void push_contract(Jvp *s, IrBuilder *b, const Inst *inst)
     set_tangent(s, inst->out[0], t);
 }
 
-static void fail(Jvp *s, const Inst *inst, const char *why)
-{
+static void fail(Jvp *s, const Inst *inst, const char *why) {
     if (!s->failed)
         *s->error = (DeriveError){.func = inst->attr.callee.func, .loc = inst->loc, .why = why};
     s->failed = true;
 }
 
-/* Through a vjp rule, linear in its cotangent, by transposing it: its own vjp with respect to the cotangents. */
-static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Size *const *sizes, Value **args, int n_args,
-                               Value *const *tangents, Value **out)
-{
+/* Through a vjp rule, linear in its cotangent, by transposing it: its own vjp with respect to the
+ * cotangents. */
+static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Size *const *sizes,
+                               Value **args, int n_args, Value *const *tangents, Value **out) {
     Func *rule = func_placed(s->m, call->attr.callee.func->vjp_rule, call->loc);
     int *wrt = ARENA_ARRAY(s->arena, call->n_out + 1, int), n = 0;
     for (int i = 0; i < call->n_out; i++)
@@ -288,13 +289,13 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
     return vjp_expand(b, rule, sizes, n, wrt, args, tangents, unused, out, s->error);
 }
 
-static void push_call(Jvp *s, IrBuilder *b, const Inst *call)
-{
+static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
     Func *f = call->attr.callee.func;
     bool any = false;
     int n = call->n_in, nt = 0;
     Value **args = ARENA_ARRAY(s->arena, 2 * (n + call->n_out) + 1, Value *);
-    Value **tangents = ARENA_ARRAY(s->arena, n + 1, Value *), **out = ARENA_ARRAY(s->arena, call->n_out + 1, Value *);
+    Value **tangents = ARENA_ARRAY(s->arena, n + 1, Value *),
+          **out = ARENA_ARRAY(s->arena, call->n_out + 1, Value *);
     for (int i = 0; i < n; i++) {
         args[i] = primal(s, call->in[i]);
         if (value_is_float(call->in[i])) {
@@ -330,8 +331,7 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call)
             set_tangent(s, call->out[i], out[k++]);
 }
 
-static void push_inst(Jvp *s, IrBuilder *b, const Inst *inst)
-{
+static void push_inst(Jvp *s, IrBuilder *b, const Inst *inst) {
     b->loc = inst->loc;
     if (inst->op == OP_loop) {
         push_loop(s, b, inst);
@@ -374,15 +374,14 @@ static void push_inst(Jvp *s, IrBuilder *b, const Inst *inst)
     }
 }
 
-static void push_region(Jvp *s, IrBuilder *b, const Region *region)
-{
+static void push_region(Jvp *s, IrBuilder *b, const Region *region) {
     for (int i = 0; i < region->insts.n && !s->failed; i++)
         push_inst(s, b, region->insts.data[i]);
 }
 
-bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
-                Value *const *tangents, Value **results, Value **result_tangents, DeriveError *error)
-{
+bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
+                Value *const *args, Value *const *tangents, Value **results,
+                Value **result_tangents, DeriveError *error) {
     Jvp s = {.m = b->m, .arena = b->m->arena, .error = error};
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.tangents, s.arena);

@@ -1,14 +1,17 @@
-/* Lifts products out of parallel loops: a loop over samples that multiplies each by shared weights becomes one product for all
- * samples, with loops over what comes before and after it.
+/* Lifts products out of parallel loops: a loop over samples that multiplies each by shared weights
+ * becomes one product for all samples, with loops over what comes before and after it.
  *
- *     loop m { z = contract "ij,j->i" W, X[m]; .. f(z) .. }   ->   Z = contract "ij,Bj->Bi" W, X;  loop m { .. f(Z[m]) .. }
+ *     loop m { z = contract "ij,j->i" W, X[m]; .. f(z) .. }   ->   Z = contract "ij,Bj->Bi" W, X;
+ * loop m { .. f(Z[m]) .. }
  *
- * The body is cut into phases: a value that needs no lifted product has phase 0, the result of a product of phase p is
- * available from phase p+1. Each phase becomes a loop; values that cross are stacked, views are made again. Done before a
- * function is differentiated, so the adjoints of the product are products of all samples too; called by derive.c.
+ * The body is cut into phases: a value that needs no lifted product has phase 0, the result of a
+ * product of phase p is available from phase p+1. Each phase becomes a loop; values that cross are
+ * stacked, views are made again. Done before a function is differentiated, so the adjoints of the
+ * product are products of all samples too; called by derive.c.
  *
- * Only products with one operand that all iterations share are lifted: there the elements of that operand are used many times
- * over. Products of a few numbers stay: they belong into registers, and stacking their operands would cost more than it saves. */
+ * Only products with one operand that all iterations share are lifted: there the elements of that
+ * operand are used many times over. Products of a few numbers stay: they belong into registers, and
+ * stacking their operands would cost more than it saves. */
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
 
@@ -37,10 +40,11 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
 /* ---- phases ---- */
 
-static bool is_body_value(const Cut *c, const Value *v) { return v->region == c->body; }
+static bool is_body_value(const Cut *c, const Value *v) {
+    return v->region == c->body;
+}
 
-static bool is_small_product(const Inst *inst)
-{
+static bool is_small_product(const Inst *inst) {
     int64_t n, total = 1;
     for (int k = 0; k < inst->n_in; k++)
         for (int d = 0; d < inst->in[k]->type->rank; d++) {
@@ -53,39 +57,37 @@ static bool is_small_product(const Inst *inst)
     return total <= SMALL_PRODUCT;
 }
 
-static int phase_of(const Cut *c, const Inst *inst) { return (int)(uintptr_t)ptrmap_get(&c->phase, inst) - 1; }
+static int phase_of(const Cut *c, const Inst *inst) {
+    return (int)(uintptr_t)ptrmap_get(&c->phase, inst) - 1;
+}
 
-static void set_phase(Cut *c, const Inst *inst, int phase)
-{
+static void set_phase(Cut *c, const Inst *inst, int phase) {
     ptrmap_put(&c->phase, inst, (void *)(uintptr_t)(phase + 1));
     if (phase >= c->phases)
         c->phases = phase + 1;
 }
 
 /* The first phase in which a body value can be read. */
-static int available(const Cut *c, const Value *v)
-{
+static int available(const Cut *c, const Value *v) {
     if (!v->inst)
         return 0;
     return phase_of(c, v->inst) + ptrmap_has(&c->lifted, v->inst);
 }
 
-static void values_used(Cut *c, const Inst *inst, ValueList *out)
-{
+static void values_used(Cut *c, const Inst *inst, ValueList *out) {
     for (int k = 0; k < inst->n_in; k++)
         vec_push(c->s->arena, out, inst->in[k]);
     for (int k = 0; k < inst->n_region; k++)
         ir_free_values(c->s->arena, inst->regions[k], out);
 }
 
-static bool is_view(const Inst *inst)
-{
-    return inst->op == OP_broadcast || inst->op == OP_transpose || inst->op == OP_reverse || inst->op == OP_const ||
-           inst->op == OP_size || ((inst->op == OP_index || inst->op == OP_slice) && inst->in[0]->type->rank > 0);
+static bool is_view(const Inst *inst) {
+    return inst->op == OP_broadcast || inst->op == OP_transpose || inst->op == OP_reverse ||
+           inst->op == OP_const || inst->op == OP_size ||
+           ((inst->op == OP_index || inst->op == OP_slice) && inst->in[0]->type->rank > 0);
 }
 
-static int last_check_phase(const Cut *c, int before)
-{
+static int last_check_phase(const Cut *c, int before) {
     int phase = 0;
     for (int i = 0; i < before; i++) {
         const Inst *inst = c->body->insts.data[i];
@@ -99,8 +101,7 @@ static int last_check_phase(const Cut *c, int before)
 }
 
 /* Whether every instruction still comes after what it reads. */
-static bool phases_are_ordered(Cut *c)
-{
+static bool phases_are_ordered(Cut *c) {
     for (int i = 0; i < c->body->insts.n; i++) {
         const Inst *inst = c->body->insts.data[i];
         ValueList used = {0};
@@ -113,8 +114,7 @@ static bool phases_are_ordered(Cut *c)
 }
 
 /* False where the loop is better left alone. */
-static bool find_phases(Cut *c)
-{
+static bool find_phases(Cut *c) {
     bool any = false;
     for (int i = 0; i < c->body->insts.n; i++) {
         const Inst *inst = c->body->insts.data[i];
@@ -134,7 +134,8 @@ static bool find_phases(Cut *c)
             phase = checked > phase ? checked : phase;
         }
         set_phase(c, inst, phase);
-        bool shares = inst->op == OP_contract && is_body_value(c, inst->in[0]) != is_body_value(c, inst->in[1]);
+        bool shares = inst->op == OP_contract &&
+                      is_body_value(c, inst->in[0]) != is_body_value(c, inst->in[1]);
         if (shares && !is_small_product(inst)) {
             ptrmap_put(&c->lifted, inst, NULL);
             any = true;
@@ -142,11 +143,13 @@ static bool find_phases(Cut *c)
                 c->phases = phase + 2;
         }
     }
-    for (int i = c->body->insts.n - 1; i >= 0; i--) { /* a chain of accs stands in one phase: that of its end */
+    for (int i = c->body->insts.n - 1; i >= 0;
+         i--) { /* a chain of accs stands in one phase: that of its end */
         const Inst *inst = c->body->insts.data[i];
         for (int k = 0; k < inst->n_in; k++) {
             const Value *v = inst->in[k];
-            if (v->is_acc && v->inst && is_body_value(c, v) && phase_of(c, inst) > phase_of(c, v->inst))
+            if (v->is_acc && v->inst && is_body_value(c, v) &&
+                phase_of(c, inst) > phase_of(c, v->inst))
                 set_phase(c, v->inst, phase_of(c, inst));
         }
     }
@@ -156,8 +159,7 @@ static bool find_phases(Cut *c)
 /* ---- emission ---- */
 
 /* A value of an earlier phase that is better made again: a view of what is at hand. */
-static bool made_again(const Cut *c, const Value *v)
-{
+static bool made_again(const Cut *c, const Value *v) {
     if (!v->inst)
         return true;
     if (!is_view(v->inst) || ptrmap_has(&c->lifted, v->inst))
@@ -169,8 +171,7 @@ static bool made_again(const Cut *c, const Value *v)
 }
 
 /* Body values that phase p reads but does not make; views are followed to what they view. */
-static void crossing(Cut *c, Value *v, int p, PtrMap *seen, ValueList *out)
-{
+static void crossing(Cut *c, Value *v, int p, PtrMap *seen, ValueList *out) {
     if (!is_body_value(c, v) || !v->inst || ptrmap_has(seen, v))
         return;
     bool here = !ptrmap_has(&c->lifted, v->inst) && phase_of(c, v->inst) == p;
@@ -180,14 +181,12 @@ static void crossing(Cut *c, Value *v, int p, PtrMap *seen, ValueList *out)
     vec_push(c->s->arena, out, v);
 }
 
-static bool result_in_phase(const Cut *c, int k, int p)
-{
+static bool result_in_phase(const Cut *c, int k, int p) {
     const Value *y = c->body->yields.data[k];
     return (is_body_value(c, y) ? available(c, y) : 0) == p;
 }
 
-static void needs_of_phase(Cut *c, int p, ValueList *out)
-{
+static void needs_of_phase(Cut *c, int p, ValueList *out) {
     PtrMap seen;
     ptrmap_init(&seen, c->s->arena);
     for (int i = 0; i < c->body->insts.n; i++) {
@@ -205,8 +204,7 @@ static void needs_of_phase(Cut *c, int p, ValueList *out)
 }
 
 /* Values made in phase p that later phases or its products read. */
-static void gives_of_phase(Cut *c, int p, ValueList *out)
-{
+static void gives_of_phase(Cut *c, int p, ValueList *out) {
     PtrMap seen;
     ptrmap_init(&seen, c->s->arena);
     for (int q = p + 1; q < c->phases; q++) {
@@ -214,7 +212,8 @@ static void gives_of_phase(Cut *c, int p, ValueList *out)
         needs_of_phase(c, q, &needs);
         for (int i = 0; i < needs.n; i++) {
             Value *v = needs.data[i];
-            if (ptrmap_has(&c->lifted, v->inst) || phase_of(c, v->inst) != p || ptrmap_has(&seen, v))
+            if (ptrmap_has(&c->lifted, v->inst) || phase_of(c, v->inst) != p ||
+                ptrmap_has(&seen, v))
                 continue;
             ptrmap_put(&seen, v, NULL);
             vec_push(c->s->arena, out, v);
@@ -226,8 +225,8 @@ static void gives_of_phase(Cut *c, int p, ValueList *out)
             continue;
         for (int k = 0; k < 2; k++) {
             Value *v = inst->in[k];
-            if (!is_body_value(c, v) || !v->inst || ptrmap_has(&c->lifted, v->inst) || phase_of(c, v->inst) != p ||
-                ptrmap_has(&seen, v))
+            if (!is_body_value(c, v) || !v->inst || ptrmap_has(&c->lifted, v->inst) ||
+                phase_of(c, v->inst) != p || ptrmap_has(&seen, v))
                 continue;
             ptrmap_put(&seen, v, NULL);
             vec_push(c->s->arena, out, v);
@@ -236,9 +235,9 @@ static void gives_of_phase(Cut *c, int p, ValueList *out)
 }
 
 /* Makes views of earlier phases again where an instruction of this phase reads them. */
-static void make_again(Cut *c, IrBuilder *body, Value *v, int p, IrMap *map, PtrMap *here)
-{
-    if (!is_body_value(c, v) || !v->inst || ptrmap_has(here, v) || !made_again(c, v) || phase_of(c, v->inst) == p)
+static void make_again(Cut *c, IrBuilder *body, Value *v, int p, IrMap *map, PtrMap *here) {
+    if (!is_body_value(c, v) || !v->inst || ptrmap_has(here, v) || !made_again(c, v) ||
+        phase_of(c, v->inst) == p)
         return;
     for (int k = 0; k < v->inst->n_in; k++)
         make_again(c, body, v->inst->in[k], p, map, here);
@@ -246,8 +245,7 @@ static void make_again(Cut *c, IrBuilder *body, Value *v, int p, IrMap *map, Ptr
     ir_clone_inst(body, v->inst, map);
 }
 
-static void emit_phase_body(Cut *c, IrBuilder *body, int p, IrMap *map)
-{
+static void emit_phase_body(Cut *c, IrBuilder *body, int p, IrMap *map) {
     PtrMap here;
     ptrmap_init(&here, c->s->arena);
     for (int i = 0; i < c->body->insts.n; i++) {
@@ -266,8 +264,7 @@ static void emit_phase_body(Cut *c, IrBuilder *body, int p, IrMap *map)
             make_again(c, body, c->body->yields.data[k], p, map, &here);
 }
 
-static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *accs)
-{
+static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *accs) {
     const Inst *loop = c->loop;
     Arena *arena = c->s->arena;
     int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
@@ -320,8 +317,7 @@ static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *ac
         ptrmap_put(&c->stacked, gives.data[i], *out++);
 }
 
-static char unused_label(const char *spec)
-{
+static char unused_label(const char *spec) {
     for (char label = 'A'; label <= 'Z'; label++)
         if (!strchr(spec, label))
             return label;
@@ -329,35 +325,35 @@ static char unused_label(const char *spec)
 }
 
 /* An operand of a lifted product over all iterations. */
-static Value *all_iterations(Cut *c, Value *v, IrMap *map)
-{
+static Value *all_iterations(Cut *c, Value *v, IrMap *map) {
     if (!is_body_value(c, v))
         return irmap_get(map, v);
     if (v->inst)
         return ptrmap_get(&c->stacked, v);
-    return irmap_get(map, c->loop->in[v->index - 1]); /* a slice parameter: the sliced array itself */
+    return irmap_get(map,
+                     c->loop->in[v->index - 1]); /* a slice parameter: the sliced array itself */
 }
 
-static void emit_products(Cut *c, IrBuilder *b, int p, IrMap *map)
-{
+static void emit_products(Cut *c, IrBuilder *b, int p, IrMap *map) {
     for (int i = 0; i < c->body->insts.n; i++) {
         const Inst *inst = c->body->insts.data[i];
         if (phase_of(c, inst) != p || !ptrmap_has(&c->lifted, inst))
             continue;
         const char *spec = inst->attr.spec, *comma = strchr(spec, ',');
         char label[2] = {unused_label(spec), 0};
-        const char *x = is_body_value(c, inst->in[0]) ? label : "", *y = is_body_value(c, inst->in[1]) ? label : "";
+        const char *x = is_body_value(c, inst->in[0]) ? label : "",
+                   *y = is_body_value(c, inst->in[1]) ? label : "";
         const char *arrow = strstr(spec, "->");
-        char *all = arena_printf(c->s->arena, "%s%.*s,%s%.*s->%s%s", x, (int)(comma - spec), spec, y,
-                                 (int)(arrow - comma - 1), comma + 1, label, arrow + 2);
+        char *all = arena_printf(c->s->arena, "%s%.*s,%s%.*s->%s%s", x, (int)(comma - spec), spec,
+                                 y, (int)(arrow - comma - 1), comma + 1, label, arrow + 2);
         b->loc = inst->loc;
-        Value *out = ir_contract(b, all, all_iterations(c, inst->in[0], map), all_iterations(c, inst->in[1], map));
+        Value *out = ir_contract(b, all, all_iterations(c, inst->in[0], map),
+                                 all_iterations(c, inst->in[1], map));
         ptrmap_put(&c->stacked, inst->out[0], out);
     }
 }
 
-static bool lift_loop(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map)
-{
+static bool lift_loop(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map) {
     Cut c = {.s = s, .loop = loop, .body = loop->regions[0]};
     if (loop->attr.loop.n_carry > 0 || loop->attr.loop.checkpoint != CHECK_store)
         return false;
@@ -377,15 +373,13 @@ static bool lift_loop(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map)
     return true;
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     if (inst->op == OP_loop && lift_loop(user, b, inst, map))
         return;
     rebuild_inst(b, inst, map, emit, user);
 }
 
-void lift_func(IrModule *m, Func *f)
-{
+void lift_func(IrModule *m, Func *f) {
     Lift s = {.m = m, .arena = m->arena, .changed = true};
     for (int round = 0; s.changed && round < LIFT_ROUNDS; round++) {
         s.changed = false;
@@ -394,8 +388,7 @@ void lift_func(IrModule *m, Func *f)
     }
 }
 
-bool pass_lift(IrModule *m)
-{
+bool pass_lift(IrModule *m) {
     for (int i = 0; i < m->funcs.n; i++)
         if (!m->funcs.data[i]->is_extern)
             lift_func(m, m->funcs.data[i]);

@@ -1,20 +1,19 @@
-/* Which values of a function are needed: the marks behind dead-code elimination and the trimming of loops.
+/* Which values of a function are needed: the marks behind dead-code elimination and the trimming of
+ * loops.
  *
- * Needed are the results of the function, the conditions of checks, the values bound to sizes, and whatever those need.
- * A carry is needed as a whole: when its parameter or its result is read, so are its initial value and its next value.
- * Called by simplify.c. */
+ * Needed are the results of the function, the conditions of checks, the values bound to sizes, and
+ * whatever those need. A carry is needed as a whole: when its parameter or its result is read, so
+ * are its initial value and its next value. Called by simplify.c. */
 #include "passes/liveness.h"
 
-static void need(Liveness *l, Value *v)
-{
+static void need(Liveness *l, Value *v) {
     if (ptrmap_has(&l->live, v))
         return;
     ptrmap_put(&l->live, v, NULL);
     vec_push(l->arena, &l->work, v);
 }
 
-static void need_loop_result(Liveness *l, const Inst *loop, int k)
-{
+static void need_loop_result(Liveness *l, const Inst *loop, int k) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
     need(l, body->yields.data[k]);
@@ -25,8 +24,7 @@ static void need_loop_result(Liveness *l, const Inst *loop, int k)
     }
 }
 
-static void need_inst_result(Liveness *l, Value *v)
-{
+static void need_inst_result(Liveness *l, Value *v) {
     const Inst *inst = v->inst;
     if (inst->op == OP_loop) {
         need_loop_result(l, inst, v->index);
@@ -40,8 +38,7 @@ static void need_inst_result(Liveness *l, Value *v)
     }
 }
 
-static void need_param(Liveness *l, const Value *v)
-{
+static void need_param(Liveness *l, const Value *v) {
     const Inst *loop = v->region->owner;
     if (!loop || loop->op != OP_loop || v->index == 0)
         return;
@@ -52,8 +49,7 @@ static void need_param(Liveness *l, const Value *v)
         need_loop_result(l, loop, k - ns);
 }
 
-static bool need_effects(Liveness *l, const Region *region)
-{
+static bool need_effects(Liveness *l, const Region *region) {
     bool any = false;
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
@@ -73,8 +69,7 @@ static bool need_effects(Liveness *l, const Region *region)
     return any;
 }
 
-void liveness_find(Liveness *l, Arena *arena, const Func *f)
-{
+void liveness_find(Liveness *l, Arena *arena, const Func *f) {
     *l = (Liveness){.arena = arena};
     ptrmap_init(&l->live, arena);
     ptrmap_init(&l->effects, arena);
@@ -90,10 +85,11 @@ void liveness_find(Liveness *l, Arena *arena, const Func *f)
     }
 }
 
-bool is_live(const Liveness *l, const Value *v) { return ptrmap_has(&l->live, v); }
+bool is_live(const Liveness *l, const Value *v) {
+    return ptrmap_has(&l->live, v);
+}
 
-bool inst_is_live(const Liveness *l, const Inst *inst)
-{
+bool inst_is_live(const Liveness *l, const Inst *inst) {
     if (op_info[inst->op].effect || ptrmap_has(&l->effects, inst))
         return true;
     for (int k = 0; k < inst->n_out; k++)
@@ -104,13 +100,11 @@ bool inst_is_live(const Liveness *l, const Inst *inst)
 
 /* ---- use counts ---- */
 
-static void count_use(PtrMap *uses, const Value *v)
-{
+static void count_use(PtrMap *uses, const Value *v) {
     ptrmap_put(uses, v, (void *)((uintptr_t)ptrmap_get(uses, v) + 1));
 }
 
-void count_uses(const Region *region, PtrMap *uses)
-{
+void count_uses(const Region *region, PtrMap *uses) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         for (int k = 0; k < inst->n_in; k++)

@@ -1,8 +1,10 @@
-/* Turns whole-array operations into loops over scalars: elementwise operations, conversions, reductions, iota, and adding an
- * array to an acc. After this pass elementwise operations are scalar; what remains on arrays are views (index, slice,
- * transpose, broadcast, reshape, reverse), contractions, array, concat, update, add_at and add_slice.
+/* Turns whole-array operations into loops over scalars: elementwise operations, conversions,
+ * reductions, iota, and adding an array to an acc. After this pass elementwise operations are
+ * scalar; what remains on arrays are views (index, slice, transpose, broadcast, reshape, reverse),
+ * contractions, array, concat, update, add_at and add_slice.
  *
- * A loop nest slices its operands one axis a level, so producers and consumers of one shape can be fused by fuse.c. */
+ * A loop nest slices its operands one axis a level, so producers and consumers of one shape can be
+ * fused by fuse.c. */
 #include "passes/rebuild.h"
 
 typedef struct Loops {
@@ -14,13 +16,12 @@ typedef struct Loops {
 
 typedef Value *(*ScalarOp)(IrBuilder *b, const Inst *inst, Value *const *x);
 
-static Value *scalar_clone(IrBuilder *b, const Inst *inst, Value *const *x)
-{
-    return inst->op == OP_convert ? ir_convert(b, x[0], inst->out[0]->type->elem) : ir_ew(b, inst->op, x);
+static Value *scalar_clone(IrBuilder *b, const Inst *inst, Value *const *x) {
+    return inst->op == OP_convert ? ir_convert(b, x[0], inst->out[0]->type->elem)
+                                  : ir_ew(b, inst->op, x);
 }
 
-static Value *map_nest(IrBuilder *b, const Inst *inst, int n, Value *const *x)
-{
+static Value *map_nest(IrBuilder *b, const Inst *inst, int n, Value *const *x) {
     if (x[0]->type->rank == 0)
         return scalar_clone(b, inst, x);
     LoopSpec spec = {.extent = x[0]->type->dims[0], .n_slice = n, .slices = x};
@@ -33,8 +34,7 @@ static Value *map_nest(IrBuilder *b, const Inst *inst, int n, Value *const *x)
 
 /* ---- reductions ---- */
 
-static Op reduce_op(Reduce kind)
-{
+static Op reduce_op(Reduce kind) {
     switch (kind) {
     case RED_max:
         return OP_max;
@@ -49,11 +49,11 @@ static Op reduce_op(Reduce kind)
     }
 }
 
-static Value *reduce_empty(IrBuilder *b, Reduce kind, const Type *type)
-{
+static Value *reduce_empty(IrBuilder *b, Reduce kind, const Type *type) {
     double inf = __builtin_inf();
     bool is_float = type_is_float(type), small = type->elem == S_i32;
-    double least = small ? -2147483648.0 : -9223372036854775808.0, greatest = small ? 2147483647.0 : 0x1p62;
+    double least = small ? -2147483648.0 : -9223372036854775808.0,
+           greatest = small ? 2147483647.0 : 0x1p62;
     switch (kind) {
     case RED_max:
         return ir_const(b, type, is_float ? -inf : least);
@@ -66,17 +66,16 @@ static Value *reduce_empty(IrBuilder *b, Reduce kind, const Type *type)
     }
 }
 
-static Value *ew_nest(IrBuilder *b, Op op, int n, Value *const *x)
-{
+static Value *ew_nest(IrBuilder *b, Op op, int n, Value *const *x) {
     Inst inst = {.op = op};
     return map_nest(b, &inst, n, x);
 }
 
-static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k, bool negate);
+static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k,
+                         bool negate);
 
 /* Folds x over its leading axes into `state`, which is an acc for sums and a carry otherwise. */
-static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int axes)
-{
+static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int axes) {
     if (axes == 0) {
         if (kind == RED_sum)
             return add_to_acc(b, state, x, NULL, 0, false);
@@ -84,7 +83,8 @@ static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int a
         return ew_nest(b, reduce_op(kind), 2, both);
     }
     bool sum = kind == RED_sum && type_is_float(x->type);
-    LoopSpec spec = {.extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_carry = !sum, .n_acc = sum};
+    LoopSpec spec = {
+        .extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_carry = !sum, .n_acc = sum};
     spec.carries = spec.accs = &state;
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
@@ -94,14 +94,12 @@ static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int a
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
-static Value *reduce_plain(IrBuilder *b, Reduce kind, Value *x, int axes)
-{
+static Value *reduce_plain(IrBuilder *b, Reduce kind, Value *x, int axes) {
     return fold_nest(b, kind, reduce_empty(b, kind, ir_drop_axes(b->m, x->type, axes)), x, axes);
 }
 
 /* log sum exp(x - top) + top with top the maximum, or 0 where that is not finite. */
-static Value *reduce_logsumexp(IrBuilder *b, Value *x, int axes)
-{
+static Value *reduce_logsumexp(IrBuilder *b, Value *x, int axes) {
     Value *m = reduce_plain(b, RED_max, x, axes);
     Value *finite = ew_nest(b, OP_isfinite, 1, &m);
     Value *top = ew_nest(b, OP_select, 3, (Value *[]){finite, m, ir_const(b, m->type, 0.0)});
@@ -112,11 +110,11 @@ static Value *reduce_logsumexp(IrBuilder *b, Value *x, int axes)
 }
 
 /* The first index of the extreme; 0 for nothing. NaN counts as the extreme, as in max and min. */
-static Value *reduce_arg(IrBuilder *b, Reduce kind, Value *x)
-{
+static Value *reduce_arg(IrBuilder *b, Reduce kind, Value *x) {
     Value *none = ir_const(b, ir_scalar(b->m, x->type->elem), 0.0);
     Value *inits[3] = {none, ir_int(b, S_i64, 0), ir_int(b, S_bool, 0)};
-    LoopSpec spec = {.extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_carry = 3, .carries = inits};
+    LoopSpec spec = {
+        .extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_carry = 3, .carries = inits};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = b->loc;
@@ -134,8 +132,7 @@ static Value *reduce_arg(IrBuilder *b, Reduce kind, Value *x)
     return ir_loop_end(b, &spec, &body)->out[1];
 }
 
-static Value *reduce_nest(IrBuilder *b, const Inst *inst, Value *x)
-{
+static Value *reduce_nest(IrBuilder *b, const Inst *inst, Value *x) {
     Reduce kind = inst->attr.reduce.kind;
     if (kind == RED_logsumexp)
         return reduce_logsumexp(b, x, inst->attr.reduce.axes);
@@ -144,8 +141,7 @@ static Value *reduce_nest(IrBuilder *b, const Inst *inst, Value *x)
     return reduce_plain(b, kind, x, inst->attr.reduce.axes);
 }
 
-static Value *iota_loop(IrBuilder *b, const Size *n)
-{
+static Value *iota_loop(IrBuilder *b, const Size *n) {
     LoopSpec spec = {.extent = n};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
@@ -156,15 +152,17 @@ static Value *iota_loop(IrBuilder *b, const Size *n)
 
 /* ---- accs ---- */
 
-/* acc + x (or - x), where acc is the whole acc and x has its trailing shape below the k indices in `where`. */
-static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k, bool negate)
-{
+/* acc + x (or - x), where acc is the whole acc and x has its trailing shape below the k indices in
+ * `where`. */
+static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k,
+                         bool negate) {
     if (x->type->rank == 0) {
         if (k == 0)
             return ir_ew2(b, negate ? OP_sub : OP_add, acc, x);
         return ir_add_at(b, acc, negate ? ir_ew1(b, OP_neg, x) : x, k, where);
     }
-    LoopSpec spec = {.extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_acc = 1, .accs = &acc};
+    LoopSpec spec = {
+        .extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_acc = 1, .accs = &acc};
     Value *inner[IR_MAX_RANK];
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
@@ -172,12 +170,12 @@ static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where
     for (int i = 0; i < k; i++)
         inner[i] = where[i];
     inner[k] = ir_body_index(&body);
-    ir_yield(&body, add_to_acc(&body, body.region->params.data[2], body.region->params.data[1], inner, k + 1, negate));
+    ir_yield(&body, add_to_acc(&body, body.region->params.data[2], body.region->params.data[1],
+                               inner, k + 1, negate));
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
-static void note_accs(Loops *s, const Region *region)
-{
+static void note_accs(Loops *s, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop) {
@@ -190,7 +188,8 @@ static void note_accs(Loops *s, const Region *region)
         }
         for (int k = 0; k < inst->n_region; k++)
             note_accs(s, inst->regions[k]);
-        bool adds = inst->op == OP_add || inst->op == OP_sub || inst->op == OP_add_at || inst->op == OP_add_slice;
+        bool adds = inst->op == OP_add || inst->op == OP_sub || inst->op == OP_add_at ||
+                    inst->op == OP_add_slice;
         if (adds && ptrmap_has(&s->accs, inst->in[0]))
             ptrmap_put(&s->accs, inst->out[0], NULL);
         for (int k = 0; inst->op == OP_if && k < inst->n_out; k++)
@@ -200,8 +199,7 @@ static void note_accs(Loops *s, const Region *region)
     }
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Loops *s = user;
     Value *x[3] = {0}, *v = NULL;
     b->loc = inst->loc;
@@ -209,12 +207,14 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
     bool acc_add = (inst->op == OP_add || inst->op == OP_sub) && ptrmap_has(&s->accs, inst->in[0]);
     bool acc_add_at = inst->op == OP_add_at && inst->in[1]->type->rank > 0;
     if (on_arrays && acc_add) {
-        v = add_to_acc(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]), NULL, 0, inst->op == OP_sub);
+        v = add_to_acc(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]), NULL, 0,
+                       inst->op == OP_sub);
     } else if (acc_add_at) {
         Value *where[IR_MAX_RANK];
         for (int k = 2; k < inst->n_in; k++)
             where[k - 2] = irmap_get(map, inst->in[k]);
-        v = add_to_acc(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]), where, inst->n_in - 2, false);
+        v = add_to_acc(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]), where,
+                       inst->n_in - 2, false);
     } else if (on_arrays && (op_is_elementwise(inst->op) || inst->op == OP_convert)) {
         for (int k = 0; k < inst->n_in; k++)
             x[k] = irmap_get(map, inst->in[k]);
@@ -234,8 +234,7 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
     irmap_put(map, inst->out[0], v);
 }
 
-bool pass_loops(IrModule *m)
-{
+bool pass_loops(IrModule *m) {
     for (int i = 0; i < m->funcs.n; i++) {
         Loops s = {.m = m};
         ptrmap_init(&s.accs, m->arena);

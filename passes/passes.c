@@ -29,16 +29,39 @@ static const PipelineRow pipelines[] = {
 #undef PIPELINE
 };
 
-enum { N_PASSES = sizeof passes / sizeof *passes, N_PIPELINES = sizeof pipelines / sizeof *pipelines };
+enum {
+    N_PASSES = sizeof passes / sizeof *passes,
+    N_PIPELINES = sizeof pipelines / sizeof *pipelines
+};
 
-bool pass_exported(IrModule *m)
-{
+static void want(PtrMap *wanted, const Func *f);
+
+static void want_callees(PtrMap *wanted, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_call || inst->op == OP_vjp || inst->op == OP_jvp)
+            want(wanted, inst->attr.callee.func);
+        for (int k = 0; k < inst->n_region; k++)
+            want_callees(wanted, inst->regions[k]);
+    }
+}
+
+static void want(PtrMap *wanted, const Func *f) {
+    if (!f || ptrmap_has(wanted, f))
+        return;
+    ptrmap_put(wanted, f, NULL);
+    want_callees(wanted, f->body);
+    want(wanted, f->jvp_rule);
+    want(wanted, f->vjp_rule);
+}
+
+bool pass_exported(IrModule *m) {
     if (m->exports.n == 0)
         return true;
     PtrMap wanted;
     ptrmap_init(&wanted, m->arena);
     for (int i = 0; i < m->exports.n; i++)
-        ptrmap_put(&wanted, m->exports.data[i]->func, NULL);
+        want(&wanted, m->exports.data[i]->func);
     int n = 0;
     for (int i = 0; i < m->funcs.n; i++)
         if (ptrmap_has(&wanted, m->funcs.data[i]) || m->funcs.data[i]->is_extern)
@@ -47,23 +70,25 @@ bool pass_exported(IrModule *m)
     return true;
 }
 
-static bool is_name(const char *name, const char *text, size_t n) { return strlen(name) == n && !memcmp(name, text, n); }
+static bool is_name(const char *name, const char *text, size_t n) {
+    return strlen(name) == n && !memcmp(name, text, n);
+}
 
-static void report_unknown(IrModule *m, const char *text, size_t n)
-{
+static void report_unknown(IrModule *m, const char *text, size_t n) {
     const char *names[N_PASSES + N_PIPELINES];
     for (int i = 0; i < N_PASSES; i++)
         names[i] = passes[i].name;
     for (int i = 0; i < N_PIPELINES; i++)
         names[N_PASSES + i] = pipelines[i].name;
-    const char *given = arena_strdup(m->arena, text, n), *near = nearest_name(given, names, N_PASSES + N_PIPELINES);
-    Diag *d = diag_error(&m->ctx->diags, DIAG_unknown_pass, (Loc){0, 0}, "there is no pass \"%s\"", given);
+    const char *given = arena_strdup(m->arena, text, n),
+               *near = nearest_name(given, names, N_PASSES + N_PIPELINES);
+    Diag *d = diag_error(&m->ctx->diags, DIAG_unknown_pass, (Loc){0, 0}, "there is no pass \"%s\"",
+                         given);
     if (near)
         diag_hint(&m->ctx->diags, d, "did you mean \"%s\"?", near);
 }
 
-static bool run_one(IrModule *m, const PassRow *pass, const PassOptions *options)
-{
+static bool run_one(IrModule *m, const PassRow *pass, const PassOptions *options) {
     if (!pass->run(m))
         return false;
     if (options && options->print_after) {
@@ -73,8 +98,7 @@ static bool run_one(IrModule *m, const PassRow *pass, const PassOptions *options
     return !options || !options->verify_each || ir_verify(m);
 }
 
-static bool run_list(IrModule *m, const char *list, const PassOptions *options)
-{
+static bool run_list(IrModule *m, const char *list, const PassOptions *options) {
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, ",");
         bool found = false, ok = true;
@@ -97,10 +121,11 @@ static bool run_list(IrModule *m, const char *list, const PassOptions *options)
     return true;
 }
 
-bool passes_run(IrModule *m, const char *pipeline, const PassOptions *options) { return run_list(m, pipeline, options); }
+bool passes_run(IrModule *m, const char *pipeline, const PassOptions *options) {
+    return run_list(m, pipeline, options);
+}
 
-void passes_describe(Text *out)
-{
+void passes_describe(Text *out) {
     for (int i = 0; i < N_PASSES; i++)
         text_printf(out, "%s\t%s\n", passes[i].name, passes[i].description);
     for (int i = 0; i < N_PIPELINES; i++)

@@ -1,7 +1,7 @@
 /* Passes over the IR and the pipelines made of them.
  *
- * A pass rebuilds a function: it emits into a fresh body through a value map and swaps the bodies. The rows of
- * passes.def feed this table, `bpc-opt --passes=` and its help. */
+ * A pass rebuilds a function: it emits into a fresh body through a value map and swaps the bodies.
+ * The rows of passes.def feed this table, `bpc-opt --passes=` and its help. */
 #ifndef BPC_PASSES_PASSES_H
 #define BPC_PASSES_PASSES_H
 
@@ -12,9 +12,10 @@ typedef struct PassOptions {
     Text *print_after; /* print the module after every pass into this; NULL: do not */
 } PassOptions;
 
-/* Runs a comma-separated list of passes, or a named pipeline: "derive" (resolve all derivative operators and calls),
- * "O0", "O1", "O2", "O3" (everything up to what code generation takes). False when diagnostics were queued (unknown
- * pass, verifier, a function that cannot be differentiated). */
+/* Runs a comma-separated list of passes, or a named pipeline: "derive" (resolve all derivative
+ * operators and calls), "O0", "O1", "O2", "O3" (everything up to what code generation takes). False
+ * when diagnostics were queued (unknown pass, verifier, a function that cannot be differentiated).
+ */
 bool passes_run(IrModule *m, const char *pipeline, const PassOptions *options);
 /* "name\tdescription\n" a pass. */
 void passes_describe(Text *out);

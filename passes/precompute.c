@@ -1,10 +1,11 @@
-/* Takes dear elementwise operations out of loops that repeat them: exp(q[c, i]) inside a loop over samples is computed once for
- * the whole of q.
+/* Takes dear elementwise operations out of loops that repeat them: exp(q[c, i]) inside a loop over
+ * samples is computed once for the whole of q.
  *
- * simplify moves out what depends on no iteration; here the operand does depend on the innermost loop, but only as the slice of
- * an array that an outer loop leaves alone. The operation is applied to the array in front of the innermost loop and sliced
- * there. One step goes one loop outwards; simplify then moves the array operation as far as it can. Runs before `loops`, while
- * operations on whole arrays are single instructions. */
+ * simplify moves out what depends on no iteration; here the operand does depend on the innermost
+ * loop, but only as the slice of an array that an outer loop leaves alone. The operation is applied
+ * to the array in front of the innermost loop and sliced there. One step goes one loop outwards;
+ * simplify then moves the array operation as far as it can. Runs before `loops`, while operations
+ * on whole arrays are single instructions. */
 #include "passes/rebuild.h"
 
 enum { PRECOMPUTE_ROUNDS = 4 };
@@ -17,16 +18,15 @@ typedef struct Precompute {
 
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
-static const Inst *loop_around(const Region *region)
-{
+static const Inst *loop_around(const Region *region) {
     while (region && !(region->owner && region->owner->op == OP_loop))
         region = region->parent;
     return region ? region->owner : NULL;
 }
 
-/* The array that a value is sliced from, through any number of loops; *outermost is the last of these loops. */
-static const Value *sliced_root(const Value *v, const Inst **outermost)
-{
+/* The array that a value is sliced from, through any number of loops; *outermost is the last of
+ * these loops. */
+static const Value *sliced_root(const Value *v, const Inst **outermost) {
     for (;;) {
         const Inst *loop = v->inst ? NULL : v->region->owner;
         if (!loop || loop->op != OP_loop || v->index == 0 || v->index > loop->attr.loop.n_slice)
@@ -36,9 +36,9 @@ static const Value *sliced_root(const Value *v, const Inst **outermost)
     }
 }
 
-/* Whether a loop around the slicing ones leaves the root alone, so that the operation would be done again and again. */
-static bool is_repeated(const Value *v)
-{
+/* Whether a loop around the slicing ones leaves the root alone, so that the operation would be done
+ * again and again. */
+static bool is_repeated(const Value *v) {
     const Inst *outermost = NULL;
     const Value *root = sliced_root(v, &outermost);
     if (!outermost)
@@ -47,14 +47,14 @@ static bool is_repeated(const Value *v)
     return around && !region_contains(around->regions[0], root->region);
 }
 
-static bool is_slice_of(const Inst *loop, const Value *v)
-{
-    return !v->inst && v->region == loop->regions[0] && v->index >= 1 && v->index <= loop->attr.loop.n_slice;
+static bool is_slice_of(const Inst *loop, const Value *v) {
+    return !v->inst && v->region == loop->regions[0] && v->index >= 1 &&
+           v->index <= loop->attr.loop.n_slice;
 }
 
-/* A dear operation of slices of this loop that outer loops repeat, and of values from outside it. */
-static bool is_candidate(const Inst *loop, const Inst *inst)
-{
+/* A dear operation of slices of this loop that outer loops repeat, and of values from outside it.
+ */
+static bool is_candidate(const Inst *loop, const Inst *inst) {
     if (!op_is_elementwise(inst->op) || op_info[inst->op].cost < DEAR_COST)
         return false;
     bool any = false;
@@ -74,8 +74,8 @@ static bool is_candidate(const Inst *loop, const Inst *inst)
     return any;
 }
 
-static Value *apply_to_arrays(Precompute *s, IrBuilder *b, const Inst *loop, const Inst *inst, IrMap *map)
-{
+static Value *apply_to_arrays(Precompute *s, IrBuilder *b, const Inst *loop, const Inst *inst,
+                              IrMap *map) {
     Value *in[3];
     const Size *extent = irmap_size(map, loop->attr.loop.extent);
     for (int k = 0; k < inst->n_in; k++) {
@@ -83,14 +83,14 @@ static Value *apply_to_arrays(Precompute *s, IrBuilder *b, const Inst *loop, con
         if (is_slice_of(loop, v))
             in[k] = irmap_get(map, loop->in[v->index - 1]);
         else
-            in[k] = ir_broadcast(b, irmap_get(map, v), ir_add_axis(s->m, irmap_type(map, v->type), extent));
+            in[k] = ir_broadcast(b, irmap_get(map, v),
+                                 ir_add_axis(s->m, irmap_type(map, v->type), extent));
     }
     b->loc = inst->loc;
     return ir_ew(b, inst->op, in);
 }
 
-static bool precompute_loop(Precompute *s, IrBuilder *b, const Inst *loop, IrMap *map)
-{
+static bool precompute_loop(Precompute *s, IrBuilder *b, const Inst *loop, IrMap *map) {
     const Region *source = loop->regions[0];
     VEC(const Inst *) candidates = {0};
     ValueList slices = {0};
@@ -145,18 +145,17 @@ static bool precompute_loop(Precompute *s, IrBuilder *b, const Inst *loop, IrMap
     return true;
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     b->loc = inst->loc;
     if (inst->op != OP_loop || !precompute_loop(user, b, inst, map))
         rebuild_inst(b, inst, map, emit, user);
 }
 
-bool pass_precompute(IrModule *m)
-{
+bool pass_precompute(IrModule *m) {
     for (int i = 0; i < m->funcs.n; i++) {
         Precompute s = {.m = m, .arena = m->arena, .changed = true};
-        for (int round = 0; s.changed && round < PRECOMPUTE_ROUNDS && !m->funcs.data[i]->is_extern; round++) {
+        for (int round = 0; s.changed && round < PRECOMPUTE_ROUNDS && !m->funcs.data[i]->is_extern;
+             round++) {
             s.changed = false;
             rebuild_func(m, m->funcs.data[i], emit, &s);
             if (s.changed)

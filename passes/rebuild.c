@@ -1,9 +1,8 @@
-/* The common part of passes that rebuild: functions and nested regions copied instruction by instruction through a
- * callback, and the questions about instructions that several passes ask. */
+/* The common part of passes that rebuild: functions and nested regions copied instruction by
+ * instruction through a callback, and the questions about instructions that several passes ask. */
 #include "passes/rebuild.h"
 
-bool index_is_safe(const Inst *inst)
-{
+bool index_is_safe(const Inst *inst) {
     int first = inst->op == OP_index ? 1 : 2;
     const Type *type = inst->in[0]->type;
     for (int i = first; i < inst->n_in; i++) {
@@ -14,24 +13,22 @@ bool index_is_safe(const Inst *inst)
             const Inst *loop = idx->region->owner;
             if (!loop || loop->op != OP_loop || idx->index != 0 || loop->attr.loop.extent != extent)
                 return false;
-        } else if (idx->inst->op != OP_const || !size_is_const(extent, &n) || idx->inst->attr.integer < 0 ||
-                   idx->inst->attr.integer >= n) {
+        } else if (idx->inst->op != OP_const || !size_is_const(extent, &n) ||
+                   idx->inst->attr.integer < 0 || idx->inst->attr.integer >= n) {
             return false;
         }
     }
     return true;
 }
 
-static bool region_is_pure(const Region *region)
-{
+static bool region_is_pure(const Region *region) {
     for (int i = 0; i < region->insts.n; i++)
         if (!inst_is_pure(region->insts.data[i]) && region->insts.data[i]->op != OP_dim)
             return false;
     return true;
 }
 
-bool inst_is_pure(const Inst *inst)
-{
+bool inst_is_pure(const Inst *inst) {
     switch (inst->op) {
     case OP_check:
     case OP_dim:
@@ -55,8 +52,7 @@ bool inst_is_pure(const Inst *inst)
     return true;
 }
 
-void name_after(IrModule *m, Value *v, Atom of, const char *suffix)
-{
+void name_after(IrModule *m, Value *v, Atom of, const char *suffix) {
     const Value *at = v;
     while (at && at->inst && at->inst->op == OP_broadcast)
         at = at->inst->in[0];
@@ -65,8 +61,7 @@ void name_after(IrModule *m, Value *v, Atom of, const char *suffix)
         v->name = atom_of(&m->ctx->atoms, arena_printf(m->arena, "%s%s", of, suffix));
 }
 
-bool region_has_effect(const Region *region)
-{
+bool region_has_effect(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_check)
@@ -78,16 +73,14 @@ bool region_has_effect(const Region *region)
     return false;
 }
 
-void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user)
-{
+void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user) {
     for (int i = 0; i < region->insts.n; i++) {
         b->loc = region->insts.data[i]->loc;
         emit(user, b, region->insts.data[i], map);
     }
 }
 
-static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user)
-{
+static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user) {
     const Region *source = inst->regions[0];
     Value **in = ARENA_ARRAY(b->m->arena, inst->n_in + 1, Value *);
     for (int i = 0; i < inst->n_in; i++)
@@ -120,8 +113,7 @@ static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst em
     }
 }
 
-static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user)
-{
+static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user) {
     IrBuilder branch[2];
     Value **out = ARENA_ARRAY(b->m->arena, inst->n_out + 1, Value *);
     for (int k = 0; k < 2; k++) {
@@ -136,8 +128,7 @@ static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit
         irmap_put(map, inst->out[i], out[i]);
 }
 
-void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user)
-{
+void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user) {
     b->loc = inst->loc;
     if (inst->op == OP_loop)
         rebuild_loop(b, inst, map, emit, user);
@@ -147,8 +138,7 @@ void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, voi
         ir_clone_inst(b, inst, map);
 }
 
-void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user)
-{
+void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user) {
     Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
     IrMap map;
     IrBuilder b;

@@ -1,4 +1,5 @@
-/* Expands the derivative columns of ir/ops.def to builder calls. Called by vjp.c and jvp.c; knows nothing of either. */
+/* Expands the derivative columns of ir/ops.def to builder calls. Called by vjp.c and jvp.c; knows
+ * nothing of either. */
 #include "passes/rules.h"
 
 #define T (r->type)
@@ -37,13 +38,11 @@
 #define PICK(c, tie) SELECT((c), ONE, SELECT((tie), C(0.5), C(0.0)))
 #define CLAMP_DX(u, lo, hi) SELECT(ir_ew2(b, OP_or, LT(u, lo), GT(u, hi)), C(0.0), ONE)
 /* d/dx x**y = y*x**(y-1), and 0 for y = 0 also at x = 0. */
-#define POW_DX(u, v)                                                                               \
-    SELECT(EQ(v, C(0.0)), C(0.0), MUL(v, ir_ew2(b, OP_pow, (u), SUB(v, ONE))))
+#define POW_DX(u, v) SELECT(EQ(v, C(0.0)), C(0.0), MUL(v, ir_ew2(b, OP_pow, (u), SUB(v, ONE))))
 /* d/dy x**y = x**y*log(x), and 0 at x = 0 where x**y is 0 or 1. */
 #define POW_DY(u, result) SELECT(EQ(u, C(0.0)), C(0.0), MUL(result, ir_ew1(b, OP_log, (u))))
 
-Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r)
-{
+Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     switch (op) {
 #define EW(name, n, class, builtin, cost, eval, d0, d1, d2, ...)                                   \
     case OP_##name:                                                                                \
@@ -55,14 +54,12 @@ Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r)
     }
 }
 
-static bool is_one(const Value *v)
-{
+static bool is_one(const Value *v) {
     while (v->inst && v->inst->op == OP_broadcast)
         v = v->inst->in[0];
     return v->inst && v->inst->op == OP_const && v->inst->attr.num == 1.0;
 }
 
-Value *times_partial(IrBuilder *b, Value *x, Value *partial)
-{
+Value *times_partial(IrBuilder *b, Value *x, Value *partial) {
     return is_one(partial) ? x : ir_ew2(b, OP_mul, x, partial);
 }

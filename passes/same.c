@@ -1,7 +1,9 @@
-/* Structural equality of loops: hash-consing covers single instructions, this covers what has regions.
+/* Structural equality of loops: hash-consing covers single instructions, this covers what has
+ * regions.
  *
- * Forward and reverse sweeps compute the same reductions; after fusion they stand side by side in one body. Two loops are the
- * same when their operands are the same values and their bodies agree instruction by instruction. Called by simplify.c. */
+ * Forward and reverse sweeps compute the same reductions; after fusion they stand side by side in
+ * one body. Two loops are the same when their operands are the same values and their bodies agree
+ * instruction by instruction. Called by simplify.c. */
 #include "passes/same.h"
 
 #include <string.h>
@@ -12,20 +14,21 @@ typedef struct Pairing {
     PtrMap twin; /* value of one loop -> value of the other */
 } Pairing;
 
-static bool same_value(const Pairing *p, Value *a, const Value *b)
-{
+static bool same_value(const Pairing *p, Value *a, const Value *b) {
     const Value *twin = ptrmap_get(&p->twin, a);
     return (twin ? twin : a) == b;
 }
 
-static void pair(Pairing *p, const Value *a, Value *b) { ptrmap_put(&p->twin, a, b); }
+static void pair(Pairing *p, const Value *a, Value *b) {
+    ptrmap_put(&p->twin, a, b);
+}
 
-static bool same_attributes(const Inst *a, const Inst *b)
-{
+static bool same_attributes(const Inst *a, const Inst *b) {
     switch (a->op) {
     case OP_const:
-        return type_is_float(a->out[0]->type) ? !memcmp(&a->attr.num, &b->attr.num, sizeof a->attr.num)
-                                              : a->attr.integer == b->attr.integer;
+        return type_is_float(a->out[0]->type)
+                   ? !memcmp(&a->attr.num, &b->attr.num, sizeof a->attr.num)
+                   : a->attr.integer == b->attr.integer;
     case OP_size:
         return a->attr.size == b->attr.size;
     case OP_contract:
@@ -33,12 +36,15 @@ static bool same_attributes(const Inst *a, const Inst *b)
     case OP_transpose:
         return !memcmp(a->attr.perm, b->attr.perm, (size_t)a->out[0]->type->rank);
     case OP_reduce:
-        return a->attr.reduce.kind == b->attr.reduce.kind && a->attr.reduce.axes == b->attr.reduce.axes;
+        return a->attr.reduce.kind == b->attr.reduce.kind &&
+               a->attr.reduce.axes == b->attr.reduce.axes;
     case OP_loop:
-        return a->attr.loop.extent == b->attr.loop.extent && a->attr.loop.reverse == b->attr.loop.reverse &&
+        return a->attr.loop.extent == b->attr.loop.extent &&
+               a->attr.loop.reverse == b->attr.loop.reverse &&
                a->attr.loop.checkpoint == b->attr.loop.checkpoint &&
                a->attr.loop.checkpoint_arg == b->attr.loop.checkpoint_arg &&
-               a->attr.loop.n_slice == b->attr.loop.n_slice && a->attr.loop.n_carry == b->attr.loop.n_carry &&
+               a->attr.loop.n_slice == b->attr.loop.n_slice &&
+               a->attr.loop.n_carry == b->attr.loop.n_carry &&
                a->attr.loop.n_acc == b->attr.loop.n_acc;
     case OP_dim:
     case OP_check:
@@ -53,8 +59,7 @@ static bool same_attributes(const Inst *a, const Inst *b)
 
 static bool same_region(Pairing *p, const Region *a, const Region *b);
 
-static bool same_inst(Pairing *p, const Inst *a, const Inst *b)
-{
+static bool same_inst(Pairing *p, const Inst *a, const Inst *b) {
     if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out || !same_attributes(a, b))
         return false;
     for (int k = 0; k < a->n_out; k++)
@@ -71,8 +76,7 @@ static bool same_inst(Pairing *p, const Inst *a, const Inst *b)
     return true;
 }
 
-static bool same_region(Pairing *p, const Region *a, const Region *b)
-{
+static bool same_region(Pairing *p, const Region *a, const Region *b) {
     if (a->params.n != b->params.n || a->insts.n != b->insts.n || a->yields.n != b->yields.n)
         return false;
     for (int k = 0; k < a->params.n; k++)
@@ -86,12 +90,12 @@ static bool same_region(Pairing *p, const Region *a, const Region *b)
     return true;
 }
 
-Inst *find_same_loop(Arena *arena, const Inst *loop)
-{
+Inst *find_same_loop(Arena *arena, const Inst *loop) {
     const Region *region = loop->region;
     for (int i = region->insts.n - 1, tried = 0; i >= 0 && tried < LOOK_BACK; i--, tried++) {
         Inst *other = region->insts.data[i];
-        if (other == loop || other->op != OP_loop || other->n_in != loop->n_in || other->n_out != loop->n_out)
+        if (other == loop || other->op != OP_loop || other->n_in != loop->n_in ||
+            other->n_out != loop->n_out)
             continue;
         if (loop->n_in > 0 && other->in[0] != loop->in[0])
             continue;

@@ -1,9 +1,10 @@
 /* Arrays of small constant size become scalars, loops of small constant extent are unrolled.
  *
- * A small array (at most SMALL_ARRAY elements, all extents constant) is represented by its elements while it is only indexed
- * by constants; then carried states of a few numbers live in registers. Where an array is needed as a whole (a result, a
- * stacked element, a dynamic index) it is put together by `array`. Small arrays in memory (parameters, slices) are read
- * element by element. Called before `loops`, so elementwise operations still stand on whole arrays. */
+ * A small array (at most SMALL_ARRAY elements, all extents constant) is represented by its elements
+ * while it is only indexed by constants; then carried states of a few numbers live in registers.
+ * Where an array is needed as a whole (a result, a stacked element, a dynamic index) it is put
+ * together by `array`. Small arrays in memory (parameters, slices) are read element by element.
+ * Called before `loops`, so elementwise operations still stand on whole arrays. */
 #include "passes/rebuild.h"
 
 #include <string.h>
@@ -26,8 +27,7 @@ typedef struct Scalarize {
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
 /* Number of elements of a small array type; 0 when it is not one. */
-static int small_count(const Type *type)
-{
+static int small_count(const Type *type) {
     int64_t n, count = 1;
     if (type->rank == 0)
         return 0;
@@ -41,8 +41,7 @@ static int small_count(const Type *type)
 
 /* ---- analysis: what is unrolled, what stays whole ---- */
 
-static bool can_unroll(Scalarize *s, const Inst *loop)
-{
+static bool can_unroll(Scalarize *s, const Inst *loop) {
     int64_t n;
     if (!size_is_const(loop->attr.loop.extent, &n) || n > SMALL_EXTENT)
         return false;
@@ -51,7 +50,8 @@ static bool can_unroll(Scalarize *s, const Inst *loop)
         return false;
     for (int i = 0; i < body->insts.n; i++) {
         const Inst *inst = body->insts.data[i];
-        bool dear = op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST && n > SMALL_DEAR;
+        bool dear =
+            op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST && n > SMALL_DEAR;
         bool loops = inst->op == OP_loop && !ptrmap_has(&s->unroll, inst);
         if (dear || loops || inst->op == OP_contract)
             return false;
@@ -59,8 +59,7 @@ static bool can_unroll(Scalarize *s, const Inst *loop)
     return true;
 }
 
-static void find_unrolled(Scalarize *s, const Region *region)
-{
+static void find_unrolled(Scalarize *s, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         for (int k = 0; k < inst->n_region; k++)
@@ -70,15 +69,13 @@ static void find_unrolled(Scalarize *s, const Region *region)
     }
 }
 
-static bool is_constant_index(Scalarize *s, const Value *i)
-{
+static bool is_constant_index(Scalarize *s, const Value *i) {
     if (i->inst)
         return i->inst->op == OP_const;
     return i->index == 0 && i->region->owner && ptrmap_has(&s->unroll, i->region->owner);
 }
 
-static bool has_constant_indices(Scalarize *s, const Inst *inst)
-{
+static bool has_constant_indices(Scalarize *s, const Inst *inst) {
     int first = inst->op == OP_index || inst->op == OP_slice ? 1 : 2;
     for (int k = first; k < inst->n_in; k++)
         if (!is_constant_index(s, inst->in[k]))
@@ -86,16 +83,14 @@ static bool has_constant_indices(Scalarize *s, const Inst *inst)
     return true;
 }
 
-static void keep_whole(Scalarize *s, Value *v, bool *changed)
-{
+static void keep_whole(Scalarize *s, Value *v, bool *changed) {
     if (small_count(v->type) == 0 || ptrmap_has(&s->whole, v))
         return;
     ptrmap_put(&s->whole, v, NULL);
     *changed = true;
 }
 
-static void tie(Scalarize *s, Value *const *vs, int n, bool *changed)
-{
+static void tie(Scalarize *s, Value *const *vs, int n, bool *changed) {
     bool any = false;
     for (int i = 0; i < n; i++)
         any = any || ptrmap_has(&s->whole, vs[i]);
@@ -103,8 +98,7 @@ static void tie(Scalarize *s, Value *const *vs, int n, bool *changed)
         keep_whole(s, vs[i], changed);
 }
 
-static void find_whole(Scalarize *s, const Region *region, bool *changed)
-{
+static void find_whole(Scalarize *s, const Region *region, bool *changed) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         bool indexed = inst->op == OP_index || inst->op == OP_slice;
@@ -117,30 +111,32 @@ static void find_whole(Scalarize *s, const Region *region, bool *changed)
             find_whole(s, inst->regions[k], changed);
         if (inst->op == OP_if)
             for (int k = 0; k < inst->n_out; k++)
-                tie(s, (Value *[]){inst->out[k], inst->regions[0]->yields.data[k], inst->regions[1]->yields.data[k]}, 3,
-                    changed);
+                tie(s,
+                    (Value *[]){inst->out[k], inst->regions[0]->yields.data[k],
+                                inst->regions[1]->yields.data[k]},
+                    3, changed);
         if (inst->op != OP_loop)
             continue;
         const Region *body = inst->regions[0];
         int ns = inst->attr.loop.n_slice, nstate = inst->attr.loop.n_carry + inst->attr.loop.n_acc;
         for (int k = 0; k < nstate; k++)
-            tie(s, (Value *[]){inst->out[k], inst->in[ns + k], body->params.data[1 + ns + k], body->yields.data[k]}, 4,
-                changed);
+            tie(s,
+                (Value *[]){inst->out[k], inst->in[ns + k], body->params.data[1 + ns + k],
+                            body->yields.data[k]},
+                4, changed);
     }
 }
 
 /* ---- parts ---- */
 
-static Parts *parts_new(Scalarize *s, int n)
-{
+static Parts *parts_new(Scalarize *s, int n) {
     Parts *p = ARENA_NEW(s->arena, Parts);
     p->n = n;
     p->e = ARENA_ARRAY(s->arena, n, Value *);
     return p;
 }
 
-static void unflatten(const Type *type, int k, int64_t *at)
-{
+static void unflatten(const Type *type, int k, int64_t *at) {
     for (int d = type->rank - 1; d >= 0; d--) {
         int64_t n = 1;
         size_is_const(type->dims[d], &n);
@@ -150,8 +146,7 @@ static void unflatten(const Type *type, int k, int64_t *at)
 }
 
 /* The elements of a value: its parts, or loads from the array in memory. */
-static Parts *elements(Scalarize *s, IrBuilder *b, Value *v, IrMap *map)
-{
+static Parts *elements(Scalarize *s, IrBuilder *b, Value *v, IrMap *map) {
     Parts *p = ptrmap_get(&s->parts, v);
     if (p)
         return p;
@@ -171,8 +166,7 @@ static Parts *elements(Scalarize *s, IrBuilder *b, Value *v, IrMap *map)
     return p;
 }
 
-static Value *join(Scalarize *s, IrBuilder *b, const Type *type, Value *const *e)
-{
+static Value *join(Scalarize *s, IrBuilder *b, const Type *type, Value *const *e) {
     if (type->rank == 0)
         return e[0];
     const Type *row = ir_drop_axes(s->m, type, 1);
@@ -186,17 +180,17 @@ static Value *join(Scalarize *s, IrBuilder *b, const Type *type, Value *const *e
 }
 
 /* The value as a whole, put together where it has parts. */
-static Value *whole(Scalarize *s, IrBuilder *b, Value *v, IrMap *map)
-{
+static Value *whole(Scalarize *s, IrBuilder *b, Value *v, IrMap *map) {
     Parts *p = ptrmap_get(&s->parts, v);
     return p ? join(s, b, v->type, p->e) : irmap_get(map, v);
 }
 
-static bool splits(const Scalarize *s, const Value *v) { return small_count(v->type) > 0 && !ptrmap_has(&s->whole, v); }
+static bool splits(const Scalarize *s, const Value *v) {
+    return small_count(v->type) > 0 && !ptrmap_has(&s->whole, v);
+}
 
 /* Maps a source value that was computed as parts; puts it together where it must stay whole. */
-static void set_parts(Scalarize *s, IrBuilder *b, Value *v, Parts *p, IrMap *map)
-{
+static void set_parts(Scalarize *s, IrBuilder *b, Value *v, Parts *p, IrMap *map) {
     if (v->type->rank == 0)
         irmap_put(map, v, p->e[0]);
     else if (splits(s, v))
@@ -207,8 +201,7 @@ static void set_parts(Scalarize *s, IrBuilder *b, Value *v, Parts *p, IrMap *map
 
 /* ---- straight-line instructions ---- */
 
-static Parts *split_elementwise(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_elementwise(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     Parts *x[3] = {0}, *out = parts_new(s, small_count(inst->out[0]->type));
     for (int k = 0; k < inst->n_in; k++)
         x[k] = elements(s, b, inst->in[k], map);
@@ -216,21 +209,20 @@ static Parts *split_elementwise(Scalarize *s, IrBuilder *b, const Inst *inst, Ir
         Value *in[3];
         for (int k = 0; k < inst->n_in; k++)
             in[k] = x[k]->e[i];
-        out->e[i] = inst->op == OP_convert ? ir_convert(b, in[0], inst->out[0]->type->elem) : ir_ew(b, inst->op, in);
+        out->e[i] = inst->op == OP_convert ? ir_convert(b, in[0], inst->out[0]->type->elem)
+                                           : ir_ew(b, inst->op, in);
     }
     return out;
 }
 
-static Value *fold_parts(IrBuilder *b, Op op, const Parts *x, int first, int step)
-{
+static Value *fold_parts(IrBuilder *b, Op op, const Parts *x, int first, int step) {
     Value *r = x->e[first];
     for (int i = first + step; i < x->n; i += step)
         r = ir_ew2(b, op, r, x->e[i]);
     return r;
 }
 
-static Value *reduce_parts(Scalarize *s, IrBuilder *b, Reduce kind, Parts *x, int first, int step)
-{
+static Value *reduce_parts(Scalarize *s, IrBuilder *b, Reduce kind, Parts *x, int first, int step) {
     if (kind != RED_logsumexp)
         return fold_parts(b,
                           kind == RED_sum   ? OP_add
@@ -247,8 +239,7 @@ static Value *reduce_parts(Scalarize *s, IrBuilder *b, Reduce kind, Parts *x, in
     return ir_ew2(b, OP_add, ir_ew1(b, OP_log, fold_parts(b, OP_add, e, first, step)), top);
 }
 
-static Parts *split_reduce(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_reduce(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     Reduce kind = inst->attr.reduce.kind;
     int count = small_count(inst->in[0]->type);
     bool dear = kind == RED_logsumexp && count > SMALL_DEAR;
@@ -263,8 +254,7 @@ static Parts *split_reduce(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *
 }
 
 /* Position of an element of one operand, given the value of every label. */
-static int label_offset(const char *axes, int n_axes, const Type *type, const int64_t *at)
-{
+static int label_offset(const char *axes, int n_axes, const Type *type, const int64_t *at) {
     int64_t offset = 0, n;
     for (int d = 0; d < n_axes; d++) {
         size_is_const(type->dims[d], &n);
@@ -273,11 +263,11 @@ static int label_offset(const char *axes, int n_axes, const Type *type, const in
     return (int)offset;
 }
 
-static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
     const char *axes[3] = {spec, comma + 1, arrow + 2};
-    int n_axes[3] = {(int)(comma - spec), (int)(arrow - comma - 1), (int)strlen(arrow + 2)}, n_labels = 0;
+    int n_axes[3] = {(int)(comma - spec), (int)(arrow - comma - 1), (int)strlen(arrow + 2)},
+        n_labels = 0;
     const Value *v[3] = {inst->in[0], inst->in[1], inst->out[0]};
     int64_t extent[256] = {0}, at[256] = {0}, total = 1;
     char labels[3 * IR_MAX_RANK];
@@ -313,8 +303,7 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
 }
 
 /* First flat position and number of elements below constant indices. */
-static int constant_position(const Inst *inst, int first, IrMap *map, int *count)
-{
+static int constant_position(const Inst *inst, int first, IrMap *map, int *count) {
     const Type *type = inst->in[0]->type;
     int64_t offset = 0, below = 1, n;
     for (int d = 0; d < type->rank; d++) {
@@ -326,7 +315,8 @@ static int constant_position(const Inst *inst, int first, IrMap *map, int *count
             continue;
         }
         const Value *i = irmap_get(map, inst->in[first + d]);
-        if (!i->inst || i->inst->op != OP_const || i->inst->attr.integer < 0 || i->inst->attr.integer >= n)
+        if (!i->inst || i->inst->op != OP_const || i->inst->attr.integer < 0 ||
+            i->inst->attr.integer >= n)
             return -1; /* a check reports it; nothing is folded */
         offset = offset * n + i->inst->attr.integer;
     }
@@ -334,8 +324,7 @@ static int constant_position(const Inst *inst, int first, IrMap *map, int *count
     return (int)offset;
 }
 
-static Parts *split_index(Scalarize *s, const Inst *inst, IrMap *map)
-{
+static Parts *split_index(Scalarize *s, const Inst *inst, IrMap *map) {
     Parts *x = ptrmap_get(&s->parts, inst->in[0]), *out;
     int count = 0, at = x ? constant_position(inst, 1, map, &count) : -1;
     if (at < 0)
@@ -345,20 +334,19 @@ static Parts *split_index(Scalarize *s, const Inst *inst, IrMap *map)
     return out;
 }
 
-static Parts *split_scatter(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_scatter(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     int count = 0, at = splits(s, inst->in[0]) ? constant_position(inst, 2, map, &count) : -1;
     if (at < 0)
         return NULL;
-    Parts *a = elements(s, b, inst->in[0], map), *v = elements(s, b, inst->in[1], map), *out = parts_new(s, a->n);
+    Parts *a = elements(s, b, inst->in[0], map), *v = elements(s, b, inst->in[1], map),
+          *out = parts_new(s, a->n);
     memcpy(out->e, a->e, (size_t)a->n * sizeof *out->e);
     for (int i = 0; i < count; i++)
         out->e[at + i] = inst->op == OP_add_at ? ir_ew2(b, OP_add, a->e[at + i], v->e[i]) : v->e[i];
     return out;
 }
 
-static Parts *split_permuted(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_permuted(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     const Type *from = inst->in[0]->type, *to = inst->out[0]->type;
     Parts *x = elements(s, b, inst->in[0], map), *out = parts_new(s, small_count(to));
     for (int k = 0; k < out->n; k++) {
@@ -380,8 +368,7 @@ static Parts *split_permuted(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
     return out;
 }
 
-static Parts *split_concat(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_concat(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     Parts *out = parts_new(s, small_count(inst->out[0]->type));
     int at = 0;
     for (int k = 0; k < inst->n_in; k++) {
@@ -392,16 +379,15 @@ static Parts *split_concat(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *
     return at == out->n ? out : NULL;
 }
 
-static Parts *split_broadcast(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
-    Parts *x = elements(s, b, inst->in[0], map), *out = parts_new(s, small_count(inst->out[0]->type));
+static Parts *split_broadcast(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
+    Parts *x = elements(s, b, inst->in[0], map),
+          *out = parts_new(s, small_count(inst->out[0]->type));
     for (int k = 0; k < out->n; k++)
         out->e[k] = x->e[k % x->n];
     return out;
 }
 
-static Parts *split_iota(Scalarize *s, IrBuilder *b, const Inst *inst)
-{
+static Parts *split_iota(Scalarize *s, IrBuilder *b, const Inst *inst) {
     Parts *out = parts_new(s, small_count(inst->out[0]->type));
     for (int k = 0; k < out->n; k++)
         out->e[k] = ir_int(b, S_i64, k);
@@ -409,8 +395,7 @@ static Parts *split_iota(Scalarize *s, IrBuilder *b, const Inst *inst)
 }
 
 /* NULL: not a small array operation, or better left whole. */
-static Parts *split_inst(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static Parts *split_inst(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     int count = inst->n_out == 1 ? small_count(inst->out[0]->type) : 0;
     switch (inst->op) {
     case OP_reduce:
@@ -451,8 +436,8 @@ static Parts *split_inst(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *ma
 
 /* ---- loops and ifs ---- */
 
-static void push_state(Scalarize *s, IrBuilder *b, Value *v, IrMap *map, bool split, ValueList *out)
-{
+static void push_state(Scalarize *s, IrBuilder *b, Value *v, IrMap *map, bool split,
+                       ValueList *out) {
     Parts *p = split ? elements(s, b, v, map) : NULL;
     for (int k = 0; p && k < p->n; k++)
         vec_push(s->arena, out, p->e[k]);
@@ -460,9 +445,9 @@ static void push_state(Scalarize *s, IrBuilder *b, Value *v, IrMap *map, bool sp
         vec_push(s->arena, out, whole(s, b, v, map));
 }
 
-/* Takes a source value from a list where it stands in parts or whole; returns how many were taken. */
-static int take_state(Scalarize *s, Value *v, IrMap *map, Value *const *from)
-{
+/* Takes a source value from a list where it stands in parts or whole; returns how many were taken.
+ */
+static int take_state(Scalarize *s, Value *v, IrMap *map, Value *const *from) {
     if (!splits(s, v)) {
         irmap_put(map, v, from[0]);
         from[0]->name = v->name;
@@ -477,8 +462,7 @@ static int take_state(Scalarize *s, Value *v, IrMap *map, Value *const *from)
     return p->n;
 }
 
-static void emit_loop(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_loop(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     const Region *source = inst->regions[0];
     int ns = inst->attr.loop.n_slice, nc = inst->attr.loop.n_carry, na = inst->attr.loop.n_acc;
     ValueList slices = {0}, carries = {0}, accs = {0};
@@ -510,7 +494,8 @@ static void emit_loop(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
     rebuild_insts(&body, source, map, emit, s);
     ValueList yields = {0};
     for (int i = 0; i < source->yields.n; i++)
-        push_state(s, &body, source->yields.data[i], map, i < nc + na && splits(s, inst->out[i]), &yields);
+        push_state(s, &body, source->yields.data[i], map, i < nc + na && splits(s, inst->out[i]),
+                   &yields);
     for (int i = 0; i < yields.n; i++)
         ir_yield(&body, yields.data[i]);
     b->loc = inst->loc;
@@ -525,13 +510,13 @@ static void emit_loop(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
     }
 }
 
-static void emit_unrolled(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_unrolled(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     const Region *source = inst->regions[0];
     int ns = inst->attr.loop.n_slice, nstate = inst->attr.loop.n_carry + inst->attr.loop.n_acc;
     int64_t n = 0;
     size_is_const(inst->attr.loop.extent, &n);
-    ValueList *state = ARENA_ARRAY(s->arena, inst->n_out + 1, ValueList); /* of each state: now; of each stack: so far */
+    ValueList *state = ARENA_ARRAY(s->arena, inst->n_out + 1,
+                                   ValueList); /* of each state: now; of each stack: so far */
     for (int k = 0; k < nstate; k++)
         push_state(s, b, inst->in[ns + k], map, splits(s, inst->out[k]), &state[k]);
     for (int64_t step = 0; step < n; step++) {
@@ -556,7 +541,8 @@ static void emit_unrolled(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *m
             if (k < nstate)
                 state[k].n = 0;
             ValueList next = {0};
-            push_state(s, b, source->yields.data[k], map, k < nstate && splits(s, inst->out[k]), &next);
+            push_state(s, b, source->yields.data[k], map, k < nstate && splits(s, inst->out[k]),
+                       &next);
             for (int j = 0; j < next.n; j++)
                 vec_push(s->arena, &state[k], next.data[j]);
         }
@@ -586,15 +572,15 @@ static void emit_unrolled(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *m
     }
 }
 
-static void emit_if(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_if(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     IrBuilder branch[2];
     for (int k = 0; k < 2; k++) {
         ir_builder_nested(&branch[k], b);
         rebuild_insts(&branch[k], inst->regions[k], map, emit, s);
         ValueList yields = {0};
         for (int i = 0; i < inst->n_out; i++)
-            push_state(s, &branch[k], inst->regions[k]->yields.data[i], map, splits(s, inst->out[i]), &yields);
+            push_state(s, &branch[k], inst->regions[k]->yields.data[i], map,
+                       splits(s, inst->out[i]), &yields);
         for (int i = 0; i < yields.n; i++)
             ir_yield(&branch[k], yields.data[i]);
     }
@@ -605,8 +591,7 @@ static void emit_if(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map)
         out += take_state(s, inst->out[i], map, out);
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Scalarize *s = user;
     b->loc = inst->loc;
     if (inst->op == OP_loop) {
@@ -629,8 +614,7 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
     rebuild_inst(b, inst, map, emit, s);
 }
 
-bool pass_scalarize(IrModule *m)
-{
+bool pass_scalarize(IrModule *m) {
     for (int i = 0; i < m->funcs.n; i++) {
         Func *f = m->funcs.data[i];
         if (f->is_extern)
@@ -650,7 +634,8 @@ bool pass_scalarize(IrModule *m)
         body->func = f;
         irmap_init(&map, m, m->arena);
         for (int k = 0; k < old->params.n; k++)
-            irmap_put(&map, old->params.data[k], ir_param(m, body, old->params.data[k]->type, old->params.data[k]->name));
+            irmap_put(&map, old->params.data[k],
+                      ir_param(m, body, old->params.data[k]->type, old->params.data[k]->name));
         ir_builder_init(&b, m, body);
         rebuild_insts(&b, old, &map, emit, &s);
         for (int k = 0; k < old->yields.n; k++)

@@ -1,13 +1,16 @@
-/* Simplification: folding and hash-consing (by the builder), dead code, loop trimming, loop-invariant code.
+/* Simplification: folding and hash-consing (by the builder), dead code, loop trimming,
+ * loop-invariant code.
  *
- * One round rebuilds a function from its live values only. Loops lose results, carries, accs and slices that nothing reads;
- * a carry that never changes becomes its initial value; a slice of a broadcast becomes what was broadcast; a carry that is
- * only added to becomes an acc; of two equal loops or accs one stays. Instructions without effect move out of loops as far as their operands allow, never out of
- * an `if`. Rounds are repeated while they shrink the function, as each exposes more.
+ * One round rebuilds a function from its live values only. Loops lose results, carries, accs and
+ * slices that nothing reads; a carry that never changes becomes its initial value; a slice of a
+ * broadcast becomes what was broadcast; a carry that is only added to becomes an acc; of two equal
+ * loops or accs one stays. Instructions without effect move out of loops as far as their operands
+ * allow, never out of an `if`. Rounds are repeated while they shrink the function, as each exposes
+ * more.
  *
  * Note [Hoisting stays safe]
- * A hoisted instruction may run although its loop does not. So only what inst_is_pure allows moves: no check, no index that
- * a check guards. */
+ * A hoisted instruction may run although its loop does not. So only what inst_is_pure allows moves:
+ * no check, no index that a check guards. */
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
 #include "passes/same.h"
@@ -35,11 +38,12 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
 /* ---- loop-invariant code ---- */
 
-static const Region *deeper(const Region *a, const Region *b) { return region_contains(b, a) ? a : b; }
+static const Region *deeper(const Region *a, const Region *b) {
+    return region_contains(b, a) ? a : b;
+}
 
 /* The innermost region that any of the sizes in a type is bound in. */
-static const Region *size_region(const Simplify *s, const Size *size, const Region *so_far)
-{
+static const Region *size_region(const Simplify *s, const Size *size, const Region *so_far) {
     for (int t = 0; t < size->n; t++)
         for (int k = 0; k < size->terms[t].degree; k++) {
             const Region *r = ptrmap_get(&s->sym_region, size->terms[t].syms[k]);
@@ -49,8 +53,7 @@ static const Region *size_region(const Simplify *s, const Size *size, const Regi
     return so_far;
 }
 
-static const Region *type_region(const Simplify *s, const Type *type, const Region *so_far)
-{
+static const Region *type_region(const Simplify *s, const Type *type, const Region *so_far) {
     for (int d = 0; d < type->rank; d++)
         so_far = size_region(s, type->dims[d], so_far);
     return so_far;
@@ -58,8 +61,7 @@ static const Region *type_region(const Simplify *s, const Type *type, const Regi
 
 static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, const Region *top);
 
-static const Region *nested_needs(Simplify *s, const Inst *inst, IrMap *map, const Region *at)
-{
+static const Region *nested_needs(Simplify *s, const Inst *inst, IrMap *map, const Region *at) {
     for (int k = 0; k < inst->n_region; k++) {
         ValueList free = {0};
         PtrMap syms;
@@ -79,8 +81,7 @@ static const Region *nested_needs(Simplify *s, const Inst *inst, IrMap *map, con
 }
 
 /* The innermost region that an operand or a size of inst lives in. */
-static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, const Region *top)
-{
+static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, const Region *top) {
     const Region *at = top;
     for (int k = 0; k < inst->n_in; k++)
         if (is_live(&s->live, inst->in[k])) /* the rest of a loop's operands goes */
@@ -96,8 +97,7 @@ static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, co
     return nested_needs(s, inst, map, at);
 }
 
-static Level *hoist_level(Simplify *s, const Inst *inst, IrMap *map)
-{
+static Level *hoist_level(Simplify *s, const Inst *inst, IrMap *map) {
     Level *level = s->level, *top = level;
     if (!s->hoist || !(inst_is_pure(inst) || inst->op == OP_dim) || !level->is_loop)
         return level;
@@ -111,9 +111,9 @@ static Level *hoist_level(Simplify *s, const Inst *inst, IrMap *map)
 
 /* ---- loops ---- */
 
-/* A carry only added to: body param p, used once, by an add whose only use is p's own yield. Returns the add. */
-static Inst *sum_carry(const Simplify *s, const Inst *loop, int k)
-{
+/* A carry only added to: body param p, used once, by an add whose only use is p's own yield.
+ * Returns the add. */
+static Inst *sum_carry(const Simplify *s, const Inst *loop, int k) {
     const Region *body = loop->regions[0];
     Value *p = body->params.data[1 + loop->attr.loop.n_slice + k], *y = body->yields.data[k];
     if (!value_is_float(p) || !y->inst || y->inst->op != OP_add || y->region != body)
@@ -124,8 +124,7 @@ static Inst *sum_carry(const Simplify *s, const Inst *loop, int k)
 }
 
 /* An acc of the loop, before k, that sums the same from the same start; -1 when there is none. */
-static int same_acc(const Simplify *s, const Inst *loop, int k, IrMap *map)
-{
+static int same_acc(const Simplify *s, const Inst *loop, int k, IrMap *map) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice;
     const Inst *sum = sum_carry(s, loop, k);
@@ -134,8 +133,9 @@ static int same_acc(const Simplify *s, const Inst *loop, int k, IrMap *map)
     for (int j = loop->attr.loop.n_carry; j < k; j++) {
         const Inst *other = sum_carry(s, loop, j);
         bool same_start = irmap_get(map, loop->in[ns + j]) == irmap_get(map, loop->in[ns + k]);
-        if (other && same_start && sum->in[0] == body->params.data[1 + ns + k] && other->in[1] == sum->in[1] &&
-            other->in[0] == body->params.data[1 + ns + j] && !ptrmap_has(&s->dropped, other))
+        if (other && same_start && sum->in[0] == body->params.data[1 + ns + k] &&
+            other->in[1] == sum->in[1] && other->in[0] == body->params.data[1 + ns + j] &&
+            !ptrmap_has(&s->dropped, other))
             return j;
     }
     return -1;
@@ -144,28 +144,28 @@ static int same_acc(const Simplify *s, const Inst *loop, int k, IrMap *map)
 typedef struct Trim {
     const Inst *loop;
     VEC(Value *) slices, carries, accs; /* mapped operands of the new loop */
-    int *param;      /* source body param (without the index) -> its place in the new list of its kind, or -1 */
-    int *result;     /* source result -> place in the new results, or -1 */
-    int *twin;       /* state k -> the acc that it duplicates, or -1 */
-    bool *as_acc;    /* carry k became an acc */
+    int *param;   /* source body param (without the index) -> its place in the new list of its kind,
+                     or -1 */
+    int *result;  /* source result -> place in the new results, or -1 */
+    int *twin;    /* state k -> the acc that it duplicates, or -1 */
+    bool *as_acc; /* carry k became an acc */
 } Trim;
 
-static bool is_invariant_state(const Inst *loop, int k)
-{
-    return loop->regions[0]->yields.data[k] == loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + k];
+static bool is_invariant_state(const Inst *loop, int k) {
+    return loop->regions[0]->yields.data[k] ==
+           loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + k];
 }
 
-/* What a slice operand gives to an iteration without being sliced, if anything: the source of a broadcast. */
-static Value *unsliced(Simplify *s, IrBuilder *body, Value *operand)
-{
+/* What a slice operand gives to an iteration without being sliced, if anything: the source of a
+ * broadcast. */
+static Value *unsliced(Simplify *s, IrBuilder *body, Value *operand) {
     Inst *inst = operand->inst;
     if (!inst || inst->op != OP_broadcast)
         return NULL;
     return ir_broadcast(body, inst->in[0], ir_drop_axes(s->m, operand->type, 1));
 }
 
-static void trim_slices(Simplify *s, Trim *t, IrMap *map)
-{
+static void trim_slices(Simplify *s, Trim *t, IrMap *map) {
     const Inst *loop = t->loop;
     for (int i = 0; i < loop->attr.loop.n_slice; i++) {
         Value *x = irmap_get(map, loop->in[i]);
@@ -184,8 +184,7 @@ static void trim_slices(Simplify *s, Trim *t, IrMap *map)
     }
 }
 
-static void trim_state(Simplify *s, Trim *t, IrMap *map)
-{
+static void trim_state(Simplify *s, Trim *t, IrMap *map) {
     const Inst *loop = t->loop;
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
     for (int k = 0; k < nc + na; k++) {
@@ -214,8 +213,7 @@ static void trim_state(Simplify *s, Trim *t, IrMap *map)
     }
 }
 
-static void map_body_params(Simplify *s, Trim *t, IrBuilder *body, IrMap *map)
-{
+static void map_body_params(Simplify *s, Trim *t, IrBuilder *body, IrMap *map) {
     const Inst *loop = t->loop;
     const Region *source = loop->regions[0];
     Value **params = body->region->params.data;
@@ -239,10 +237,10 @@ static void map_body_params(Simplify *s, Trim *t, IrBuilder *body, IrMap *map)
     }
 }
 
-/* A stacked element that needs no stack: the same every time, or a slice handed through. Mapped to its result. */
-static bool stack_is_trivial(const Trim *t, IrBuilder *b, const Region *body, Value *element, Value *result,
-                             IrMap *map)
-{
+/* A stacked element that needs no stack: the same every time, or a slice handed through. Mapped to
+ * its result. */
+static bool stack_is_trivial(const Trim *t, IrBuilder *b, const Region *body, Value *element,
+                             Value *result, IrMap *map) {
     const Type *type = irmap_type(map, result->type);
     if (!region_contains(body, element->region)) {
         irmap_put(map, result, ir_broadcast(b, element, type));
@@ -256,8 +254,7 @@ static bool stack_is_trivial(const Trim *t, IrBuilder *b, const Region *body, Va
     return false;
 }
 
-static void yield_results(Simplify *s, Trim *t, IrBuilder *b, IrBuilder *body, IrMap *map)
-{
+static void yield_results(Simplify *s, Trim *t, IrBuilder *b, IrBuilder *body, IrMap *map) {
     const Inst *loop = t->loop;
     const Region *source = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
@@ -284,8 +281,7 @@ static void yield_results(Simplify *s, Trim *t, IrBuilder *b, IrBuilder *body, I
     }
 }
 
-static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map)
-{
+static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map) {
     int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
     Trim t = {.loop = loop};
     t.param = ARENA_ARRAY(s->arena, loop->n_in + 1, int);
@@ -337,8 +333,7 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map)
 
 /* ---- ifs ---- */
 
-static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     IrBuilder branch[2];
     Value **out = ARENA_ARRAY(s->arena, inst->n_out + 1, Value *);
     int n = 0;
@@ -352,7 +347,8 @@ static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
             if (is_live(&s->live, inst->out[i]))
                 ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[i]));
     }
-    if (branch[0].region->yields.n == 0 && !region_has_effect(branch[0].region) && !region_has_effect(branch[1].region))
+    if (branch[0].region->yields.n == 0 && !region_has_effect(branch[0].region) &&
+        !region_has_effect(branch[1].region))
         return;
     b->loc = inst->loc;
     ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
@@ -362,12 +358,12 @@ static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
 }
 
 /* A value bound twice gives one symbol, so that loops over it have one extent. */
-static void emit_dim(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_dim(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     Value *k = irmap_get(map, inst->in[0]);
     SizeSym *known = ptrmap_get(&s->bound, k);
     if (known && region_contains(ptrmap_get(&s->sym_region, known), b->region)) {
-        ptrmap_put(&map->syms, inst->attr.sym, (void *)(uintptr_t)size_sym(&s->m->ctx->polys, known));
+        ptrmap_put(&map->syms, inst->attr.sym,
+                   (void *)(uintptr_t)size_sym(&s->m->ctx->polys, known));
         return;
     }
     ir_clone_inst(b, inst, map);
@@ -378,8 +374,7 @@ static void emit_dim(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
     ptrmap_put(&s->bound, k, sym);
 }
 
-static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     b->loc = inst->loc;
     if (inst->op == OP_loop) {
         emit_loop(s, b, inst, map);
@@ -388,7 +383,8 @@ static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
     } else {
         const Value *carry = ptrmap_get(&s->sums, inst);
         if (carry && inst->in[1] == carry) { /* an acc is the first operand */
-            irmap_put(map, inst->out[0], ir_ew2(b, OP_add, irmap_get(map, inst->in[1]), irmap_get(map, inst->in[0])));
+            irmap_put(map, inst->out[0],
+                      ir_ew2(b, OP_add, irmap_get(map, inst->in[1]), irmap_get(map, inst->in[0])));
             return;
         }
         if (inst->op == OP_dim)
@@ -398,8 +394,7 @@ static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map)
     }
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
-{
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Simplify *s = user;
     if (!inst_is_live(&s->live, inst) || ptrmap_has(&s->dropped, inst))
         return;
@@ -410,8 +405,7 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
     s->level = here;
 }
 
-static void simplify_round(IrModule *m, Func *f, bool hoist)
-{
+static void simplify_round(IrModule *m, Func *f, bool hoist) {
     Simplify s = {.m = m, .arena = m->arena, .hoist = hoist};
     liveness_find(&s.live, s.arena, f);
     ptrmap_init(&s.uses, s.arena);
@@ -426,7 +420,8 @@ static void simplify_round(IrModule *m, Func *f, bool hoist)
     body->func = f;
     irmap_init(&map, m, m->arena);
     for (int i = 0; i < old->params.n; i++)
-        irmap_put(&map, old->params.data[i], ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
+        irmap_put(&map, old->params.data[i],
+                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
     ir_builder_init(&b, m, body);
     Level level = {.b = &b};
     s.level = &level;
@@ -436,8 +431,7 @@ static void simplify_round(IrModule *m, Func *f, bool hoist)
     f->body = body;
 }
 
-static void rounds(IrModule *m, Func *f, bool hoist)
-{
+static void rounds(IrModule *m, Func *f, bool hoist) {
     for (int round = 0, before = INT32_MAX; round < 6; round++) {
         simplify_round(m, f, hoist);
         int now = ir_count(f->body);
@@ -447,16 +441,21 @@ static void rounds(IrModule *m, Func *f, bool hoist)
     }
 }
 
-static bool run(IrModule *m, bool hoist)
-{
+static bool run(IrModule *m, bool hoist) {
     for (int i = 0; i < m->funcs.n; i++)
         if (!m->funcs.data[i]->is_extern)
             rounds(m, m->funcs.data[i], hoist);
     return true;
 }
 
-void simplify_func(IrModule *m, Func *f) { rounds(m, f, true); }
+void simplify_func(IrModule *m, Func *f) {
+    rounds(m, f, true);
+}
 
-bool pass_simplify(IrModule *m) { return run(m, true); }
+bool pass_simplify(IrModule *m) {
+    return run(m, true);
+}
 
-bool pass_dce(IrModule *m) { return run(m, false); }
+bool pass_dce(IrModule *m) {
+    return run(m, false);
+}

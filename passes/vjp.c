@@ -1,23 +1,25 @@
 /* Reverse mode on the structured IR.
  *
- * vjp_expand emits a function's body and then its reverse sweep. The sweep walks the source region backwards with two maps:
- * source value -> emitted primal value, and source value -> emitted adjoint (absent: zero). Loops follow the duality of
- * docs/architecture.md: slice <-> stacked result, free value <-> acc, carry in <-> carry out. The output holds only
- * ordinary operations, so it can be differentiated again.
+ * vjp_expand emits a function's body and then its reverse sweep. The sweep walks the source region
+ * backwards with two maps: source value -> emitted primal value, and source value -> emitted
+ * adjoint (absent: zero). Loops follow the duality of docs/architecture.md: slice <-> stacked
+ * result, free value <-> acc, carry in <-> carry out. The output holds only ordinary operations, so
+ * it can be differentiated again.
  *
  * Note [Free values are threaded]
- * Inside a nested region the adjoint of a value defined outside starts as an acc parameter (in a loop) or as the adjoint so
- * far (in a branch) and comes back as a result that replaces it. So a gather in a deep nest adds into one array in place,
- * and its adjoint costs what the gather cost.
+ * Inside a nested region the adjoint of a value defined outside starts as an acc parameter (in a
+ * loop) or as the adjoint so far (in a branch) and comes back as a result that replaces it. So a
+ * gather in a deep nest adds into one array in place, and its adjoint costs what the gather cost.
  *
  * Note [What is stored]
- * The adjoint of a loop without carries computes its body again, in the adjoint loop itself: fusion then joins it with the
- * primal loop and nothing is stored. A loop with carries cannot be run backwards, so its primal additionally stacks the
- * incoming carries and, in the whole nest below it, the results that are dear to compute again (transcendental functions,
- * products, inner loops). Everything dear is offered; what no adjoint reads is removed by `simplify`. A value whose shape
- * depends on a size bound inside the loop cannot be stacked and is computed again. Checkpoint attributes change what is
- * offered: CHECK_inner the carries alone, CHECK_binomial nothing (vjp_binomial.c); CHECK_every was rewritten before into two
- * loops (checkpoint.c).
+ * The adjoint of a loop without carries computes its body again, in the adjoint loop itself: fusion
+ * then joins it with the primal loop and nothing is stored. A loop with carries cannot be run
+ * backwards, so its primal additionally stacks the incoming carries and, in the whole nest below
+ * it, the results that are dear to compute again (transcendental functions, products, inner loops).
+ * Everything dear is offered; what no adjoint reads is removed by `simplify`. A value whose shape
+ * depends on a size bound inside the loop cannot be stacked and is computed again. Checkpoint
+ * attributes change what is offered: CHECK_inner the carries alone, CHECK_binomial nothing
+ * (vjp_binomial.c); CHECK_every was rewritten before into two loops (checkpoint.c).
  *
  * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
 #include "passes/vjp.h"
@@ -25,15 +27,12 @@
 
 #include <string.h>
 
-bool vjp_is_active(const Vjp *s, const Value *v)
-{
+bool vjp_is_active(const Vjp *s, const Value *v) {
     return ptrmap_has(&s->varied, v) && ptrmap_has(&s->useful, v);
 }
 
-
 /* Adds g to the adjoint of v. The adjoint so far stays the first operand: it may be an acc. */
-void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g)
-{
+void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g) {
     if (!g || !vjp_is_active(s, v) || inst_is_zero(g))
         return;
     Value *so_far = adjoint(s, v);
@@ -41,19 +40,18 @@ void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g)
     set_adjoint(s, v, first ? g : ir_ew2(b, OP_add, so_far, g));
 }
 
-Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v)
-{
+Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v) {
     Value *g = adjoint(s, v);
     return g ? g : zeros_of(b, irmap_type(&s->map, v->type));
 }
 
 /* ---- forward: emitting the primal, with what the sweep will need ---- */
 
-static bool region_is_dear(const Region *region)
-{
+static bool region_is_dear(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_loop || inst->op == OP_contract || inst->op == OP_reduce || inst->op == OP_call ||
+        if (inst->op == OP_loop || inst->op == OP_contract || inst->op == OP_reduce ||
+            inst->op == OP_call ||
             (op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST))
             return true;
         for (int k = 0; k < inst->n_region; k++)
@@ -63,19 +61,18 @@ static bool region_is_dear(const Region *region)
     return false;
 }
 
-static bool inst_is_dear(const Inst *inst)
-{
+static bool inst_is_dear(const Inst *inst) {
     if (op_is_elementwise(inst->op))
         return op_info[inst->op].cost >= DEAR_COST;
     if (inst->op == OP_if)
         return region_is_dear(inst->regions[0]) || region_is_dear(inst->regions[1]);
-    return inst->op == OP_loop || inst->op == OP_contract || inst->op == OP_reduce || inst->op == OP_call;
+    return inst->op == OP_loop || inst->op == OP_contract || inst->op == OP_reduce ||
+           inst->op == OP_call;
 }
 
 static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving);
 
-static void collect_dims(const Region *region, PtrMap *syms)
-{
+static void collect_dims(const Region *region, PtrMap *syms) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_dim)
@@ -85,8 +82,7 @@ static void collect_dims(const Region *region, PtrMap *syms)
     }
 }
 
-static bool type_mentions(const Type *type, const PtrMap *syms)
-{
+static bool type_mentions(const Type *type, const PtrMap *syms) {
     for (int d = 0; d < type->rank; d++)
         for (int t = 0; t < type->dims[d]->n; t++)
             for (int k = 0; k < type->dims[d]->terms[t].degree; k++)
@@ -95,13 +91,12 @@ static bool type_mentions(const Type *type, const PtrMap *syms)
     return false;
 }
 
-static Value *saved_value(Vjp *s, const Saved *saved)
-{
-    return saved->inner ? saved->inner->saved.data[saved->inner_k].emitted : primal(s, saved->source);
+static Value *saved_value(Vjp *s, const Saved *saved) {
+    return saved->inner ? saved->inner->saved.data[saved->inner_k].emitted
+                        : primal(s, saved->source);
 }
 
-static LoopSpec mapped_spec(Vjp *s, const Inst *loop)
-{
+static LoopSpec mapped_spec(Vjp *s, const Inst *loop) {
     Value **in = ARENA_ARRAY(s->arena, loop->n_in + 1, Value *);
     for (int i = 0; i < loop->n_in; i++)
         in[i] = primal(s, loop->in[i]);
@@ -120,8 +115,7 @@ static LoopSpec mapped_spec(Vjp *s, const Inst *loop)
 }
 
 /* Emits a loop that stacks what its adjoint will read; see Note [What is stored]. */
-static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedList *outer)
-{
+static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedList *outer) {
     const Region *source = loop->regions[0];
     LoopRecord *record = ARENA_NEW(s->arena, LoopRecord);
     record->loop = loop;
@@ -134,10 +128,12 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
     }
     SavedList offered = {0};
     for (int i = 0; i < spec.n_carry; i++)
-        vec_push(s->arena, &offered, ((Saved){.source = source->params.data[1 + spec.n_slice + i]}));
+        vec_push(s->arena, &offered,
+                 ((Saved){.source = source->params.data[1 + spec.n_slice + i]}));
     for (int i = 0; i < source->insts.n; i++) {
         const Inst *inst = source->insts.data[i];
-        if (loop->attr.loop.checkpoint == CHECK_inner && !(inst->op == OP_check && s->map.drop_checks))
+        if (loop->attr.loop.checkpoint == CHECK_inner &&
+            !(inst->op == OP_check && s->map.drop_checks))
             ir_clone_inst(&body, inst, &s->map); /* only the carries are stored */
         else
             forward_inst(s, &body, inst, &offered);
@@ -168,8 +164,7 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
 }
 
 /* Whether a loop stacks anything for its adjoint. */
-static bool is_stored(const Inst *loop, bool saving)
-{
+static bool is_stored(const Inst *loop, bool saving) {
     Checkpoint checkpoint = loop->attr.loop.checkpoint;
     if (checkpoint == CHECK_binomial)
         return false;
@@ -177,8 +172,7 @@ static bool is_stored(const Inst *loop, bool saving)
 }
 
 /* Emits one instruction of the primal; where `saving` is a list, dear results are offered to it. */
-static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving)
-{
+static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving) {
     b->loc = inst->loc;
     if (inst->op == OP_check && s->map.drop_checks)
         return;
@@ -195,8 +189,7 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
 /* ---- the sweep ---- */
 
 /* Computes a body again inside its adjoint; what was saved is already mapped (`restored`). */
-void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored)
-{
+void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored) {
     bool outer = s->map.drop_checks;
     s->map.drop_checks = true;
     for (int i = 0; i < source->insts.n; i++) {
@@ -205,7 +198,8 @@ void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *res
         for (int k = 0; k < inst->n_out; k++) {
             have = have && (inst->out[k]->is_acc || ptrmap_has(restored, inst->out[k]));
             if (inst->out[k]->is_acc) /* nothing reads the sum so far */
-                irmap_put(&s->map, inst->out[k], zeros_of(b, irmap_type(&s->map, inst->out[k]->type)));
+                irmap_put(&s->map, inst->out[k],
+                          zeros_of(b, irmap_type(&s->map, inst->out[k]->type)));
         }
         if (!have)
             forward_inst(s, b, inst, NULL);
@@ -214,8 +208,7 @@ void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *res
 }
 
 /* Active float values that the region takes from outside. */
-void vjp_free_active(Vjp *s, const Region *region, ValueList *out)
-{
+void vjp_free_active(Vjp *s, const Region *region, ValueList *out) {
     ValueList all = {0};
     ir_free_values(s->arena, region, &all);
     for (int i = 0; i < all.n; i++)
@@ -232,15 +225,13 @@ typedef struct AdjointLoop {
     ValueList free;
 } AdjointLoop;
 
-bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k)
-{
+bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k) {
     const Region *source = loop->regions[0];
     return vjp_is_active(s, source->params.data[1 + loop->attr.loop.n_slice + k]) ||
            vjp_is_active(s, source->yields.data[k]) || vjp_is_active(s, loop->out[k]);
 }
 
-static void adjoint_loop_operands(Vjp *s, IrBuilder *b, AdjointLoop *a)
-{
+static void adjoint_loop_operands(Vjp *s, IrBuilder *b, AdjointLoop *a) {
     const Inst *loop = a->loop;
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
     int first_stacked = nc + loop->attr.loop.n_acc;
@@ -262,8 +253,7 @@ static void adjoint_loop_operands(Vjp *s, IrBuilder *b, AdjointLoop *a)
 }
 
 /* Maps the source body's parameters and saved values to the adjoint body's; fills `restored`. */
-static void adjoint_loop_primals(Vjp *s, AdjointLoop *a, IrBuilder *body, PtrMap *restored)
-{
+static void adjoint_loop_primals(Vjp *s, AdjointLoop *a, IrBuilder *body, PtrMap *restored) {
     const Region *source = a->loop->regions[0];
     Value **params = body->region->params.data;
     int ns = a->loop->attr.loop.n_slice, nc = a->loop->attr.loop.n_carry;
@@ -296,9 +286,9 @@ static void adjoint_loop_primals(Vjp *s, AdjointLoop *a, IrBuilder *body, PtrMap
     }
 }
 
-/* Inner loops of which every saved value came through are used as saved; the others are computed again. */
-static void restore_inner_records(Vjp *s, const AdjointLoop *a, PtrMap *restored)
-{
+/* Inner loops of which every saved value came through are used as saved; the others are computed
+ * again. */
+static void restore_inner_records(Vjp *s, const AdjointLoop *a, PtrMap *restored) {
     const Region *source = a->loop->regions[0];
     for (int i = 0; i < source->insts.n; i++) {
         const Inst *inst = source->insts.data[i];
@@ -317,8 +307,7 @@ static void restore_inner_records(Vjp *s, const AdjointLoop *a, PtrMap *restored
     }
 }
 
-static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a)
-{
+static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a) {
     const Inst *loop = a->loop;
     const Region *source = loop->regions[0];
     Value **params = body->region->params.data;
@@ -336,8 +325,7 @@ static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a)
             vjp_accumulate(s, body, source->yields.data[i], params[slice++]);
 }
 
-static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
-{
+static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop) {
     const Region *source = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry, na = loop->attr.loop.n_acc;
     AdjointLoop a = {.loop = loop, .record = ptrmap_get(&s->records, loop)};
@@ -351,7 +339,8 @@ static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
                      .carries = a.carries.data,
                      .accs = a.accs.data,
                      .index_name = source->params.data[0]->name};
-    if (nc == 0) /* iterations commute: keep the direction of the primal, so that the two can be fused */
+    if (nc ==
+        0) /* iterations commute: keep the direction of the primal, so that the two can be fused */
         spec.reverse = loop->attr.loop.reverse;
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
@@ -387,10 +376,10 @@ static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop)
             vjp_accumulate(s, b, loop->in[i], out->out[k++]);
 }
 
-/* One branch of the adjoint of an if; then_adj[] receives the adjoints of the free values at its end. */
+/* One branch of the adjoint of an if; then_adj[] receives the adjoints of the free values at its
+ * end. */
 static void sweep_branch(Vjp *s, IrBuilder *branch, const Inst *inst, int k, const ValueList *free,
-                         Value *const *before, Value **after)
-{
+                         Value *const *before, Value **after) {
     const Region *source = inst->regions[k];
     PtrMap none;
     ptrmap_init(&none, s->arena);
@@ -404,8 +393,7 @@ static void sweep_branch(Vjp *s, IrBuilder *branch, const Inst *inst, int k, con
         after[i] = adjoint(s, free->data[i]);
 }
 
-static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst)
-{
+static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst) {
     ValueList free = {0};
     for (int k = 0; k < 2; k++)
         vjp_free_active(s, inst->regions[k], &free);
@@ -442,9 +430,9 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst)
             continue;
         vec_push(s->arena, &changed, i);
         for (int k = 0; k < 2; k++)
-            ir_yield(&branch[k], after[k][i]
-                                     ? after[k][i]
-                                     : zeros_of(&branch[k], irmap_type(&s->map, free.data[i]->type)));
+            ir_yield(&branch[k],
+                     after[k][i] ? after[k][i]
+                                 : zeros_of(&branch[k], irmap_type(&s->map, free.data[i]->type)));
     }
     if (changed.n == 0)
         return;
@@ -456,8 +444,7 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst)
         set_adjoint(s, free.data[changed.data[i]], joined[i]);
 }
 
-static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
-{
+static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     Value *x[3] = {0};
     for (int k = 0; k < inst->n_in; k++)
         x[k] = primal(s, inst->in[k]);
@@ -470,8 +457,7 @@ static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     }
 }
 
-static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
-{
+static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     Value *x = primal(s, inst->in[0]), *r = primal(s, inst->out[0]);
     Value *wide_g = ir_broadcast(b, g, x->type);
     switch (inst->attr.reduce.kind) {
@@ -498,8 +484,8 @@ static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
 }
 
 /* An einsum; a scalar times an array is written as such. */
-static Value *product(Vjp *s, IrBuilder *b, const char *x_axes, Value *x, const char *y_axes, Value *y, const char *axes)
-{
+static Value *product(Vjp *s, IrBuilder *b, const char *x_axes, Value *x, const char *y_axes,
+                      Value *y, const char *axes) {
     if (x->type->rank == 0 && !strcmp(y_axes, axes))
         return ir_ew2(b, OP_mul, ir_broadcast(b, x, y->type), y);
     if (y->type->rank == 0 && !strcmp(x_axes, axes))
@@ -507,9 +493,9 @@ static Value *product(Vjp *s, IrBuilder *b, const char *x_axes, Value *x, const 
     return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", x_axes, y_axes, axes), x, y);
 }
 
-/* The adjoint of one operand of an einsum is an einsum of the result's adjoint and the other operand. */
-static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
-{
+/* The adjoint of one operand of an einsum is an einsum of the result's adjoint and the other
+ * operand. */
+static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
     const char *x_axes = arena_strdup(s->arena, spec, (size_t)(comma - spec));
     const char *y_axes = arena_strdup(s->arena, comma + 1, (size_t)(arrow - comma - 1));
@@ -517,13 +503,13 @@ static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     Value *x = primal(s, inst->in[0]), *y = primal(s, inst->in[1]);
     if (vjp_is_active(s, inst->in[0]))
         vjp_accumulate(s, b, inst->in[0], product(s, b, out_axes, g, y_axes, y, x_axes));
-    if (vjp_is_active(s, inst->in[1])) /* the shared operand first, so that outer products read A' g */
+    if (vjp_is_active(s,
+                      inst->in[1])) /* the shared operand first, so that outer products read A' g */
         vjp_accumulate(s, b, inst->in[1], product(s, b, x_axes, x, out_axes, g, y_axes));
 }
 
 /* Adds into an array at an index: index, and slice. */
-static void sweep_gather(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
-{
+static void sweep_gather(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     Value *x = inst->in[0];
     if (!vjp_is_active(s, x))
         return;
@@ -539,8 +525,7 @@ static void sweep_gather(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
 }
 
 /* add_at, update, add_slice: operands a, v and where. */
-static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
-{
+static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     Value *idx[IR_MAX_RANK];
     int k = inst->n_in - 2;
     for (int i = 0; i < k; i++)
@@ -548,7 +533,9 @@ static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     Value *v = inst->in[1];
     if (vjp_is_active(s, v)) {
         const Type *type = irmap_type(&s->map, v->type);
-        vjp_accumulate(s, b, v, inst->op == OP_add_slice ? ir_slice(b, g, idx[0], type->dims[0]) : ir_index(b, g, k, idx));
+        vjp_accumulate(s, b, v,
+                       inst->op == OP_add_slice ? ir_slice(b, g, idx[0], type->dims[0])
+                                                : ir_index(b, g, k, idx));
     }
     if (!vjp_is_active(s, inst->in[0]))
         return;
@@ -557,8 +544,7 @@ static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     vjp_accumulate(s, b, inst->in[0], g);
 }
 
-static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
-{
+static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     Value *x = inst->in[0];
     switch (inst->op) {
     case OP_convert:
@@ -599,15 +585,13 @@ static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g)
     }
 }
 
-static void fail(Vjp *s, const Inst *inst, const char *why)
-{
+static void fail(Vjp *s, const Inst *inst, const char *why) {
     if (!s->failed)
         *s->error = (DeriveError){.func = inst->attr.callee.func, .loc = inst->loc, .why = why};
     s->failed = true;
 }
 
-static const Size *const *mapped_sizes(Vjp *s, const Inst *call)
-{
+static const Size *const *mapped_sizes(Vjp *s, const Inst *call) {
     int n = call->attr.callee.func->sizes.n;
     const Size **sizes = ARENA_ARRAY(s->arena, n + 1, const Size *);
     for (int i = 0; i < n; i++)
@@ -616,8 +600,7 @@ static const Size *const *mapped_sizes(Vjp *s, const Inst *call)
 }
 
 /* Cotangents of the float results of a call, zeros where absent. */
-static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out)
-{
+static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out) {
     int n = 0;
     for (int i = 0; i < call->n_out; i++)
         if (value_is_float(call->out[i]))
@@ -625,10 +608,10 @@ static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out)
     return n;
 }
 
-/* A jvp rule is linear in its tangents: its vjp with respect to them, at any tangent, is the transposed rule. */
-static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **args, Value *const *cotangents,
-                               Value **adjoints)
-{
+/* A jvp rule is linear in its tangents: its vjp with respect to them, at any tangent, is the
+ * transposed rule. */
+static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **args,
+                               Value *const *cotangents, Value **adjoints) {
     Func *f = call->attr.callee.func;
     int *wrt = ARENA_ARRAY(s->arena, call->n_in + 1, int), n = 0;
     for (int i = 0; i < call->n_in; i++)
@@ -638,11 +621,11 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             n++;
         }
     Value **unused = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
-    return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt, args, cotangents, unused, adjoints, s->error);
+    return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
+                      args, cotangents, unused, adjoints, s->error);
 }
 
-static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call)
-{
+static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
     Func *f = call->attr.callee.func;
     Value **args = ARENA_ARRAY(s->arena, 2 * (call->n_in + call->n_out) + 1, Value *);
     Value **adjoints = ARENA_ARRAY(s->arena, call->n_in + 1, Value *);
@@ -669,8 +652,7 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call)
             vjp_accumulate(s, b, call->in[i], adjoints[k++]);
 }
 
-static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
-{
+static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
     bool any = false;
     for (int i = 0; i < inst->n_out; i++)
         any |= adjoint(s, inst->out[i]) != NULL;
@@ -686,7 +668,8 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
     }
     switch (inst->op) {
     case OP_loop:
-        (inst->attr.loop.checkpoint == CHECK_binomial ? vjp_sweep_binomial : sweep_loop)(s, b, inst);
+        (inst->attr.loop.checkpoint == CHECK_binomial ? vjp_sweep_binomial : sweep_loop)(s, b,
+                                                                                         inst);
         break;
     case OP_if:
         sweep_if(s, b, inst);
@@ -723,15 +706,14 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst)
     }
 }
 
-void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region)
-{
+void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
     for (int i = region->insts.n - 1; i >= 0 && !s->failed; i--)
         sweep_inst(s, b, region->insts.data[i]);
 }
 
-bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt, Value *const *args,
-                Value *const *cotangents, Value **results, Value **adjoints, DeriveError *error)
-{
+bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
+                Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
+                DeriveError *error) {
     Vjp s = {.m = b->m, .arena = b->m->arena, .error = error};
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.adjoints, s.arena);

@@ -33,12 +33,17 @@ typedef struct Vjp {
     bool failed;
 } Vjp;
 
-static inline Value *primal(Vjp *s, Value *v) { return irmap_get(&s->map, v); }
-static inline Value *adjoint(Vjp *s, const Value *v) { return ptrmap_get(&s->adjoints, v); }
+static inline Value *primal(Vjp *s, Value *v) {
+    return irmap_get(&s->map, v);
+}
+static inline Value *adjoint(Vjp *s, const Value *v) {
+    return ptrmap_get(&s->adjoints, v);
+}
 /* The adjoint is final: it may be called after v. */
-static inline void name_adjoint(Vjp *s, const Value *v) { name_after(s->m, adjoint(s, v), v->name, "_adj"); }
-static inline void set_adjoint(Vjp *s, const Value *v, Value *g)
-{
+static inline void name_adjoint(Vjp *s, const Value *v) {
+    name_after(s->m, adjoint(s, v), v->name, "_adj");
+}
+static inline void set_adjoint(Vjp *s, const Value *v, Value *g) {
     ptrmap_put(&s->adjoints, v, g);
     if (g && !g->inst) /* what an adjoint loop threads */
         name_adjoint(s, v);
@@ -47,7 +52,8 @@ static inline void set_adjoint(Vjp *s, const Value *v, Value *g)
 bool vjp_is_active(const Vjp *s, const Value *v);
 void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g); /* nothing for NULL */
 Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v);
-void vjp_free_active(Vjp *s, const Region *region, ValueList *out); /* active values taken from outside */
+void vjp_free_active(Vjp *s, const Region *region,
+                     ValueList *out); /* active values taken from outside */
 bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k);
 /* Computes a body again where its adjoint is emitted; `restored`: values that are there already. */
 void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored);

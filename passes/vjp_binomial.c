@@ -1,22 +1,33 @@
-/* The adjoint of a loop with binomial checkpointing: s stored states, the fewest forward steps that s allow.
+/* The adjoint of a loop with binomial checkpointing: s stored states, the fewest forward steps that
+ * s allow.
  *
- * The reverse sweep is one loop of single actions. Its state: the position `pos` of the current state, the number `end` of
- * iterations not yet reversed, a stack of stored states with their positions, and the position `target` where the next one
- * will be stored. While pos < end-1 an action is one forward step (storing the state on arrival at `target`); otherwise it
- * reverses iteration end-1 and goes back to the state on top of the stack, dropping it once nothing before `end` needs it.
+ * The reverse sweep is one loop of single actions. Its state: the position `pos` of the current
+ * state, the number `end` of iterations not yet reversed, a stack of stored states with their
+ * positions, and the position `target` where the next one will be stored. While pos < end-1 an
+ * action is one forward step (storing the state on arrival at `target`); otherwise it reverses
+ * iteration end-1 and goes back to the state on top of the stack, dropping it once nothing before
+ * `end` needs it.
  *
  * Note [Binomial schedule]
- * beta(c, r) = C(c+r, c) iterations can be reversed with c stored states when no iteration is run forward more than r times;
- * l iterations cost t(l, c) = r*l - beta(c+1, r-1) forward steps with the smallest r such that beta(c, r) >= l, and the next
- * state belongs m = min(beta(c, r-1), l - beta(c-1, r-1)) steps ahead.
- * Source: A. Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation
- * (1992); A. Griewank, A. Walther, Revolve, ACM TOMS 26 (2000). Where they leave m a choice, this one was checked against the
- * recurrence t(l, c) = min over m of m + t(m, c) + t(l-m, c-1) for all l <= 64 and c <= 16.
+ * beta(c, r) = C(c+r, c) iterations can be reversed with c stored states when no iteration is run
+ * forward more than r times; l iterations cost t(l, c) = r*l - beta(c+1, r-1) forward steps with
+ * the smallest r such that beta(c, r) >= l, and the next state belongs m = min(beta(c, r-1), l -
+ * beta(c-1, r-1)) steps ahead. Source: A. Griewank, Achieving logarithmic growth of temporal and
+ * spatial complexity in reverse automatic differentiation (1992); A. Griewank, A. Walther, Revolve,
+ * ACM TOMS 26 (2000). Where they leave m a choice, this one was checked against the recurrence t(l,
+ * c) = min over m of m + t(m, c) + t(l-m, c-1) for all l <= 64 and c <= 16.
  *
  * Called by vjp.c. */
 #include "passes/vjp.h"
 
-enum { POS, END, TOP, TARGET, PLACES, FIRST_STORE }; /* the carries of the action loop; then stores, states, adjoints */
+enum {
+    POS,
+    END,
+    TOP,
+    TARGET,
+    PLACES,
+    FIRST_STORE
+}; /* the carries of the action loop; then stores, states, adjoints */
 
 typedef struct Binomial {
     Vjp *s;
@@ -30,21 +41,31 @@ typedef struct Binomial {
     ValueList free;
 } Binomial;
 
-static Value *i64(IrBuilder *b, int64_t k) { return ir_int(b, S_i64, k); }
-static Value *plus(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_add, x, y); }
-static Value *minus(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_sub, x, y); }
-static Value *times(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_mul, x, y); }
-static Value *over(IrBuilder *b, Value *x, Value *y) { return ir_ew2(b, OP_div, x, y); }
+static Value *i64(IrBuilder *b, int64_t k) {
+    return ir_int(b, S_i64, k);
+}
+static Value *plus(IrBuilder *b, Value *x, Value *y) {
+    return ir_ew2(b, OP_add, x, y);
+}
+static Value *minus(IrBuilder *b, Value *x, Value *y) {
+    return ir_ew2(b, OP_sub, x, y);
+}
+static Value *times(IrBuilder *b, Value *x, Value *y) {
+    return ir_ew2(b, OP_mul, x, y);
+}
+static Value *over(IrBuilder *b, Value *x, Value *y) {
+    return ir_ew2(b, OP_div, x, y);
+}
 
 /* ---- the schedule ---- */
 
-/* The smallest r with beta(c, r) >= l, beta(c, r) itself and beta(c, r-1), by at most `rounds` steps of the recurrence. */
+/* The smallest r with beta(c, r) >= l, beta(c, r) itself and beta(c, r-1), by at most `rounds`
+ * steps of the recurrence. */
 typedef struct Rank {
     Value *r, *beta, *before;
 } Rank;
 
-static Rank find_rank(IrBuilder *b, Value *l, Value *c, const Size *rounds)
-{
+static Rank find_rank(IrBuilder *b, Value *l, Value *c, const Size *rounds) {
     Value *inits[3] = {i64(b, 0), i64(b, 1), i64(b, 0)};
     LoopSpec spec = {.extent = rounds, .n_carry = 3, .carries = inits};
     IrBuilder body;
@@ -60,11 +81,12 @@ static Rank find_rank(IrBuilder *b, Value *l, Value *c, const Size *rounds)
     return (Rank){out[0], out[1], out[2]};
 }
 
-static SizeSym *bind(IrBuilder *b, Value *k, const char *name) { return ir_dim(b, k, atom_of(&b->m->ctx->atoms, name)); }
+static SizeSym *bind(IrBuilder *b, Value *k, const char *name) {
+    return ir_dim(b, k, atom_of(&b->m->ctx->atoms, name));
+}
 
 /* Forward steps and reversals of the whole loop together; also sets g->rounds. */
-static const Size *count_actions(Binomial *g, IrBuilder *b)
-{
+static const Size *count_actions(Binomial *g, IrBuilder *b) {
     PolyTable *polys = &b->m->ctx->polys;
     Value *n2 = ir_convert(b, plus(b, g->n, g->n), S_f64);
     Value *root = plus(b, ir_convert(b, ir_ew1(b, OP_sqrt, n2), S_i64), i64(b, 2));
@@ -77,8 +99,7 @@ static const Size *count_actions(Binomial *g, IrBuilder *b)
 }
 
 /* Where the next state is stored after one at `pos` on top of the stack; `end` when none is. */
-static Value *next_target(Binomial *g, IrBuilder *b, Value *pos, Value *end, Value *top)
-{
+static Value *next_target(Binomial *g, IrBuilder *b, Value *pos, Value *end, Value *top) {
     Value *l = minus(b, end, pos), *c = minus(b, g->most, top), *two = i64(b, 2);
     Rank rank = find_rank(b, l, c, g->rounds);
     Value *sum = ir_ew2(b, OP_max, minus(b, plus(b, c, rank.r), i64(b, 1)), i64(b, 1));
@@ -90,14 +111,12 @@ static Value *next_target(Binomial *g, IrBuilder *b, Value *pos, Value *end, Val
 
 /* ---- one action ---- */
 
-static Value *iteration(const Binomial *g, IrBuilder *b, Value *pos)
-{
+static Value *iteration(const Binomial *g, IrBuilder *b, Value *pos) {
     return g->loop->attr.loop.reverse ? minus(b, minus(b, g->n, i64(b, 1)), pos) : pos;
 }
 
 /* Maps the parameters of the source body to the state at `pos`. */
-static Value *enter_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const *state)
-{
+static Value *enter_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const *state) {
     Vjp *s = g->s;
     int ns = g->loop->attr.loop.n_slice;
     Value *i = iteration(g, b, pos), **params = g->source->params.data;
@@ -119,8 +138,8 @@ static Value *enter_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *cons
     return i;
 }
 
-static void seed_yields(Binomial *g, IrBuilder *b, Value *i, Value *const *carry_adjoints, Value *const *accs)
-{
+static void seed_yields(Binomial *g, IrBuilder *b, Value *i, Value *const *carry_adjoints,
+                        Value *const *accs) {
     Vjp *s = g->s;
     const Inst *loop = g->loop;
     int first_stack = g->nc + loop->attr.loop.n_acc;
@@ -132,22 +151,24 @@ static void seed_yields(Binomial *g, IrBuilder *b, Value *i, Value *const *carry
     for (int k = g->nc; k < loop->n_out; k++) {
         Value *adj = adjoint(s, loop->out[k]);
         if (adj)
-            vjp_accumulate(s, b, g->source->yields.data[k], k < first_stack ? adj : ir_index(b, adj, 1, &i));
+            vjp_accumulate(s, b, g->source->yields.data[k],
+                           k < first_stack ? adj : ir_index(b, adj, 1, &i));
     }
 }
 
 /* Reverses iteration end-1 and goes back to the state on top of the stack. */
-static void emit_reversal(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs)
-{
+static void emit_reversal(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs) {
     Vjp *s = g->s;
     const Inst *loop = g->loop;
     int ns = loop->attr.loop.n_slice;
-    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc, *const *adj = state + g->nc;
+    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc,
+                 *const *adj = state + g->nc;
     Value *i = enter_iteration(g, b, carry[POS], state);
     seed_yields(g, b, i, adj, accs);
     vjp_sweep(s, b, g->source);
     b->loc = loop->loc;
-    Value *end = minus(b, carry[END], i64(b, 1)), *top = carry[TOP], *place = ir_index(b, carry[PLACES], 1, &top);
+    Value *end = minus(b, carry[END], i64(b, 1)), *top = carry[TOP],
+          *place = ir_index(b, carry[PLACES], 1, &top);
     Value *pop = ir_ew2(b, OP_and, ir_ew2(b, OP_eq, place, end), ir_ew2(b, OP_gt, end, i64(b, 0)));
     top = ir_ew3(b, OP_select, pop, minus(b, top, i64(b, 1)), top);
     Value *pos = ir_index(b, carry[PLACES], 1, &top);
@@ -166,22 +187,24 @@ static void emit_reversal(Binomial *g, IrBuilder *b, Value *const *carry, Value 
     for (int k = 0; k < g->free.n; k++)
         ir_yield(b, adjoint(s, g->free.data[k]));
     for (int k = 0; k < g->slices.n; k++) {
-        Value *part = adjoint(s, g->source->params.data[1 + g->slices.data[k]]), *acc = accs[g->free.n + k];
+        Value *part = adjoint(s, g->source->params.data[1 + g->slices.data[k]]),
+              *acc = accs[g->free.n + k];
         ir_yield(b, part ? ir_add_at(b, acc, part, 1, &i) : acc);
     }
 }
 
 /* One forward step; on arrival at the target the state is stored. */
-static void emit_step(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs)
-{
+static void emit_step(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs) {
     Vjp *s = g->s;
-    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc, *const *adj = state + g->nc;
+    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc,
+                 *const *adj = state + g->nc;
     enter_iteration(g, b, carry[POS], state);
     b->loc = g->loop->loc;
     Value *pos = plus(b, carry[POS], i64(b, 1)), **next = ARENA_ARRAY(s->arena, g->nc + 1, Value *);
     for (int k = 0; k < g->nc; k++)
         next[k] = primal(s, g->source->yields.data[k]);
-    Value *arrived = ir_ew2(b, OP_and, ir_ew2(b, OP_eq, pos, carry[TARGET]), ir_ew2(b, OP_lt, carry[TARGET], carry[END]));
+    Value *arrived = ir_ew2(b, OP_and, ir_ew2(b, OP_eq, pos, carry[TARGET]),
+                            ir_ew2(b, OP_lt, carry[TARGET], carry[END]));
     IrBuilder push, pass;
     ir_builder_nested(&push, b);
     ir_builder_nested(&pass, b);
@@ -210,8 +233,7 @@ static void emit_step(Binomial *g, IrBuilder *b, Value *const *carry, Value *con
 
 /* ---- the loop of actions ---- */
 
-static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out)
-{
+static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out) {
     Vjp *s = g->s;
     const Inst *loop = g->loop;
     Arena *arena = s->arena;
@@ -234,17 +256,16 @@ static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out)
             vec_push(arena, out, vjp_adjoint_or_zeros(s, b, loop->out[k]));
 }
 
-static void initial_accs(Binomial *g, IrBuilder *b, ValueList *out)
-{
+static void initial_accs(Binomial *g, IrBuilder *b, ValueList *out) {
     Vjp *s = g->s;
     for (int k = 0; k < g->free.n; k++)
         vec_push(s->arena, out, vjp_adjoint_or_zeros(s, b, g->free.data[k]));
     for (int k = 0; k < g->slices.n; k++)
-        vec_push(s->arena, out, zeros_of(b, irmap_type(&s->map, g->loop->in[g->slices.data[k]]->type)));
+        vec_push(s->arena, out,
+                 zeros_of(b, irmap_type(&s->map, g->loop->in[g->slices.data[k]]->type)));
 }
 
-static void take_adjoints(Binomial *g, IrBuilder *b, Value **out)
-{
+static void take_adjoints(Binomial *g, IrBuilder *b, Value **out) {
     Vjp *s = g->s;
     const Inst *loop = g->loop;
     int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
@@ -260,8 +281,7 @@ static void take_adjoints(Binomial *g, IrBuilder *b, Value **out)
         vjp_accumulate(s, b, loop->in[g->slices.data[k]], out[g->active + g->free.n + k]);
 }
 
-void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop)
-{
+void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
     Binomial g = {.s = s, .loop = loop, .source = loop->regions[0], .nc = loop->attr.loop.n_carry};
     ValueList carries = {0}, accs = {0};
     g.states = irmap_size(&s->map, loop->attr.loop.checkpoint_arg);

@@ -1,8 +1,10 @@
-/* The IR is closed under differentiation: derivatives of derivatives to third order, of programs that use every structural
- * operation, against extrapolated differences; reverse against forward mode; before against after the optimising passes.
+/* The IR is closed under differentiation: derivatives of derivatives to third order, of programs
+ * that use every structural operation, against extrapolated differences; reverse against forward
+ * mode; before against after the optimising passes.
  *
- * For each program f, G0 = f and Gk = the sum of all elements of grad(Gk-1), each with a weight of its own. So the gradient of
- * Gk-1 along a direction must be the difference quotient of Gk-1, at every order. */
+ * For each program f, G0 = f and Gk = the sum of all elements of grad(Gk-1), each with a weight of
+ * its own. So the gradient of Gk-1 along a direction must be the difference quotient of Gk-1, at
+ * every order. */
 #include "passes/passes.h"
 
 #include <math.h>
@@ -25,16 +27,15 @@ static const Program programs[] = {
 static int failures, checks;
 static uint64_t seed = 88172645463325252u;
 
-static double uniform(void)
-{
+static double uniform(void) {
     seed ^= seed << 13;
     seed ^= seed >> 7;
     seed ^= seed << 17;
     return (double)(seed >> 11) * 0x1p-53;
 }
 
-static void expect(const char *program, int order, const char *what, double got, double want, double tolerance)
-{
+static void expect(const char *program, int order, const char *what, double got, double want,
+                   double tolerance) {
     checks++;
     if (fabs(got - want) <= tolerance * (1.0 + fabs(want)))
         return;
@@ -44,8 +45,7 @@ static void expect(const char *program, int order, const char *what, double got,
 
 /* ---- building the chain of derivatives ---- */
 
-static Func *like(IrModule *m, const Func *f, const char *name, IrBuilder *b, IrMap *map)
-{
+static Func *like(IrModule *m, const Func *f, const char *name, IrBuilder *b, IrMap *map) {
     Func *g = ir_func_new(m, atom_of(&m->ctx->atoms, name), (Loc){0, 0});
     irmap_init(map, m, m->arena);
     for (int i = 0; i < f->sizes.n; i++) {
@@ -61,8 +61,7 @@ static Func *like(IrModule *m, const Func *f, const char *name, IrBuilder *b, Ir
 }
 
 /* sum over elements of x[j]*sin(1 + j + shift) */
-static Value *weighted(IrBuilder *b, Value *x, double shift)
-{
+static Value *weighted(IrBuilder *b, Value *x, double shift) {
     IrModule *m = b->m;
     const Size *count = ir_type_count(m, x->type);
     Value *flat = x->type->rank ? ir_reshape(b, x, ir_type(m, S_f64, 1, &count)) : x;
@@ -73,9 +72,9 @@ static Value *weighted(IrBuilder *b, Value *x, double shift)
     return ir_reduce(b, RED_sum, ir_ew2(b, OP_mul, flat, w), 1);
 }
 
-/* grad: the adjoints of all float parameters; next: their weighted sum; along: forward mode with tangents given last. */
-static Func *derivatives(IrModule *m, Func *f, int order, Func **grad, Func **along)
-{
+/* grad: the adjoints of all float parameters; next: their weighted sum; along: forward mode with
+ * tangents given last. */
+static Func *derivatives(IrModule *m, Func *f, int order, Func **grad, Func **along) {
     IrBuilder b;
     IrMap map;
     int wrt[MAX_ARGS], n_wrt = 0, n = f->body->params.n;
@@ -128,8 +127,7 @@ typedef struct Point {
     int64_t i[2 * MAX_ARGS][MAX_ELEMENTS];
 } Point;
 
-static int64_t size_value(const Func *f, const Size *size, const int64_t *sizes)
-{
+static int64_t size_value(const Func *f, const Size *size, const int64_t *sizes) {
     int64_t sum = 0;
     for (int t = 0; t < size->n; t++) {
         int64_t product = size->terms[t].coef;
@@ -142,8 +140,7 @@ static int64_t size_value(const Func *f, const Size *size, const int64_t *sizes)
     return sum;
 }
 
-static void random_point(const Func *f, const int64_t *sizes, Point *p)
-{
+static void random_point(const Func *f, const int64_t *sizes, Point *p) {
     p->n = f->body->params.n;
     for (int k = 0; k < p->n; k++) {
         const Type *type = f->body->params.data[k]->type;
@@ -160,8 +157,8 @@ static void random_point(const Func *f, const int64_t *sizes, Point *p)
     }
 }
 
-static Datum **evaluate(IrModule *m, Arena *scratch, const char *name, const int64_t *sizes, Point *p)
-{
+static Datum **evaluate(IrModule *m, Arena *scratch, const char *name, const int64_t *sizes,
+                        Point *p) {
     Datum *args[2 * MAX_ARGS], **out = ARENA_ARRAY(scratch, MAX_ARGS, Datum *);
     const char *failed = NULL;
     for (int k = 0; k < p->n; k++)
@@ -173,8 +170,7 @@ static Datum **evaluate(IrModule *m, Arena *scratch, const char *name, const int
     return out;
 }
 
-static double scalar(IrModule *m, const char *name, const int64_t *sizes, Point *p)
-{
+static double scalar(IrModule *m, const char *name, const int64_t *sizes, Point *p) {
     Arena scratch;
     arena_init(&scratch, &m->ctx->alloc);
     double r = evaluate(m, &scratch, name, sizes, p)[0]->f[0];
@@ -182,8 +178,8 @@ static double scalar(IrModule *m, const char *name, const int64_t *sizes, Point 
     return r;
 }
 
-static double moved(IrModule *m, const char *name, const int64_t *sizes, const Point *at, const Point *direction, double h)
-{
+static double moved(IrModule *m, const char *name, const int64_t *sizes, const Point *at,
+                    const Point *direction, double h) {
     static Point p;
     p = *at;
     for (int k = 0; k < p.n; k++) {
@@ -195,15 +191,18 @@ static double moved(IrModule *m, const char *name, const int64_t *sizes, const P
     return scalar(m, name, sizes, &p);
 }
 
-static double difference(IrModule *m, const char *name, const int64_t *sizes, const Point *at, const Point *direction)
-{
+static double difference(IrModule *m, const char *name, const int64_t *sizes, const Point *at,
+                         const Point *direction) {
     double table[8][8], h = 0.02, best = NAN, error = INFINITY;
     for (int i = 0; i < 8; i++, h /= 1.6) {
-        table[0][i] = (moved(m, name, sizes, at, direction, h) - moved(m, name, sizes, at, direction, -h)) / (2 * h);
+        table[0][i] =
+            (moved(m, name, sizes, at, direction, h) - moved(m, name, sizes, at, direction, -h)) /
+            (2 * h);
         double power = 1.6 * 1.6;
         for (int j = 1; j <= i; j++, power *= 1.6 * 1.6) {
             table[j][i] = (table[j - 1][i] * power - table[j - 1][i - 1]) / (power - 1);
-            double e = fmax(fabs(table[j][i] - table[j - 1][i]), fabs(table[j][i] - table[j - 1][i - 1]));
+            double e =
+                fmax(fabs(table[j][i] - table[j - 1][i]), fabs(table[j][i] - table[j - 1][i - 1]));
             if (e < error) {
                 error = e;
                 best = table[j][i];
@@ -215,8 +214,7 @@ static double difference(IrModule *m, const char *name, const int64_t *sizes, co
 
 /* ---- one program ---- */
 
-static IrModule *read_program(Context *ctx, Arena *arena, const Program *program)
-{
+static IrModule *read_program(Context *ctx, Arena *arena, const Program *program) {
     Source *source = source_add(&ctx->sources, program->name, program->text, strlen(program->text));
     IrModule *m = ir_read(ctx, arena, source);
     if (!m)
@@ -227,8 +225,7 @@ static IrModule *read_program(Context *ctx, Arena *arena, const Program *program
     return m;
 }
 
-static void report(Context *ctx, const char *name)
-{
+static void report(Context *ctx, const char *name) {
     printf("%s failed\n", name);
     for (int i = 0; i < ctx->diags.items.n; i++) {
         Text text;
@@ -239,8 +236,8 @@ static void report(Context *ctx, const char *name)
     failures++;
 }
 
-static void check_order(const Program *program, IrModule *m, int order, const Point *at, double *gradients)
-{
+static void check_order(const Program *program, IrModule *m, int order, const Point *at,
+                        double *gradients) {
     static Point p, direction;
     char base[32], grad[32], along[32];
     const char *f = m->funcs.data[0]->name;
@@ -275,13 +272,14 @@ static void check_order(const Program *program, IrModule *m, int order, const Po
         }
         arena_free(&scratch);
         *gradients++ = dot;
-        expect(program->name, order, "reverse mode", dot, difference(m, base, program->sizes, at, &direction), 2e-8);
-        expect(program->name, order, "forward mode", scalar(m, along, program->sizes, &p), dot, 1e-11);
+        expect(program->name, order, "reverse mode", dot,
+               difference(m, base, program->sizes, at, &direction), 2e-8);
+        expect(program->name, order, "forward mode", scalar(m, along, program->sizes, &p), dot,
+               1e-11);
     }
 }
 
-static void check_program(const Program *program)
-{
+static void check_program(const Program *program) {
     static const char *const pipelines[] = {"derive,simplify", "derive,loops,dce", "O1", "O2"};
     static Point at;
     double gradients[4][2 * ORDERS];
@@ -299,7 +297,8 @@ static void check_program(const Program *program)
             for (int order = 1; order <= ORDERS; order++)
                 check_order(program, m, order, &at, &gradients[k][2 * (order - 1)]);
             for (int i = 0; k > 0 && i < 2 * ORDERS; i++)
-                expect(program->name, 1 + i / 2, pipelines[k], gradients[k][i], gradients[0][i], 1e-11);
+                expect(program->name, 1 + i / 2, pipelines[k], gradients[k][i], gradients[0][i],
+                       1e-11);
         } else {
             report(&ctx, program->name);
         }
@@ -308,8 +307,7 @@ static void check_program(const Program *program)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
         if (argc < 2 || !strcmp(argv[1], programs[i].name))
             check_program(&programs[i]);

@@ -1,7 +1,8 @@
 /* Every float row of ir/ops.def: first and second derivatives, reverse and forward, f64 and f32.
  *
- * The expectations are independent of the rules: Ridders' extrapolated differences of the value give the first derivative,
- * of the gradient the second; forward mode must agree with reverse; f32 must agree with f64 to f32 precision. */
+ * The expectations are independent of the rules: Ridders' extrapolated differences of the value
+ * give the first derivative, of the gradient the second; forward mode must agree with reverse; f32
+ * must agree with f64 to f32 precision. */
 #include "passes/passes.h"
 
 #include <math.h>
@@ -17,10 +18,14 @@ typedef struct Row {
 } Row;
 
 static const Row rows[] = {
-#define EW(name, n, class, bi, cost, eval, d0, d1, d2, lo0, hi0, lo1, hi1) ROW_##class(name, n, lo0, hi0, lo1, hi1)
-#define ROW_FLT(name, n, lo0, hi0, lo1, hi1) {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},
-#define ROW_NUM(name, n, lo0, hi0, lo1, hi1) {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},
-#define ROW_SEL(name, n, lo0, hi0, lo1, hi1) {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, true},
+#define EW(name, n, class, bi, cost, eval, d0, d1, d2, lo0, hi0, lo1, hi1)                         \
+    ROW_##class(name, n, lo0, hi0, lo1, hi1)
+#define ROW_FLT(name, n, lo0, hi0, lo1, hi1)                                                       \
+    {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},
+#define ROW_NUM(name, n, lo0, hi0, lo1, hi1)                                                       \
+    {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},
+#define ROW_SEL(name, n, lo0, hi0, lo1, hi1)                                                       \
+    {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, true},
 #define ROW_INT(name, n, lo0, hi0, lo1, hi1)
 #define ROW_CMP(name, n, lo0, hi0, lo1, hi1)
 #define ROW_LOG(name, n, lo0, hi0, lo1, hi1)
@@ -36,8 +41,7 @@ typedef struct Built {
 
 static int failures, checks;
 
-static void expect(const char *what, const char *op, double got, double want, double tolerance)
-{
+static void expect(const char *what, const char *op, double got, double want, double tolerance) {
     checks++;
     bool same = got == want || (isnan(got) && isnan(want));
     if (same || fabs(got - want) <= tolerance * (1.0 + fabs(want)))
@@ -46,10 +50,11 @@ static void expect(const char *what, const char *op, double got, double want, do
     printf("%s of %s: got %.17g, expected %.17g\n", what, op, got, want);
 }
 
-static Value *arg(IrBuilder *b, int i) { return b->region->params.data[i]; }
+static Value *arg(IrBuilder *b, int i) {
+    return b->region->params.data[i];
+}
 
-static Func *begin(IrModule *m, const char *name, const Row *row, Scalar elem, IrBuilder *b)
-{
+static Func *begin(IrModule *m, const char *name, const Row *row, Scalar elem, IrBuilder *b) {
     Func *f = ir_func_new(m, atom_of(&m->ctx->atoms, name), (Loc){0, 0});
     for (int k = 0; k < row->arity; k++)
         ir_param(m, f->body, ir_scalar(m, k == 0 && row->first_is_bool ? S_bool : elem), NULL);
@@ -58,8 +63,7 @@ static Func *begin(IrModule *m, const char *name, const Row *row, Scalar elem, I
     return f;
 }
 
-static Built build(Context *ctx, Arena *arena, const Row *row, Scalar elem)
-{
+static Built build(Context *ctx, Arena *arena, const Row *row, Scalar elem) {
     Built t = {.m = ir_module_new(ctx, arena, "ops")};
     IrBuilder b;
     int first = row->first_is_bool, n = row->arity - first, wrt[3];
@@ -99,8 +103,7 @@ static Built build(Context *ctx, Arena *arena, const Row *row, Scalar elem)
     return t;
 }
 
-static double evaluate(Built *t, Func *f, const double *x, int result)
-{
+static double evaluate(Built *t, Func *f, const double *x, int result) {
     Arena scratch;
     Datum in[3], *args[3], **out;
     double fs[3];
@@ -111,7 +114,8 @@ static double evaluate(Built *t, Func *f, const double *x, int result)
     for (int k = 0; k < f->body->params.n; k++) {
         fs[k] = x[k];
         is[k] = x[k] > 0.5;
-        in[k] = (Datum){.type = f->body->params.data[k]->type, .count = 1, .f = &fs[k], .i = &is[k]};
+        in[k] =
+            (Datum){.type = f->body->params.data[k]->type, .count = 1, .f = &fs[k], .i = &is[k]};
         args[k] = &in[k];
     }
     if (ir_eval(t->m, &scratch, f, NULL, args, out, &failed)) {
@@ -124,8 +128,7 @@ static double evaluate(Built *t, Func *f, const double *x, int result)
 }
 
 /* Ridders: central differences at shrinking steps, extrapolated; returns the best estimate. */
-static double difference(Built *t, Func *f, int result, const double *x, int k)
-{
+static double difference(Built *t, Func *f, int result, const double *x, int k) {
     double table[8][8], h = 0.02, best = NAN, error = INFINITY, y[3];
     for (int i = 0; i < 8; i++, h /= 1.6) {
         for (int s = 0; s < 3; s++)
@@ -137,7 +140,8 @@ static double difference(Built *t, Func *f, int result, const double *x, int k)
         double power = 1.6 * 1.6;
         for (int j = 1; j <= i; j++, power *= 1.6 * 1.6) {
             table[j][i] = (table[j - 1][i] * power - table[j - 1][i - 1]) / (power - 1);
-            double e = fmax(fabs(table[j][i] - table[j - 1][i]), fabs(table[j][i] - table[j - 1][i - 1]));
+            double e =
+                fmax(fabs(table[j][i] - table[j - 1][i]), fabs(table[j][i] - table[j - 1][i - 1]));
             if (e < error) {
                 error = e;
                 best = table[j][i];
@@ -147,8 +151,7 @@ static double difference(Built *t, Func *f, int result, const double *x, int k)
     return best;
 }
 
-static void check_point(const Row *row, Built *wide, Built *narrow, const double *x)
-{
+static void check_point(const Row *row, Built *wide, Built *narrow, const double *x) {
     int first = row->first_is_bool, n = row->arity - first;
     double along = 0;
     for (int k = 0; k < n; k++) {
@@ -162,25 +165,29 @@ static void check_point(const Row *row, Built *wide, Built *narrow, const double
             if (row->op == OP_polygamma && j == 0)
                 continue;
             double h = evaluate(wide, wide->second[k], x, j);
-            expect("second derivative", row->name, h, difference(wide, wide->grad, k, x, first + j), 1e-8);
-            expect("f32 second derivative", row->name, evaluate(narrow, narrow->second[k], x, j), h, 2e-4);
+            expect("second derivative", row->name, h, difference(wide, wide->grad, k, x, first + j),
+                   1e-8);
+            expect("f32 second derivative", row->name, evaluate(narrow, narrow->second[k], x, j), h,
+                   2e-4);
         }
     }
     expect("forward mode", row->name, evaluate(wide, wide->forward, x, 0), along, 1e-13);
 }
 
-int main(void)
-{
+int main(void) {
     uint64_t seed = 88172645463325252u;
     for (int r = 0; r < N_ROWS; r++) {
         Context ctx;
         Arena arena;
         context_init(&ctx, NULL);
         arena_init(&arena, &ctx.alloc);
-        Built wide = build(&ctx, &arena, &rows[r], S_f64), narrow = build(&ctx, &arena, &rows[r], S_f32);
+        Built wide = build(&ctx, &arena, &rows[r], S_f64),
+              narrow = build(&ctx, &arena, &rows[r], S_f32);
         const PassOptions options = {.verify_each = true};
-        if (!passes_run(wide.m, "derive,simplify", &options) || !passes_run(narrow.m, "derive,simplify", &options)) {
-            printf("%s: %s\n", rows[r].name, ctx.diags.items.n ? ctx.diags.items.data[0]->message : "passes failed");
+        if (!passes_run(wide.m, "derive,simplify", &options) ||
+            !passes_run(narrow.m, "derive,simplify", &options)) {
+            printf("%s: %s\n", rows[r].name,
+                   ctx.diags.items.n ? ctx.diags.items.data[0]->message : "passes failed");
             return 1;
         }
         for (int p = 0; p < POINTS; p++) {
@@ -190,7 +197,8 @@ int main(void)
                 seed ^= seed >> 7;
                 seed ^= seed << 17;
                 double u = (double)(seed >> 11) * 0x1p-53;
-                x[k] = (float)(rows[r].lo[k] + (rows[r].hi[k] - rows[r].lo[k]) * u); /* the same point in both widths */
+                x[k] = (float)(rows[r].lo[k] + (rows[r].hi[k] - rows[r].lo[k]) *
+                                                   u); /* the same point in both widths */
             }
             check_point(&rows[r], &wide, &narrow, x);
         }
