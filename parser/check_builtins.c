@@ -289,8 +289,16 @@ static const Ty *rule_outer(Call *call) {
     return ty_array(call->c->arena, 2, dims, arg(call, 0)->elem);
 }
 
+/* Of an array; of anything made of floats of one width, over all of them. */
 static const Ty *rule_norm2(Call *call) {
-    return is_numbers(arg(call, 0)) ? arg(call, 0)->elem : wrong(call, 0, "an array of numbers");
+    const Ty *x = arg(call, 0);
+    if (is_numbers(x)) {
+        return x->elem;
+    }
+    int kind = ty_float_kind(x);
+    bool floats = kind >= 0 && numbers_only(x) && ty_all_floats(x);
+    return floats ? ty_scalar((ScalarKind)kind)
+                  : wrong(call, 0, "an array of numbers, or a value made of floats");
 }
 
 static const Ty *rule_stop(Call *call) {

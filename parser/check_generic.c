@@ -6,8 +6,8 @@
  * a copy can wait until the body that asked for it is done.
  *
  * Note [Types that literals leave open]
- * A parameter of class `float` that only literals stand for takes the width of the floats in the other type
- * parameters where these have one, as a literal takes the precision of what stands beside it; else `real`. */
+ * A parameter of class `float` that only literals or nothing stands for takes the width of the floats in the other
+ * type parameters where these have one, as a literal takes the precision of what stands beside it; else `real`. */
 #include "parser/checker.h"
 #include "parser/copy.h"
 
@@ -156,24 +156,9 @@ void check_template(Checker *c, FnDecl *fn) {
     }
 }
 
-/* Which class of types the type belongs to. */
-static bool all_floats(const Ty *ty) {
-    if (ty->kind == TY_scalar) {
-        return sk_is_float(ty->scalar);
-    }
-    if (ty->kind == TY_array) {
-        return all_floats(ty->elem);
-    }
-    bool all = ty->kind == TY_tuple || ty->kind == TY_record;
-    for (int i = 0; all && i < ty->n; i++) {
-        all = all_floats(ty->parts[i]);
-    }
-    return all;
-}
-
 static bool fits_class(Checker *c, const FnDecl *fn, int i, const Ty *ty, Loc loc) {
     const TypeParam *param = &fn->types.data[i];
-    bool fits = all_floats(ty) && (param->class == CLASS_floats || ty->kind == TY_scalar);
+    bool fits = ty_all_floats(ty) && (param->class == CLASS_floats || ty->kind == TY_scalar);
     if (!fits) {
         Diag *diag = diag_error(c->diags, DIAG_type_mismatch, loc,
                                 "`%s` takes %s for its type `%s`, not `%s`", fn->name.atom,
@@ -274,8 +259,12 @@ static const Ty *literal_as(Checker *c, const Ty *ty, ScalarKind width) {
 }
 
 static bool infer_rest(Inference *in, Loc use) {
+    ScalarKind width = common_width(in);
     for (int i = 0; i < in->fn->types.n; i++) {
-        if (!in->types[i]) {
+        if (!in->types[i] && in->fn->types.data[i].class == CLASS_float) {
+            in->types[i] = ty_scalar(width);
+            in->from[i] = use;
+        } else if (!in->types[i]) {
             Diag *diag = diag_error(in->c->diags, DIAG_type_unsolved, use,
                                     "the type `%s` of `%s` is not fixed by the arguments",
                                     in->fn->types.data[i].name.atom, in->fn->name.atom);

@@ -219,6 +219,18 @@ static Tree *lower_filled(Lower *L, Expr *e) {
     return tree_value(L->arena, v);
 }
 
+/* The sum over the leaves. */
+static Value *norm2_tree(Lower *L, const Tree *x) {
+    if (x->kind == TREE_leaf)
+        return norm2(L, x->value);
+    Value *sum = NULL;
+    for (int i = 0; i < x->n; i++) {
+        Value *part = norm2_tree(L, x->parts[i]);
+        sum = sum ? ir_ew2(L->b, OP_add, sum, part) : part;
+    }
+    return sum;
+}
+
 /* Functions of one or two arrays of scalars. */
 static Value *lower_numeric(Lower *L, Expr *e, Value *x, Value *y) {
     switch (e->as.call.builtin) {
@@ -232,8 +244,6 @@ static Value *lower_numeric(Lower *L, Expr *e, Value *x, Value *y) {
         return cross(L, x, y);
     case BI_outer:
         return ir_contract(L->b, "i,j->ij", x, y);
-    case BI_norm2:
-        return norm2(L, x);
     default: {
         Value *v = e->as.call.builtin == BI_sort ? low_sort(L, x)
                                                  : lower_linalg(L, e->as.call.builtin, x, y);
@@ -270,6 +280,8 @@ Tree *lower_builtin(Lower *L, Expr *e) {
         return tree_map(L->arena, args[0], cumsum_leaf, L);
     case BI_stop:
         return tree_map(L->arena, args[0], stop_leaf, L);
+    case BI_norm2:
+        return tree_value(L->arena, norm2_tree(L, args[0]));
     default:
         return tree_value(L->arena,
                           lower_numeric(L, e, args[0]->value, n > 1 ? args[1]->value : NULL));

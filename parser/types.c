@@ -277,6 +277,20 @@ bool ty_has_float(const Ty *ty) {
     return false;
 }
 
+bool ty_all_floats(const Ty *ty) {
+    if (ty->kind == TY_scalar) {
+        return sk_is_float(ty->scalar);
+    }
+    if (ty->kind == TY_array) {
+        return ty_all_floats(ty->elem);
+    }
+    bool all = ty->kind == TY_tuple || ty->kind == TY_record;
+    for (int i = 0; all && i < ty->n; i++) {
+        all = ty_all_floats(ty->parts[i]);
+    }
+    return all;
+}
+
 int ty_float_kind(const Ty *ty) {
     if (ty->kind == TY_scalar) {
         return sk_is_float(ty->scalar) ? (int)ty->scalar : -1;
