@@ -41,12 +41,26 @@ static int small_count(const Type *type) {
 
 /* ---- analysis: what is unrolled, what stays whole ---- */
 
+/* Instructions of a region once the loops in it that are unrolled are. */
+static int64_t unrolled_size(const Scalarize *s, const Region *region) {
+    int64_t size = region->insts.n;
+    for (int i = 0; i < region->insts.n && size <= UNROLLED_SIZE; i++) {
+        const Inst *inst = region->insts.data[i];
+        int64_t n = 1;
+        if (ptrmap_has(&s->unroll, inst))
+            size_is_const(inst->attr.loop.extent, &n);
+        for (int k = 0; k < inst->n_region; k++)
+            size += n * unrolled_size(s, inst->regions[k]);
+    }
+    return size;
+}
+
 static bool can_unroll(Scalarize *s, const Inst *loop) {
     int64_t n;
     if (!size_is_const(loop->attr.loop.extent, &n) || n > SMALL_EXTENT)
         return false;
     const Region *body = loop->regions[0];
-    if (ir_count(body) * n > UNROLLED_SIZE)
+    if (unrolled_size(s, body) * n > UNROLLED_SIZE)
         return false;
     for (int i = 0; i < body->insts.n; i++) {
         const Inst *inst = body->insts.data[i];
