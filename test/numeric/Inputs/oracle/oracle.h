@@ -68,6 +68,7 @@ typedef struct SizeRow {
 
 typedef struct RangeRule {
     char name[64], lo[32], hi[32]; /* floats: from lo to hi; integers: lo <= x < hi */
+    bool diagonal;                 /* lo is added to the diagonal, besides */
     bool bad;                      /* a value that must fail: lo; hi is part of the message */
 } RangeRule;
 

@@ -57,7 +57,12 @@ static bool read_line(Spec *spec, Arena *arena, char *line) {
         snprintf(spec->without, sizeof spec->without, "%s", rest);
         return true;
     }
-    RangeRule rule = {.bad = strcmp(word, "bad") == 0};
+    RangeRule rule = {.bad = strcmp(word, "bad") == 0, .diagonal = strcmp(word, "diagonal") == 0};
+    if (rule.diagonal) {
+        vec_push(arena, &spec->rules, rule);
+        RangeRule *last = &spec->rules.data[spec->rules.n - 1];
+        return sscanf(rest, "%63s %31s", last->name, last->lo) == 2;
+    }
     if (rule.bad || strcmp(word, "range") == 0) {
         vec_push(arena, &spec->rules, rule);
         RangeRule *last = &spec->rules.data[spec->rules.n - 1];
@@ -169,10 +174,11 @@ static bool rule_names(const RangeRule *rule, const LeafName *leaf) {
            (leaf->field && strcmp(rule->name, leaf->field) == 0) || strcmp(rule->name, both) == 0;
 }
 
-static const RangeRule *rule_for(const Spec *spec, const LeafName *leaf) {
+static const RangeRule *rule_for(const Spec *spec, const LeafName *leaf, bool diagonal) {
     const RangeRule *found = NULL;
     for (int i = 0; i < spec->rules.n; i++)
-        if (!spec->rules.data[i].bad && rule_names(&spec->rules.data[i], leaf))
+        if (!spec->rules.data[i].bad && spec->rules.data[i].diagonal == diagonal &&
+            rule_names(&spec->rules.data[i], leaf))
             found = &spec->rules.data[i];
     return found;
 }
@@ -219,6 +225,15 @@ static void fill(Datum *d, double lo, double hi, Rng *rng) {
     }
 }
 
+/* Of each matrix in the last two axes. */
+static void add_diagonal(Datum *d, double value) {
+    int rank = d->type->rank;
+    int64_t n = rank > 1 ? d->dims[rank - 1] : 0;
+    for (int64_t k = 0; n > 0 && d->f && k < d->count; k++)
+        if (k % n == k / n % d->dims[rank - 2])
+            d->f[k] += value;
+}
+
 void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e,
                   Rng *rng, const Point *from, int given) {
     LeafName names[MOST_LEAVES];
@@ -236,11 +251,14 @@ void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, 
             continue;
         }
         p->args[i] = datum_new(arena, e->func->body->params.data[i]->type, row);
-        const RangeRule *rule = rule_for(spec, &names[i]);
+        const RangeRule *rule = rule_for(spec, &names[i], false);
         bool is_float = type_is_float(p->args[i]->type);
         double lo = rule ? read_expression(row, rule->lo) : is_float ? -1.2 : 0;
         double hi = rule ? read_expression(row, rule->hi) : is_float ? 1.3 : 3;
         fill(p->args[i], lo, hi, rng);
+        rule = rule_for(spec, &names[i], true);
+        if (rule)
+            add_diagonal(p->args[i], read_expression(row, rule->lo));
     }
 }
 
