@@ -201,6 +201,7 @@ static CExpr int_op(CSource *c, const Inst *inst, const CExpr *x) {
         [OP_add] = "bp_add_i64", [OP_sub] = "bp_sub_i64", [OP_mul] = "bp_mul_i64",   [OP_div] = "bp_div_i64",
         [OP_rem] = "bp_rem_i64", [OP_min] = "bp_min_i64", [OP_max] = "bp_max_i64",   [OP_neg] = "bp_neg_i64",
         [OP_abs] = "bp_abs_i64", [OP_sign] = "bp_sign_i64", [OP_clamp] = "bp_clamp_i64",
+        [OP_xor] = "bp_xor_i64",
     };
     Op op = inst->op;
     CExpr result;

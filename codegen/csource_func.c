@@ -418,7 +418,6 @@ void cs_export(CSource *c, const Export *export) {
     print_buffers(c, &before, &layout, &used, s.workspace);
     const char *inside = arena_printf(c->arena, "%s%s%s%s", s.entry.data, check, before.data ? before.data : "", body.data);
     print_layout(c, out, &layout, &s, statements.data ? statements.data : "");
-    text_printf(out, "/* %s */\n", export->name);
     text_printf(out, "int %s%s\n{\n", export->name, s.text.data);
     print_unused(c, out, s.names.data, s.names.n, inside);
     text_printf(out, "%s}\n\n", inside);
