@@ -142,7 +142,7 @@ static void print_results(Printer *p, const Export *export)
     Value *const *next = export->func->body->yields.data;
     for (int i = 0; i < export->n_results; i++)
         parts[i] = result_text(p, &export->results[i], &next);
-    const char *all = bp_join(p, parts, export->n_results);
+    const char *all = bp_wrap(p, parts, export->n_results);
     bp_print_line(p, export->n_results == 1 ? "%s" : "(%s)", all);
 }
 
@@ -176,80 +176,150 @@ static void print_export(Printer *p, const Export *export)
     bp_names_leave(&p->names, mark);
 }
 
-/* ---- extern functions and their rules ---- */
+/* ---- functions with rules ---- */
 
-typedef VEC(const Func *) FuncList;
+/* Functions that are called: those of C, and those whose derivative is a rule, which a derivative of the printed program
+ * is to meet again. */
+static void find_callees(Printer *p, const Region *region);
 
-static void find_externs(Printer *p, const Region *region, FuncList *out);
-
-static void add_extern(Printer *p, const Func *f, FuncList *out)
+static void add_callee(Printer *p, const Func *f)
 {
-    for (int i = 0; i < out->n; i++)
-        if (out->data[i] == f)
-            return;
-    vec_push(p->arena, out, f);
+    if (ptrmap_has(&p->funcs, f))
+        return;
+    ptrmap_put(&p->funcs, f, NULL);
+    if (!f->is_extern)
+        find_callees(p, f->body);
     if (f->jvp_rule)
-        find_externs(p, f->jvp_rule->body, out);
+        find_callees(p, f->jvp_rule->body);
     if (f->vjp_rule)
-        find_externs(p, f->vjp_rule->body, out);
+        find_callees(p, f->vjp_rule->body);
+    vec_push(p->arena, &p->callees, f);
 }
 
-static void find_externs(Printer *p, const Region *region, FuncList *out)
+static void find_callees(Printer *p, const Region *region)
 {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_call)
-            add_extern(p, inst->attr.callee.func, out);
+            add_callee(p, inst->attr.callee.func);
         for (int k = 0; k < inst->n_region; k++)
-            find_externs(p, inst->regions[k], out);
+            find_callees(p, inst->regions[k]);
     }
 }
 
-/* Parameters from..to of a body, as a list. */
-static void print_leaf_params(Printer *p, const Region *body, int from, int to)
+/* An integer that is called like a size gives it. */
+static const char *leaf_name(Printer *p, const Func *f, const Value *v)
+{
+    for (int i = 0; v->name && v->type->rank == 0 && v->type->elem == S_i64 && i < f->sizes.n; i++)
+        if (strcmp(f->sizes.data[i]->name, v->name) == 0)
+            return ptrmap_get(&p->syms, f->sizes.data[i]);
+    return bp_names_new(&p->names, p->arena, v->name);
+}
+
+static const char *leaf_param(Printer *p, const Func *f, const Value *v)
+{
+    const char *name = leaf_name(p, f, v);
+    bp_set_code(p, v, bp_atom_code(name));
+    return arena_printf(p->arena, "%s: %s", name, bp_type_text(p, v->type));
+}
+
+/* Parameters from..to of a function, one a leaf. */
+static void print_leaf_params(Printer *p, const Func *f, int from, int to)
 {
     const char **items = ARENA_ARRAY(p->arena, to - from + 1, const char *);
-    for (int i = from; i < to; i++) {
-        Value *v = body->params.data[i];
-        const char *name = bp_new_name(p, v, NULL);
-        bp_set_code(p, v, bp_atom_code(name));
-        items[i - from] = arena_printf(p->arena, "%s: %s", name, bp_type_text(p, v->type));
-    }
+    for (int i = from; i < to; i++)
+        items[i - from] = leaf_param(p, f, f->body->params.data[i]);
     print_list(p, "(", items, to - from, ")");
 }
 
-static void print_rule(Printer *p, const Func *f, const char *kind, const Func *rule)
+/* Several leaves as one parameter of a tuple type. */
+static const char *tuple_param(Printer *p, const Func *f, int from, int n, const char *wanted)
+{
+    Value *const *leaves = f->body->params.data + from;
+    if (n == 1)
+        return leaf_param(p, f, leaves[0]);
+    const char *name = bp_names_new(&p->names, p->arena, wanted), **types = ARENA_ARRAY(p->arena, n + 1, const char *);
+    for (int i = 0; i < n; i++) {
+        types[i] = bp_type_text(p, leaves[i]->type);
+        bp_set_code(p, leaves[i], (Code){.text = arena_printf(p->arena, "%s.%d", name, i), .level = L_postfix});
+    }
+    return arena_printf(p->arena, "%s: (%s)", name, bp_join(p, types, n));
+}
+
+static Code results_of(Printer *p, const Region *body)
+{
+    Code *results = ARENA_ARRAY(p->arena, body->yields.n + 1, Code);
+    bp_print_insts(p, body);
+    for (int k = 0; k < body->yields.n; k++)
+        results[k] = bp_code_of(p, body->yields.data[k]);
+    return bp_tuple_code(p, body->yields.n, results);
+}
+
+/* A body behind a head: " = e;" or a block. */
+static void print_body(Printer *p, const Region *body, int indent)
+{
+    Block block;
+    p->indent = indent;
+    bp_block_open(p, &block);
+    Code code = bp_block_close(p, &block, results_of(p, body));
+    text_printf(p->out, block.inner.n > 0 ? " %s\n" : " = %s;\n", code.text);
+}
+
+/* jvp(tangents) or vjp(result, its cotangent). */
+static void print_rule(Printer *p, const Func *f, const Func *rule)
 {
     if (!rule)
         return;
     int mark = bp_names_mark(&p->names), n = f->body->params.n;
     printer_enter(p, rule);
-    text_printf(p->out, "derivative %s", f->name);
-    print_leaf_params(p, rule->body, 0, n);
-    text_printf(p->out, " {\n  %s", kind);
-    print_leaf_params(p, rule->body, n, rule->body->params.n);
-    Block block;
-    p->indent = 1;
-    bp_block_open(p, &block);
-    bp_print_insts(p, rule->body);
-    Code *results = ARENA_ARRAY(p->arena, rule->body->yields.n + 1, Code);
-    for (int k = 0; k < rule->body->yields.n; k++)
-        results[k] = bp_code_of(p, rule->body->yields.data[k]);
-    Code body = bp_block_close(p, &block, bp_tuple_code(p, rule->body->yields.n, results));
-    text_printf(p->out, block.inner.n > 0 ? " %s\n}\n" : " = %s;\n}\n", body.text);
+    text_printf(p->out, "derivative %s", (const char *)ptrmap_get(&p->funcs, f));
+    print_sizes(p, rule);
+    print_leaf_params(p, rule, 0, n);
+    text_printf(p->out, " {\n  %s", rule == f->jvp_rule ? "jvp" : "vjp");
+    if (rule == f->jvp_rule) {
+        print_leaf_params(p, rule, n, rule->body->params.n);
+    } else {
+        int half = (rule->body->params.n - n) / 2;
+        const char *items[2];
+        items[0] = tuple_param(p, rule, n, half, "y");
+        items[1] = tuple_param(p, rule, n + half, half, "dy");
+        print_list(p, "(", items, 2, ")");
+    }
+    print_body(p, rule->body, 1);
+    text_puts(p->out, "}\n");
     bp_names_leave(&p->names, mark);
 }
 
-static void print_extern(Printer *p, const Func *f)
+static void print_callee(Printer *p, const Func *f)
 {
-    int mark = bp_names_mark(&p->names);
+    int mark = bp_names_mark(&p->names), n = f->body->yields.n;
+    const char **types = ARENA_ARRAY(p->arena, n + 1, const char *);
     printer_enter(p, f);
-    text_printf(p->out, "\nextern fn %s", f->name);
-    print_leaf_params(p, f->body, 0, f->body->params.n);
-    text_printf(p->out, " -> %s;\n", bp_type_text(p, f->extern_result));
+    text_printf(p->out, "\n%sfn %s", f->is_extern ? "extern " : "", (const char *)ptrmap_get(&p->funcs, f));
+    print_sizes(p, f);
+    print_leaf_params(p, f, 0, f->body->params.n);
+    if (f->is_extern) {
+        text_printf(p->out, " -> %s;\n", bp_type_text(p, f->extern_result));
+    } else {
+        for (int k = 0; k < n; k++)
+            types[k] = bp_type_text(p, f->body->yields.data[k]->type);
+        print_list(p, n == 1 ? " -> " : " -> (", types, n, n == 1 ? "" : ")");
+        print_body(p, f->body, 0);
+    }
     bp_names_leave(&p->names, mark);
-    print_rule(p, f, "jvp", f->jvp_rule);
-    print_rule(p, f, "vjp", f->vjp_rule);
+    print_rule(p, f, f->jvp_rule);
+    print_rule(p, f, f->vjp_rule);
+}
+
+/* Functions of C keep their names, and so do exports; the others give way. */
+static void name_callees(Printer *p)
+{
+    for (int want_extern = 1; want_extern >= 0; want_extern--)
+        for (int i = 0; i < p->callees.n; i++) {
+            const Func *f = p->callees.data[i];
+            if (f->is_extern == (want_extern == 1))
+                ptrmap_put(&p->funcs, f, (void *)(uintptr_t)bp_names_global(&p->names, p->arena, f->name));
+        }
 }
 
 /* ---- the module ---- */
@@ -257,21 +327,20 @@ static void print_extern(Printer *p, const Func *f)
 void bpsource_print(Text *out, const IrModule *m)
 {
     Printer p = {.m = m, .arena = out->arena, .out = out};
-    FuncList externs = {0};
     bp_names_open(&p.names, p.arena);
     ptrmap_init(&p.syms, p.arena);
+    ptrmap_init(&p.funcs, p.arena);
     for (int i = 0; i < m->exports.n; i++)
         bp_names_global(&p.names, p.arena, m->exports.data[i]->name);
     for (int i = 0; i < m->exports.n; i++)
-        find_externs(&p, m->exports.data[i]->func->body, &externs);
-    for (int i = 0; i < externs.n; i++)
-        bp_names_global(&p.names, p.arena, externs.data[i]->name);
+        find_callees(&p, m->exports.data[i]->func->body);
+    name_callees(&p);
     bp_types_collect(&p);
 
     text_printf(out, "// %s, as bpc differentiated it.\n", m->name ? m->name : "A program");
     bp_types_print(&p);
-    for (int i = 0; i < externs.n; i++)
-        print_extern(&p, externs.data[i]);
+    for (int i = 0; i < p.callees.n; i++)
+        print_callee(&p, p.callees.data[i]);
     for (int i = 0; i < m->exports.n; i++)
         print_export(&p, m->exports.data[i]);
 }

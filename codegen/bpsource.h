@@ -8,7 +8,7 @@
 #include "ir/ir.h"
 
 /* Whole arrays are kept: neither small arrays nor products are taken apart. */
-#define BPSOURCE_PASSES "derive,exported,simplify"
+#define BPSOURCE_PASSES "expand,exported,simplify"
 
 void bpsource_print(Text *out, const IrModule *m);
 

@@ -39,6 +39,26 @@ const char *bp_join(Printer *p, const char *const *parts, int n)
     return text.data ? text.data : "";
 }
 
+const char *bp_wrap(Printer *p, const char *const *parts, int n)
+{
+    enum { WIDTH = 84 };
+    Text text;
+    text_init(&text, p->arena);
+    size_t line = 0, indent = 2 * (size_t)p->indent;
+    for (int i = 0; i < n; i++) {
+        if (i > 0)
+            text_puts(&text, ",");
+        if (i > 0 && text.n - line + strlen(parts[i]) + indent > WIDTH) {
+            text_printf(&text, "\n%*s", (int)indent + 4, "");
+            line = text.n;
+        } else if (i > 0) {
+            text_puts(&text, " ");
+        }
+        text_puts(&text, parts[i]);
+    }
+    return text.data ? text.data : "";
+}
+
 Code bp_tuple_code(Printer *p, int n, const Code *parts)
 {
     if (n == 1)
@@ -46,7 +66,7 @@ Code bp_tuple_code(Printer *p, int n, const Code *parts)
     const char **texts = ARENA_ARRAY(p->arena, n + 1, const char *);
     for (int i = 0; i < n; i++)
         texts[i] = parts[i].text;
-    return bp_atom_code(arena_printf(p->arena, "(%s)", bp_join(p, texts, n)));
+    return bp_atom_code(arena_printf(p->arena, "(%s)", bp_wrap(p, texts, n)));
 }
 
 static Code call_code(Printer *p, const char *name, int n, const Code *args)
@@ -333,9 +353,29 @@ static Code partial_reduce(Printer *p, const Inst *inst)
     return code;
 }
 
+/* Of "[e for i < n, j < m]" with `rank` counters: what stands inside, which a reduction takes as it is; else NULL. */
+static const char *comprehension(Printer *p, const char *text, int rank)
+{
+    int depth = 0, counters = 0;
+    for (const char *c = text; *c; c++) {
+        bool opens = strchr("([{", *c) != NULL, closes = strchr(")]}", *c) != NULL;
+        depth += opens - closes;
+        if (depth == 0 && c[1])
+            return NULL;
+        if (depth == 1 && strncmp(c, " for ", 5) == 0)
+            counters = 1;
+        counters += depth == 1 && counters > 0 && *c == ',';
+    }
+    bool whole = text[0] == '[' && counters == rank && rank > 0;
+    return whole ? arena_strdup(p->arena, text + 1, strlen(text) - 2) : NULL;
+}
+
 static Code reduce_code(Printer *p, const Inst *inst)
 {
     Code x = bp_code_of(p, inst->in[0]);
+    const char *inside = bp_reduces_all(inst) ? comprehension(p, x.text, inst->in[0]->type->rank) : NULL;
+    if (inside)
+        x.text = inside;
     return bp_reduces_all(inst) ? call_code(p, reduce_name[inst->attr.reduce.kind], 1, &x) : partial_reduce(p, inst);
 }
 
@@ -463,7 +503,7 @@ Code bp_inst_code(Printer *p, const Inst *inst)
     case OP_reduce: return reduce_code(p, inst);
     case OP_contract: return contract_code(p, inst);
     case OP_call:
-        return list_code(p, inst, arena_printf(p->arena, "%s(", inst->attr.callee.func->name), ")");
+        return list_code(p, inst, arena_printf(p->arena, "%s(", (const char *)ptrmap_get(&p->funcs, inst->attr.callee.func)), ")");
     default: return bp_code_of(p, inst->out[0]); /* const, size, broadcast; the others are statements */
     }
 }

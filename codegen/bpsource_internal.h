@@ -66,6 +66,8 @@ typedef struct Printer {
     PtrMap uses;    /* Value* -> Use* */
     PtrMap skipped; /* Inst*: printed as a part of something else */
     PtrMap dims;    /* Value* -> SizeSym* bound to it */
+    PtrMap funcs;   /* Func* -> its name: those that are called */
+    VEC(const Func *) callees; /* the same, callees first */
     RecordTypes *types;
     CodeList *checks; /* where not NULL: checks are collected here instead of printed */
 } Printer;
@@ -127,6 +129,7 @@ Code bp_atom_code(const char *text);
 /* An array of one value: zeros(n, m), or [x for i < n]. */
 Code bp_filled(Printer *p, const Type *type, Code element);
 const char *bp_join(Printer *p, const char *const *parts, int n);
+const char *bp_wrap(Printer *p, const char *const *parts, int n); /* the same over several lines where it is long */
 Code bp_tuple_code(Printer *p, int n, const Code *parts);
 
 /* ---- statements (bpsource_stmt.c) ---- */

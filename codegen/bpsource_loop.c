@@ -304,7 +304,9 @@ static const char *open_loop(Printer *p, const Inst *loop, const char *word, Hea
     const char **parts = ARENA_ARRAY(p->arena, head->n + 1, const char *);
     for (int k = 0; k < head->n; k++)
         parts[k] = arena_printf(p->arena, "%s = %s", head->names[k], head->inits[k]);
-    const char *list = bp_join(p, parts, head->n);
+    p->indent--; /* as what the loop is a part of */
+    const char *list = bp_wrap(p, parts, head->n);
+    p->indent++;
     if (loop->attr.loop.reverse) {
         counter = bp_names_new(&p->names, p->arena, "r");
         const char *t = counter_name(p, loop);

@@ -81,19 +81,47 @@ static bool stands_in_place(Printer *p, const Value *v, Code code)
     return use->n == 1 && !use->nested && !use->named && !v->name && fits(use, code.text);
 }
 
+/* "[...]" and "sum(...)" hold together; "init + sum(...)" is a sum. */
+static Level level_of(const char *text)
+{
+    const char *open = strpbrk(text, " ([");
+    int depth = 0;
+    if (!open || *open == ' ')
+        return L_add;
+    for (const char *c = open; *c; c++) {
+        depth += (strchr("([{", *c) != NULL) - (strchr(")]}", *c) != NULL);
+        if (depth == 0 && c[1])
+            return L_add;
+    }
+    return L_postfix;
+}
+
+/* Loops and branches are statements, except where they are all of a result; sums and comprehensions are expressions. */
+static bool may_stand_in_place(Printer *p, const Value *v, const char *text)
+{
+    const Use *use = bp_use_of(p, v);
+    if (use->result && use->n == 1 && !use->nested && !use->named)
+        return true;
+    bool statement = strncmp(text, "loop ", 5) == 0 || strncmp(text, "if ", 3) == 0 || text[0] == '@';
+    return !statement && stands_in_place(p, v, bp_atom_code(text));
+}
+
 void bp_bind_results(Printer *p, int n, Value *const *results, const char *text)
 {
     const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
-    if (n == 1 && text[0] != 'l' && stands_in_place(p, results[0], bp_atom_code(text))) {
-        bp_set_code(p, results[0], (Code){.text = text, .level = text[0] == '[' ? L_atom : strchr(text, '(') ? L_postfix : L_add});
+    if (n == 1 && may_stand_in_place(p, results[0], text)) {
+        bp_set_code(p, results[0], (Code){.text = text, .level = level_of(text)});
         return;
     }
     for (int k = 0; k < n; k++) {
         names[k] = bp_use_of(p, results[k])->n > 0 ? bp_new_name(p, results[k], NULL) : "_";
         bp_set_code(p, results[k], bp_atom_code(names[k]));
     }
-    const char *list = bp_join(p, names, n);
-    bp_print_line(p, n == 1 ? "let %s = %s;" : "let (%s) = %s;", list, text);
+    const char *list = bp_wrap(p, names, n);
+    const char *end = strchr(text, '\n');
+    size_t first = end ? (size_t)(end - text) : strlen(text);
+    const char *gap = n > 1 && strlen(list) + first > 84 ? arena_printf(p->arena, "\n%*s", 2 * p->indent + 4, "") : " ";
+    bp_print_line(p, n == 1 ? "let %s =%s%s;" : "let (%s) =%s%s;", list, gap, text);
 }
 
 /* An element at constants or loop counters of an array with a name: as good as a name. */
@@ -172,6 +200,8 @@ void bp_print_insts(Printer *p, const Region *region)
             bp_print_loop(p, inst);
         else if (inst->op == OP_if)
             print_if(p, inst);
+        else if (inst->n_out > 1)
+            bp_bind_results(p, inst->n_out, inst->out, bp_inst_code(p, inst).text);
         else
             print_value(p, inst);
     }

@@ -124,6 +124,19 @@ static bool report_constant(Checker *c, const Expr *at, const Size *dim) {
     return true;
 }
 
+/* In i + j, one variable is the start of a window that a loop over the other slices: it must be known as a size. */
+static void mark_window(Checker *c, const Size *at) {
+    int variables = 0;
+    for (int t = 0; t < at->n; t++) {
+        for (int k = 0; k < at->terms[t].degree; k++) {
+            variables += ptrmap_get(&c->sym_locals, at->terms[t].syms[k]) != NULL;
+        }
+    }
+    if (variables > 1) {
+        mark_size_used(c, at);
+    }
+}
+
 bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range) {
     if (!check_i64(c, at, "the index") || report_constant(c, at, dim)) {
         return false;
@@ -134,6 +147,9 @@ bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool
         return infer_binder(c, at, dim, array, axis);
     }
     *in_range = proved_in_range(c, at->size, dim);
+    if (*in_range) {
+        mark_window(c, at->size);
+    }
     return true;
 }
 

@@ -315,9 +315,13 @@ static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a) {
     int slice = 1 + a->first_stack, carry = 1 + a->slices.n;
     for (int i = 0; i < a->free.n; i++)
         set_adjoint(s, a->free.data[i], params[carry + a->carries.n + i]);
-    for (int i = 0; i < nc; i++)
-        if (vjp_carry_is_active(s, loop, i))
-            vjp_accumulate(s, body, source->yields.data[i], params[carry++]);
+    for (int i = 0; i < nc; i++) {
+        if (!vjp_carry_is_active(s, loop, i))
+            continue;
+        const Value *before = source->params.data[1 + loop->attr.loop.n_slice + i];
+        name_after(s->m, params[carry], before->name, "_adj");
+        vjp_accumulate(s, body, source->yields.data[i], params[carry++]);
+    }
     for (int i = 0; i < na; i++)
         vjp_accumulate(s, body, source->yields.data[nc + i], adjoint(s, loop->out[nc + i]));
     for (int i = nc + na; i < loop->n_out; i++)
