@@ -348,15 +348,39 @@ static Parts *split_index(Scalarize *s, const Inst *inst, IrMap *map) {
     return out;
 }
 
+static int constant_extent(const Size *size) {
+    int64_t n = 0;
+    return size_is_const(size, &n) ? (int)n : 0;
+}
+
+/* Where add_slice puts its rows: the first flat position and how many elements. */
+static int slice_position(const Inst *inst, IrMap *map, int *count) {
+    const Type *type = inst->in[0]->type;
+    const Value *lo = irmap_get(map, inst->in[2]);
+    int row = 1;
+    for (int d = 1; d < type->rank; d++)
+        row *= constant_extent(type->dims[d]);
+    int rows = constant_extent(inst->in[1]->type->dims[0]), extent = constant_extent(type->dims[0]);
+    if (!lo->inst || lo->inst->op != OP_const || lo->inst->attr.integer < 0 ||
+        lo->inst->attr.integer + rows > extent)
+        return -1;
+    *count = rows * row;
+    return (int)lo->inst->attr.integer * row;
+}
+
+/* add_at, update, add_slice at constant places. Out of range nothing changes: a check was there. */
 static Parts *split_scatter(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
-    int count = 0, at = splits(s, inst->in[0]) ? constant_position(inst, 2, map, &count) : -1;
-    if (at < 0)
+    if (!splits(s, inst->in[0]))
         return NULL;
-    Parts *a = elements(s, b, inst->in[0], map), *v = elements(s, b, inst->in[1], map),
-          *out = parts_new(s, a->n);
+    int count = 0;
+    int at = inst->op == OP_add_slice ? slice_position(inst, map, &count)
+                                      : constant_position(inst, 2, map, &count);
+    Parts *a = elements(s, b, inst->in[0], map), *out = parts_new(s, a->n);
+    Parts *v = at < 0 || count == 0 ? NULL : elements(s, b, inst->in[1], map);
     memcpy(out->e, a->e, (size_t)a->n * sizeof *out->e);
-    for (int i = 0; i < count; i++)
-        out->e[at + i] = inst->op == OP_add_at ? ir_ew2(b, OP_add, a->e[at + i], v->e[i]) : v->e[i];
+    for (int i = 0; v && i < count; i++)
+        out->e[at + i] =
+            inst->op == OP_update ? v->e[i] : ir_ew2(b, OP_add, a->e[at + i], v->e[i]);
     return out;
 }
 
@@ -419,6 +443,7 @@ static Parts *split_inst(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *ma
     case OP_index:
         return split_index(s, inst, map);
     case OP_add_at:
+    case OP_add_slice:
     case OP_update:
         return split_scatter(s, b, inst, map);
     default:
