@@ -210,6 +210,10 @@ static const Ty *rule_same(Call *call) {
     return arg(call, 0)->kind == TY_array ? arg(call, 0) : wrong(call, 0, "an array");
 }
 
+static const Ty *rule_numbers(Call *call) {
+    return is_numbers(arg(call, 0)) ? arg(call, 0) : wrong(call, 0, "an array of numbers");
+}
+
 static const Ty *rule_diag(Call *call) {
     const Ty *ty = arg(call, 0);
     if (!is_numbers(ty) || ty->rank > 2) {

@@ -329,7 +329,10 @@ Tree *lower_reduce(Lower *L, Expr *e) {
         return tree_value(L->arena, reduce_level(L, e, 0, reduce_of(kind)));
     Range *ranges = all_ranges(L, &e->as.reduce.binders, false);
     Value *x = stack_level(L, e, 0, ranges)->value;
-    return tree_value(L->arena, reduce_axes(L, reduce_of(kind), x, e->as.reduce.binders.n));
+    Value *result = reduce_axes(L, reduce_of(kind), x, e->as.reduce.binders.n);
+    if ((kind == REDUCE_argmax || kind == REDUCE_argmin) && ranges[0].lo) /* the binder, not the place in its range */
+        result = ir_ew2(L->b, OP_add, result, ranges[0].lo);
+    return tree_value(L->arena, result);
 }
 
 static Value *product_of_all(Lower *L, Value *x) {
