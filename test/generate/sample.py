@@ -35,17 +35,20 @@ class Sampler:
     WEIGHTS = {
         "real_leaf": 6, "real_unary": 8, "real_binary": 10, "real_if": 2, "real_select": 1, "real_sum": 7,
         "real_whole": 4, "real_loop": 3, "real_let": 4, "real_call": 3, "real_element": 7, "real_ranged": 1,
-        "real_triangle": 1, "real_while": 1,
+        "real_triangle": 1, "real_while": 1, "real_matrix": 1, "real_applied": 1, "real_checkpoint": 1, "real_derived": 1,
+        "real_record": 1, "real_scatter2": 1, "real_extreme": 1, "real_assert": 1, "real_tuple": 1,
         "array_leaf": 6, "array_each": 7, "array_unary": 3, "array_binary": 5, "array_row": 2, "array_product": 3,
         "array_if": 1, "array_let": 2, "array_loop": 2, "array_scan": 1, "array_concat": 1, "array_reverse": 1,
         "array_slice": 1, "array_scatter": 2, "array_with": 1, "array_cumsum": 1, "array_call": 1,
-        "array_transpose": 1, "array_outer": 1, "array_stack": 1,
+        "array_transpose": 1, "array_outer": 1, "array_stack": 1, "array_solved": 1, "array_sorted": 1,
+        "array_records": 1, "array_batched": 1, "array_reshape": 1, "array_derived": 1, "array_applied": 1,
+        "array_checkpoint": 1, "array_window": 1,
     }
 
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.names = 0
-        self.helpers = []
+        self.helpers, self.records, self.applies = [], [], set()
         self.symbols = ["n", "m"]
 
     # ---- small things ----
@@ -446,6 +449,145 @@ class Sampler:
         parts = [self.array(depth, row, scope) for _ in range(ty.dims[0].plus)]
         return Node(ty, "[" if not row.dims else "stack(", *self.joined(parts), "]" if not row.dims else ")")
 
+    # ---- what reaches further: matrices, functions as arguments, derivatives inside, records in arrays ----
+
+    def definite(self, depth, k, scope):
+        """A k by k matrix that is symmetric and positive definite."""
+        half = Node(array(Size("", k), Size("", k)), "tanh(", self.array(depth, array(Size("", k), Size("", k)), scope), ")")
+        v = self.name("v")
+        return Node(half.ty, "{ let %s = " % v, half, "; ", Ref(v), " @ ", Ref(v), "' + 2.0*eye(%d) }" % k, binds=[v])
+
+    def real_matrix(self, depth, ty, scope):
+        k = self.rng.randint(1, 3)
+        kind = self.rng.choice(["logdet", "trace", "det", "sum(inv", "norm2(diag"])
+        return Node(REAL, "0.3*%s(" % kind, self.definite(depth - 1, k, scope), ")" * (1 + kind.count("(")))
+
+    def array_solved(self, depth, ty, scope):
+        if len(ty.dims) != 1 or ty.dims[0].symbol:
+            return None
+        a, b = self.definite(depth - 1, ty.dims[0].plus, scope), self.array(depth - 1, ty, scope)
+        kind = self.rng.choice(["solve(", "cholsolve(cholesky(", "trisolve(cholesky("])
+        return Node(ty, kind, a, ")" if "cholesky" in kind else "", ", ", b, ")")
+
+    def array_sorted(self, depth, ty, scope):
+        return Node(ty, "sort(", self.array(depth, ty, scope), ")") if len(ty.dims) == 1 else None
+
+    def applied(self, depth, ty, scope):
+        """A function as an argument: a lambda that closes over what is in scope."""
+        x = self.name("w")
+        body = self.array(depth, ty, scope.plus([(x, ty)]))
+        start = self.array(depth - 1, ty, scope)
+        which = {0: "apply0", 1: "apply1"}.get(len(ty.dims))
+        if which is None:
+            return None
+        self.applies.add(which)
+        return Node(ty, "%s(|%s| " % (which, x), body, ", ", start, ")", binds=[x])
+
+    APPLIES = {
+        "apply0": "fn apply0(f: fn(f64) -> f64, x: f64) -> f64 = 0.5*f(f(x)) + x;",
+        "apply1": "fn apply1[k](f: fn([k]f64) -> [k]f64, x: [k]f64) -> [k]f64 = { let y = f(x); 0.5*f(0.5*y) + tanh(y) };",
+    }
+
+    def real_applied(self, depth, ty, scope):
+        return self.applied(depth, ty, scope)
+
+    def array_applied(self, depth, ty, scope):
+        return self.applied(depth, ty, scope)
+
+    def real_checkpoint(self, depth, ty, scope):
+        return Node(ty, "checkpoint { ", self.real(depth, scope), " }")
+
+    def array_checkpoint(self, depth, ty, scope):
+        return Node(ty, "checkpoint { ", self.array(depth, ty, scope), " }")
+
+    def real_derived(self, depth, ty, scope):
+        x = self.name("w")
+        body = self.real(depth - 1, scope.plus([(x, REAL)]))
+        kind = self.rng.choice(["tanh(grad(|%s| ", "sin(hessian(|%s| "])
+        tail = ")(" if "grad" in kind else ")("
+        out = [kind % x, body, tail, self.real(depth - 1, scope), ")", "[0, 0]" if "hessian" in kind else "", ")"]
+        return Node(REAL, *out, binds=[x])
+
+    def array_derived(self, depth, ty, scope):
+        if len(ty.dims) != 1:
+            return None
+        x = self.name("w")
+        body = self.real(depth - 1, scope.plus([(x, ty)]))
+        return Node(ty, "tanh(grad(|%s| " % x, body, ")(", self.array(depth - 1, ty, scope), "))", binds=[x])
+
+    def real_record(self, depth, ty, scope):
+        """A field of a record that is made on the spot."""
+        if not self.records:
+            return None
+        decl = self.rng.choice(self.records)
+        reals = [name for name, t in decl.fields if t == REAL]
+        if not reals:
+            return None
+        v = self.name("v")
+        value = self.record(depth - 1, decl.type(), scope)
+        return Node(REAL, "{ let %s = " % v, value, "; ", Ref(v), ".%s }" % self.rng.choice(reals), binds=[v])
+
+    def array_records(self, depth, ty, scope):
+        """Through an array of records."""
+        if len(ty.dims) != 1 or not self.records:
+            return None
+        decl = self.rng.choice(self.records)
+        reals = [name for name, t in decl.fields if t == REAL]
+        if not reals:
+            return None
+        i, j, v = self.name("i"), self.name("j"), self.name("v")
+        value = self.record(depth - 1, decl.type(), scope.plus(indices=[(i, ty.dims[0])]))
+        return Node(ty, "{ let %s = [" % v, value, " for %s < %s]; [" % (i, ty.dims[0]), Ref(v), "[", Ref(j),
+                    "].%s for %s < %s] }" % (self.rng.choice(reals), j, ty.dims[0]), binds=[i, j, v])
+
+    def real_scatter2(self, depth, ty, scope):
+        i, j, k, size = self.name("i"), self.name("j"), self.rng.randint(1, 3), self.size()
+        value = self.real(depth - 1, scope.plus(indices=[(i, size), (j, Size("", k))]))
+        return Node(REAL, "norm2(tanh(scatter((%d, 2), (" % k, Ref(j), ", ", Ref(i), " % 2) => ", value,
+                    " for %s < %s, %s < %d)))" % (i, size, j, k), binds=[i, j])
+
+    def real_extreme(self, depth, ty, scope):
+        """The element at the position of the largest."""
+        k, v = Size("", self.rng.randint(1, 4)), self.name("v")
+        return Node(REAL, "{ let %s = " % v, self.array(depth - 1, array(k), scope), "; ", Ref(v), "[%s(" %
+                    self.rng.choice(["argmax", "argmin"]), Ref(v), ")] }", binds=[v])
+
+    def real_assert(self, depth, ty, scope):
+        v = self.name("v")
+        return Node(REAL, "{ let %s = " % v, self.real(depth, scope), "; assert ", Ref(v), " == ", Ref(v), " || true; ",
+                    Ref(v), " }", binds=[v])
+
+    def real_tuple(self, depth, ty, scope):
+        v, other = self.name("v"), self.rng.choice([REAL, array(self.size())])
+        return Node(REAL, "{ let %s = (" % v, self.real(depth, scope), ", ", self.array(depth - 1, other, scope), "); ",
+                    Ref(v), ".0 + 0.1*sum(" if other.dims else ".0 + 0.1*(", Ref(v), ".1) }", binds=[v])
+
+    def array_batched(self, depth, ty, scope):
+        """A slice of a product of stacks of matrices."""
+        if len(ty.dims) != 2:
+            return None
+        k, b, v, i, j = self.size(), Size("", 2), self.name("v"), self.name("i"), self.name("j")
+        left = self.array(depth - 1, array(ty.dims[0], k), scope.plus(indices=[(i, b)]))
+        right = self.array(depth - 1, array(k, ty.dims[1]), scope.plus(indices=[(j, b)]))
+        return Node(ty, "{ let %s = [" % v, left, " for %s < 2] @ [" % i, right, " for %s < 2]; 0.5*" % j, Ref(v), "[0] + ",
+                    Ref(v), "[1] }", binds=[v, i, j])
+
+    def array_reshape(self, depth, ty, scope):
+        if len(ty.dims) != 1 or ty.dims[0].symbol or ty.dims[0].plus % 2:
+            return None
+        inner = array(Size("", 2), Size("", ty.dims[0].plus // 2))
+        return Node(ty, "reshape(", self.array(depth, inner, scope), ", %s)" % ty.dims[0])
+
+    def array_window(self, depth, ty, scope):
+        """A convolution: an index that is a sum of two."""
+        if len(ty.dims) != 1 or not ty.dims[0].symbol or ty.dims[0].plus:
+            return None
+        v, w, i, j, size = self.name("v"), self.name("v"), self.name("i"), self.name("j"), ty.dims[0]
+        longer, short = array(Size(size.symbol, 1)), array(Size("", 2))
+        return Node(ty, "{ let %s = " % v, self.array(depth - 1, longer, scope), "; let %s = " % w,
+                    self.array(depth - 1, short, scope), "; [sum(", Ref(v), "[", Ref(i), "+", Ref(j), "]*", Ref(w), "[",
+                    Ref(j), "] for %s < 2) for %s < %s] }" % (j, i, size), binds=[v, w, i, j])
+
     # ---- programs ----
 
     def parameter_type(self, records):
@@ -484,6 +626,7 @@ class Sampler:
                       for k in range(self.rng.randint(1, 3))]
             fields += [("r_" + s, array(Size(s))) for s in self.symbols]
             p.records.append(RecordDecl("Rec", sizes, fields))
+            self.records = p.records
         for k in range(self.rng.choice([0, 0, 1, 2])):
             params = self.parameters(self.rng.randint(1, 2), p.records)
             helper = self.function("h%d" % k, params, self.rng.choice([REAL, array(self.size())]), depth - 2)
@@ -498,11 +641,12 @@ class Sampler:
         if self.rng.random() < 0.2:
             p.exports.append("batch[nb](f) as fb")
         p.directives = self.directives(params)
+        p.fixed = [self.APPLIES[name] for name in sorted(self.applies)]
         return p
 
     def directives(self, params):
         rows = [(3, 2), (1, 1), (self.rng.choice([4, 7, 9, 17]), self.rng.choice([2, 5, 8, 33])), (0, 0)]
-        lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2"]
+        lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30"]
         for name, ty in params:
             if ty.kind == "i64":
                 lines.append("range %s 0 %s" % (name, name.rsplit("_", 1)[1]))

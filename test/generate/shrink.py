@@ -1,5 +1,5 @@
 """Cuts a failing program down while it fails for the same reason."""
-from tree import BOOL, INT, Node
+from tree import BOOL, INT, Node, Ref
 
 MOST_RUNS = 250
 
@@ -33,7 +33,6 @@ def replacements(node, params):
             yield below
     for name, ty in params:
         if ty == node.ty and node.count() > 1:
-            from tree import Ref
             yield Node(ty, Ref(name))
     for leaf in smallest(node.ty):
         if node.text() != leaf.text() and (node.count() > 1 or len(leaf.text()) < len(node.text())):
@@ -78,6 +77,7 @@ def cuts(program):
     yield from expression_cuts(program)
     yield from list_cuts(program.functions)
     yield from list_cuts(program.records)
+    yield from list_cuts(program.fixed)
     if len(program.exports) > 1:
         yield from list_cuts(program.exports)
     yield from list_cuts(program.directives)

@@ -132,14 +132,15 @@ class Function:
 
 
 class Program:
-    """`directives`: the lines of the oracle's specification. `exports`: after `export`."""
+    """`directives`: the lines of the oracle's specification. `exports`: after `export`. `fixed`: lines as they are."""
 
     def __init__(self):
-        self.records, self.functions, self.exports, self.directives = [], [], [], []
+        self.records, self.functions, self.exports, self.directives, self.fixed = [], [], [], [], []
 
     def text(self):
         lines = ["//! " + d for d in self.directives]
         lines += [str(r) for r in self.records]
+        lines += self.fixed
         lines += [f.text() for f in self.functions]
         lines += ["export %s;" % e for e in self.exports]
         return "\n".join(lines) + "\n"
@@ -147,7 +148,7 @@ class Program:
     def copy(self):
         other = Program()
         other.records, other.directives = list(self.records), list(self.directives)
-        other.exports = list(self.exports)
+        other.exports, other.fixed = list(self.exports), list(self.fixed)
         other.functions = [Function(f.name, list(f.sizes), list(f.params), f.body.copy())
                            for f in self.functions]
         return other
