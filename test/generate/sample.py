@@ -646,7 +646,7 @@ class Sampler:
 
     def directives(self, params):
         rows = [(3, 2), (1, 1), (self.rng.choice([4, 7, 9, 17]), self.rng.choice([2, 5, 8, 33])), (0, 0)]
-        lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30"]
+        lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30", "scale 1"]
         for name, ty in params:
             if ty.kind == "i64":
                 lines.append("range %s 0 %s" % (name, name.rsplit("_", 1)[1]))

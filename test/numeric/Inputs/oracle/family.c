@@ -108,9 +108,9 @@ static bool same(double got, double want, double tolerance) {
 static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf, const Datum *got,
                          bool single) {
     const Datum *want = s->outcome.out[leaf];
-    double relative = single ? RELATIVE_SINGLE : RELATIVE;
-    double most = want->f ? largest(want) : 0,
-           least = (single ? FLOOR_SINGLE : FLOOR) * scale_of_call(s);
+    double relative = single ? r->spec->single * RELATIVE_SINGLE : RELATIVE;
+    double floor = single ? r->spec->single * FLOOR_SINGLE : FLOOR;
+    double most = want->f ? largest(want) : 0, least = floor * scale_of_call(s);
     for (int64_t k = 0; k < want->count; k++) {
         r->checks++;
         double w = want->f ? want->f[k] : (double)want->i[k],

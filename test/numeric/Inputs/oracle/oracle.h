@@ -84,7 +84,7 @@ typedef struct Spec {
     VEC(SizeRow) rows;
     VEC(RangeRule) rules;
     int order, trials, coordinates;
-    double single;
+    double single, scale;
     char without[128];
 } Spec;
 /* From the file, or where `path` is NULL from lines of the program that begin with "//! ". */

@@ -160,13 +160,13 @@ static void keep_better(Derivative *best, const Derivative *next) {
         }
 }
 
-static double scale_of(const Derivative *d, int64_t k) {
-    return fabs(d->value[k]) + fabs(d->at[k]) + 1e-3;
+static double scale_of(const Study *s, const Derivative *d, int64_t k) {
+    return fabs(d->value[k]) + fabs(d->at[k]) + s->report->spec->scale;
 }
 
-static bool is_resolved(const Derivative *d) {
+static bool is_resolved(const Study *s, const Derivative *d) {
     for (int64_t k = 0; k < d->n; k++)
-        if (!(d->error[k] <= 1e-12 * scale_of(d, k)))
+        if (!(d->error[k] <= 1e-12 * scale_of(s, d, k)))
             return false;
     return true;
 }
@@ -185,7 +185,7 @@ static void expect_derivative(Study *s, const char *what, const char *name, cons
         if (!best.value)
             best = next;
         keep_better(&best, &next);
-        if (is_resolved(&best))
+        if (is_resolved(s, &best))
             break;
     }
     if (!best.value || best.n != got->n) {
@@ -196,7 +196,7 @@ static void expect_derivative(Study *s, const char *what, const char *name, cons
     long before = s->report->failures;
     Flat known = flat_results(&s->arena, base, 0, base->outcome.n);
     for (int64_t k = 0; k < best.n && s->report->failures == before; k++) {
-        double scale = scale_of(&best, k);
+        double scale = scale_of(s, &best, k);
         if (!(best.error[k] <= RESOLVED * scale)) {
             s->report->unresolved++;
             continue;
