@@ -1,7 +1,7 @@
 /* Resolves derivatives and calls: after this pass no function holds vjp, jvp or a call of anything
  * but an extern.
  *
- * Functions are resolved callees first. Calls are inlined, except those of functions with a rule:
+ * Calls are inlined, except those of functions with a rule:
  * they stay until every derivative that could meet them is expanded, and are inlined last.
  * Derivatives are expanded innermost first, because a function's own body is resolved before it is
  * differentiated. What is resolved is simplified, and products are lifted out of its loops, so that
@@ -16,6 +16,7 @@ typedef struct Derive {
 } Derive;
 
 static void resolve(Derive *d, Func *f);
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
 static bool has_rule(const Func *f) {
     return f->jvp_rule || f->vjp_rule || f->is_extern;
@@ -118,23 +119,28 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
         irmap_put(map, inst->out[i], out[i]);
 }
 
+/* A call becomes the callee's body, emitted through the same callback: calls in it are inlined in
+ * turn, so a chain of functions costs its length and no function is expanded that nobody needs. */
 static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     Func *f = inst->attr.callee.func;
-    resolve(d, f);
-    if (d->failed || f->is_extern || (d->keep_rules && stays(f))) {
-        ir_clone_inst(b, inst, map);
+    if (f->is_extern || (d->keep_rules && stays(f))) {
+        resolve(d, f);
+        if (!d->failed)
+            ir_clone_inst(b, inst, map);
         return;
     }
-    const Size **sizes = ARENA_ARRAY(d->m->arena, f->sizes.n + 1, const Size *);
-    Value **in = ARENA_ARRAY(d->m->arena, inst->n_in + 1, Value *);
-    Value **out = ARENA_ARRAY(d->m->arena, inst->n_out + 1, Value *);
-    for (int i = 0; i < f->sizes.n; i++)
-        sizes[i] = irmap_size(map, inst->attr.callee.sizes[i]);
+    IrMap inner;
+    irmap_init(&inner, d->m, d->m->arena);
+    inner.drop_checks = map->drop_checks;
+    for (int i = 0; i < f->sizes.n; i++) {
+        const Size *size = irmap_size(map, inst->attr.callee.sizes[i]);
+        ptrmap_put(&inner.syms, f->sizes.data[i], (void *)(uintptr_t)size);
+    }
     for (int i = 0; i < inst->n_in; i++)
-        in[i] = irmap_get(map, inst->in[i]);
-    ir_inline(b, f, sizes, in, out);
+        irmap_put(&inner, f->body->params.data[i], irmap_get(map, inst->in[i]));
+    rebuild_insts(b, f->body, &inner, emit, d);
     for (int i = 0; i < inst->n_out; i++)
-        irmap_put(map, inst->out[i], out[i]);
+        irmap_put(map, inst->out[i], irmap_get(&inner, f->body->yields.data[i]));
 }
 
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
@@ -164,20 +170,22 @@ static void resolve(Derive *d, Func *f) {
         lift_func(d->m, f); /* before anything differentiates it */
 }
 
-/* The second round inlines what has a rule. */
+/* The second round inlines what has a rule. With exports, only they and what they need. */
 static bool resolve_all(IrModule *m, int rounds) {
     Derive d = {.m = m};
     for (int round = 0; round < rounds && !d.failed; round++) {
         d.keep_rules = round == 0;
         ptrmap_init(&d.done, m->arena);
-        for (int i = 0; i < m->funcs.n; i++)
+        for (int i = 0; i < m->exports.n; i++)
+            resolve(&d, m->exports.data[i]->func);
+        for (int i = 0; i < m->funcs.n && m->exports.n == 0; i++)
             resolve(&d, m->funcs.data[i]);
     }
     return !d.failed;
 }
 
 bool pass_derive(IrModule *m) {
-    return resolve_all(m, 2);
+    return resolve_all(m, 2) && pass_exported(m);
 }
 
 bool pass_expand(IrModule *m) {
