@@ -59,17 +59,20 @@ static void print_externs(CSource *c, const char *text) {
         }
         text_printf(c->out, "extern %s %s(", header_c_type(func->extern_result->elem), func->name);
         for (int p = 0; p < func->body->params.n; p++) {
-            text_printf(c->out, "%s%s", p ? ", " : "", header_c_type(func->body->params.data[p]->type->elem));
+            text_printf(c->out, "%s%s", p ? ", " : "",
+                        header_c_type(func->body->params.data[p]->type->elem));
         }
         text_puts(c->out, func->body->params.n ? ");\n\n" : "void);\n\n");
     }
 }
 
-bool csource_print(Context *ctx, IrModule *m, const char *module_name, const char *header, Text *out) {
+bool csource_print(Context *ctx, IrModule *m, const char *module_name, const char *header,
+                   Text *out) {
     codegen_default_exports(m);
     Text functions;
     text_init(&functions, out->arena);
-    CSource c = {.ctx = ctx, .m = m, .arena = out->arena, .module_name = module_name, .out = &functions};
+    CSource c = {
+        .ctx = ctx, .m = m, .arena = out->arena, .module_name = module_name, .out = &functions};
     ptrmap_init(&c.reserved, c.arena);
     ptrmap_init(&c.taken, c.arena);
     cs_reserve_names(&c);
@@ -78,7 +81,8 @@ bool csource_print(Context *ctx, IrModule *m, const char *module_name, const cha
     }
     if (c.failed) {
         if (ctx->diags.errors == 0) {
-            diag_error(&ctx->diags, DIAG_size_overflow, (Loc){0, 0}, "an offset in an array is beyond 64 bits");
+            diag_error(&ctx->diags, DIAG_size_overflow, (Loc){0, 0},
+                       "an offset in an array is beyond 64 bits");
         }
         return false;
     }

@@ -1,4 +1,5 @@
-/* Operations on arrays in C: views, which print nothing, and those that write memory; see csource_print.h. */
+/* Operations on arrays in C: views, which print nothing, and those that write memory; see
+ * csource_print.h. */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
 
@@ -233,7 +234,7 @@ typedef struct CAxis {
 } CAxis;
 
 typedef struct CProduct {
-    CView view[3]; /* operands, result */
+    CView view[3];           /* operands, result */
     CAxis axes[MOST_LABELS]; /* in the order of the result, then sums */
     int n, n_sums;
 } CProduct;
@@ -247,7 +248,8 @@ static int find_label(const char *labels, int n, char label) {
     return -1;
 }
 
-static void add_axis(CSource *c, CProduct *p, char label, const char *const *labels, const int *ranks) {
+static void add_axis(CSource *c, CProduct *p, char label, const char *const *labels,
+                     const int *ranks) {
     CAxis *axis = &p->axes[p->n++];
     for (int k = 0; k < 3; k++) {
         axis->at[k] = find_label(labels[k], ranks[k], label);
@@ -292,15 +294,16 @@ static bool has_unit_stride(const CProduct *p, const CAxis *axis, int k) {
            (size_is_const(p->view[k].strides[axis->at[k]], &stride) && stride >= 0 && stride <= 1);
 }
 
-/* Whether the innermost loop should run over the last axis of the result, where the operands are contiguous, rather
- * than over a sum, where they are not. */
+/* Whether the innermost loop should run over the last axis of the result, where the operands are
+ * contiguous, rather than over a sum, where they are not. */
 static bool prefers_rows(const CProduct *p) {
     int rank = p->n - p->n_sums;
     if (rank == 0 || p->n_sums == 0) {
         return false;
     }
     const CAxis *last = &p->axes[rank - 1], *sum = &p->axes[p->n - 1];
-    return has_unit_stride(p, last, 0) && has_unit_stride(p, last, 1) && has_unit_stride(p, last, 2) &&
+    return has_unit_stride(p, last, 0) && has_unit_stride(p, last, 1) &&
+           has_unit_stride(p, last, 2) &&
            !(has_unit_stride(p, sum, 0) && has_unit_stride(p, sum, 1));
 }
 
@@ -346,7 +349,8 @@ static const char *print_sum(CSource *c, const CProduct *p, Atom name) {
     int rank = p->n - p->n_sums;
     Scalar elem = p->view[2].elem;
     const char *sum = cs_fresh(c, name ? name : "sum");
-    cs_line(c, "%s %s = %s;", header_c_type(elem), sum, elem >= S_f32 ? cs_number(c, elem, 0).text : "0");
+    cs_line(c, "%s %s = %s;", header_c_type(elem), sum,
+            elem >= S_f32 ? cs_number(c, elem, 0).text : "0");
     for (int k = rank; k < p->n; k++) {
         begin_axis(c, &p->axes[k]);
     }
@@ -364,7 +368,8 @@ static void print_by_elements(CSource *c, const CProduct *p) {
     if (p->n_sums > 0) {
         cs_line(c, "%s = %s;", place, print_sum(c, p, NULL));
     } else {
-        cs_line(c, "%s = %s;", place, cs_product(c, p->view[2].elem, element_at(c, p, 0), element_at(c, p, 1)).text);
+        cs_line(c, "%s = %s;", place,
+                cs_product(c, p->view[2].elem, element_at(c, p, 0), element_at(c, p, 1)).text);
     }
     end_axes(c, rank);
 }
@@ -373,7 +378,9 @@ static CView operand_view(CSource *c, const Value *value) {
     if (value->type->rank > 0) {
         return *cs_view(c, value);
     }
-    return (CView){.elem = value->type->elem, .splat = cs_scalar(c, value), .fixed = size_const(&c->ctx->polys, 0)};
+    return (CView){.elem = value->type->elem,
+                   .splat = cs_scalar(c, value),
+                   .fixed = size_const(&c->ctx->polys, 0)};
 }
 
 void cs_contract(CSource *c, const Inst *inst) {

@@ -1,7 +1,8 @@
 /* Regions, loops and branches in C; see csource_print.h.
  *
- * A carried scalar is a variable that its parameter, its result and nothing else stands for; it changes only at the end
- * of an iteration, after everything that was computed from its old value. */
+ * A carried scalar is a variable that its parameter, its result and nothing else stands for; it
+ * changes only at the end of an iteration, after everything that was computed from its old value.
+ */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
 
@@ -91,7 +92,8 @@ static void begin_loop(CSource *c, const Inst *loop) {
     }
     PolyTable *polys = &c->ctx->polys;
     const Size *last = size_sub(polys, extent, size_const(polys, 1));
-    cs_line(c, "for (int64_t %s = %s; %s >= 0; %s--) {", i, cs_size(c, last ? last : extent).text, i, i);
+    cs_line(c, "for (int64_t %s = %s; %s >= 0; %s--) {", i, cs_size(c, last ? last : extent).text,
+            i, i);
     c->indent++;
 }
 
@@ -135,13 +137,15 @@ static void store_stacked(CSource *c, const Inst *loop) {
     }
 }
 
-/* Carried arrays take their next values at once: those that would be overwritten before they are read are saved. */
+/* Carried arrays take their next values at once: those that would be overwritten before they are
+ * read are saved. */
 static void copy_arrays(CSource *c, const Inst *loop) {
     const Region *body = loop->regions[0];
     for (int j = 0; j < loop->attr.loop.n_carry; j++) {
         Buffer *temp = loop->out[j]->type->rank > 0 ? plan_carry_temp(c->plan, loop, j) : NULL;
         if (temp) {
-            cs_copy(c, cs_buffer_view(c, temp, loop->out[j]->type), cs_view(c, body->yields.data[j]));
+            cs_copy(c, cs_buffer_view(c, temp, loop->out[j]->type),
+                    cs_view(c, body->yields.data[j]));
         }
     }
     for (int j = 0; j < n_state(loop); j++) {
@@ -184,7 +188,8 @@ static bool reads_earlier(CSource *c, const Inst *loop, int j) {
 static void assign(CSource *c, const Inst *loop, int j, const char *text) {
     const Value *yield = loop->regions[0]->yields.data[j], *param = state_param(loop, j);
     const char *name = cs_scalar(c, param).text;
-    bool adds = yield->inst && yield->inst->op == OP_add && yield->inst->in[0] == param && yield->type->elem >= S_f32;
+    bool adds = yield->inst && yield->inst->op == OP_add && yield->inst->in[0] == param &&
+                yield->type->elem >= S_f32;
     if (adds && cs_value(c, yield)->inlined) {
         cs_line(c, "%s += %s;", name, cs_scalar(c, yield->inst->in[1]).text);
     } else if (strcmp(name, text) != 0) {
@@ -192,8 +197,8 @@ static void assign(CSource *c, const Inst *loop, int j, const char *text) {
     }
 }
 
-/* Sums first, which nothing but themselves reads; then carries, whose next values are saved where they need others'
- * old ones. */
+/* Sums first, which nothing but themselves reads; then carries, whose next values are saved where
+ * they need others' old ones. */
 static void assign_scalars(CSource *c, const Inst *loop) {
     const Region *body = loop->regions[0];
     int n_carry = loop->attr.loop.n_carry;
@@ -210,7 +215,8 @@ static void assign_scalars(CSource *c, const Inst *loop) {
         }
         next[j] = cs_scalar(c, body->yields.data[j]).text;
         if (reads_earlier(c, loop, j)) {
-            const char *name = cs_fresh(c, arena_printf(c->arena, "%s_next", cs_scalar(c, state_param(loop, j)).text));
+            const char *name = cs_fresh(
+                c, arena_printf(c->arena, "%s_next", cs_scalar(c, state_param(loop, j)).text));
             cs_line(c, "const %s %s = %s;", header_c_type(loop->out[j]->type->elem), name, next[j]);
             next[j] = name;
             saved[j] = true;
@@ -229,7 +235,8 @@ static void assign_scalars(CSource *c, const Inst *loop) {
 static bool is_quiet(CSource *c, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        bool made = inst->n_out > 0 && inst->out[0]->type->rank > 0 && !plan_is_view(c->plan, inst->out[0]);
+        bool made =
+            inst->n_out > 0 && inst->out[0]->type->rank > 0 && !plan_is_view(c->plan, inst->out[0]);
         if (inst->n_region > 0 || made) {
             return false;
         }
@@ -264,7 +271,8 @@ static void declare_results(CSource *c, const Inst *inst) {
         if (out->type->rank > 0) {
             value->view = cs_buffer_view(c, plan_home(c->plan, out), out->type);
         } else if (value->uses > 0) {
-            value->expr = cs_expr(out->name ? cs_fresh(c, out->name) : cs_temporary(c), PREC_primary);
+            value->expr =
+                cs_expr(out->name ? cs_fresh(c, out->name) : cs_temporary(c), PREC_primary);
             cs_line(c, "%s %s;", header_c_type(out->type->elem), value->expr.text);
         }
     }
@@ -401,19 +409,31 @@ void cs_region(CSource *c, const Region *region) {
 
 static bool is_known(const Inst *inst) {
     switch (inst->op) {
-    case OP_stop:
-    case OP_iota:
-    case OP_reduce:
-    case OP_vjp:
-    case OP_jvp:
-        return false;
+    case OP_const:
+    case OP_convert:
+        return inst->out[0]->type->rank == 0;
     case OP_call:
         return inst->attr.callee.func->is_extern;
-    case OP_convert:
-    case OP_const:
-        return inst->out[0]->type->rank == 0;
+    case OP_size:
+    case OP_dim:
+    case OP_check:
+    case OP_broadcast:
+    case OP_index:
+    case OP_add_at:
+    case OP_update:
+    case OP_slice:
+    case OP_add_slice:
+    case OP_transpose:
+    case OP_reshape:
+    case OP_array:
+    case OP_concat:
+    case OP_reverse:
+    case OP_contract:
+    case OP_loop:
+    case OP_if:
+        return true;
     default:
-        return !op_is_elementwise(inst->op) || inst->out[0]->type->rank == 0;
+        return op_is_elementwise(inst->op) && inst->out[0]->type->rank == 0;
     }
 }
 
@@ -422,7 +442,8 @@ bool cs_takes(CSource *c, const Region *region) {
         const Inst *inst = region->insts.data[i];
         if (!is_known(inst)) {
             diag_error(&c->ctx->diags, DIAG_codegen, inst->loc,
-                       "'%s' reached the printing of C, which takes loops only (run the passes of O0 at least)",
+                       "'%s' reached the printing of C, which takes loops only (run the passes of "
+                       "O0 at least)",
                        op_info[inst->op].name);
             return false;
         }

@@ -1,6 +1,6 @@
-/* Scalars as C expressions; see csource_print.h. Their meaning is that of ir/eval_math.h: integers wrap (in helpers,
- * where they might), floats to integers saturate, min and max keep NaN. Names of helpers are those of
- * csource_helpers.def. */
+/* Scalars as C expressions; see csource_print.h. Their meaning is that of ir/eval_math.h: integers
+ * wrap (in helpers, where they might), floats to integers saturate, min and max keep NaN. Names of
+ * helpers are those of csource_helpers.def. */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
 
@@ -37,7 +37,8 @@ void cs_define(CSource *c, const Value *v, CExpr expr, const char *hint, bool mo
     if (value->uses == 0) {
         return;
     }
-    if (movable && !v->name && value->uses == 1 && !value->foreign && strlen(expr.text) <= LONGEST_INLINED) {
+    if (movable && !v->name && value->uses == 1 && !value->foreign &&
+        strlen(expr.text) <= LONGEST_INLINED) {
         value->expr = expr;
         value->inlined = true;
     } else {
@@ -82,7 +83,8 @@ void cs_constant(CSource *c, const Inst *inst) {
 
 static CExpr infix(CSource *c, CExpr x, const char *sign, CExpr y, Prec prec) {
     const char *left = cs_wrap(c, x, prec), *right = cs_wrap(c, y, (Prec)(prec + 1));
-    return cs_expr(arena_printf(c->arena, prec == PREC_mul ? "%s%s%s" : "%s %s %s", left, sign, right), prec);
+    return cs_expr(
+        arena_printf(c->arena, prec == PREC_mul ? "%s%s%s" : "%s %s %s", left, sign, right), prec);
 }
 
 static CExpr call(CSource *c, const char *name, const CExpr *args, int n) {
@@ -118,24 +120,27 @@ static CExpr logic(CSource *c, Op op, const CExpr *x) {
     }
     Prec prec = op == OP_and ? PREC_and : PREC_or;
     const char *sides[2];
-    for (int k = 0; k < 2; k++) { /* mixed ones in parentheses, which compilers warn for otherwise */
+    for (int k = 0; k < 2;
+         k++) { /* mixed ones in parentheses, which compilers warn for otherwise */
         sides[k] = x[k].prec == prec ? x[k].text : cs_wrap(c, x[k], PREC_compare);
     }
-    return cs_expr(arena_printf(c->arena, "%s %s %s", sides[0], op == OP_and ? "&&" : "||", sides[1]), prec);
+    return cs_expr(
+        arena_printf(c->arena, "%s %s %s", sides[0], op == OP_and ? "&&" : "||", sides[1]), prec);
 }
 
 static CExpr choice(CSource *c, const CExpr *x) {
     const char *cond = cs_wrap(c, x[0], PREC_or), *yes = cs_wrap(c, x[1], PREC_or);
-    return cs_expr(arena_printf(c->arena, "%s ? %s : %s", cond, yes, cs_wrap(c, x[2], PREC_or)), PREC_cond);
+    return cs_expr(arena_printf(c->arena, "%s ? %s : %s", cond, yes, cs_wrap(c, x[2], PREC_or)),
+                   PREC_cond);
 }
 
 /* ---- floats ---- */
 
 /* Operations that no function of libm of their name gives. */
 static const char *const float_helper[OP_COUNT] = {
-    [OP_min] = "bp_min",     [OP_max] = "bp_max",         [OP_sign] = "bp_sign",
-    [OP_clamp] = "bp_clamp", [OP_relu] = "bp_relu",           [OP_sigmoid] = "bp_sigmoid",
-    [OP_softplus] = "bp_softplus", [OP_digamma] = "bp_digamma",   [OP_polygamma] = "bp_polygamma",
+    [OP_min] = "bp_min",           [OP_max] = "bp_max",         [OP_sign] = "bp_sign",
+    [OP_clamp] = "bp_clamp",       [OP_relu] = "bp_relu",       [OP_sigmoid] = "bp_sigmoid",
+    [OP_softplus] = "bp_softplus", [OP_digamma] = "bp_digamma", [OP_polygamma] = "bp_polygamma",
 };
 
 static CExpr float_call(CSource *c, Op op, Scalar elem, const CExpr *x) {
@@ -162,7 +167,8 @@ static CExpr float_op(CSource *c, Op op, Scalar elem, const CExpr *x) {
         return negated(c, x[0]);
     case OP_isnan:
     case OP_isfinite: /* these macros give any number but 0 */
-        return cs_expr(arena_printf(c->arena, "%s(%s) != 0", op_info[op].name, x[0].text), PREC_compare);
+        return cs_expr(arena_printf(c->arena, "%s(%s) != 0", op_info[op].name, x[0].text),
+                       PREC_compare);
     default:
         return float_call(c, op, elem, x);
     }
@@ -170,7 +176,8 @@ static CExpr float_op(CSource *c, Op op, Scalar elem, const CExpr *x) {
 
 /* ---- integers ---- */
 
-/* Values that no run can bring near the ends of i64: indices, small constants, sums of a few of them. */
+/* Values that no run can bring near the ends of i64: indices, small constants, sums of a few of
+ * them. */
 static bool is_small(const Value *v, int depth) {
     if (!v->inst) {
         return v->index == 0 && v->region->owner && v->region->owner->op == OP_loop;
@@ -179,7 +186,8 @@ static bool is_small(const Value *v, int depth) {
         return v->inst->attr.integer > INT32_MIN && v->inst->attr.integer < INT32_MAX;
     }
     bool sum = v->inst->op == OP_add || v->inst->op == OP_sub;
-    return sum && depth < 4 && is_small(v->inst->in[0], depth + 1) && is_small(v->inst->in[1], depth + 1);
+    return sum && depth < 4 && is_small(v->inst->in[0], depth + 1) &&
+           is_small(v->inst->in[1], depth + 1);
 }
 
 static bool is_plain_sum(const Inst *inst) {
@@ -188,20 +196,22 @@ static bool is_plain_sum(const Inst *inst) {
     }
     const Value *x = inst->in[0], *y = inst->in[1];
     bool index = y->inst == NULL; /* not negative: may be taken from a size */
-    bool from_size = inst->op == OP_sub && x->inst && x->inst->op == OP_size && size_is_sym(x->inst->attr.size);
+    bool from_size =
+        inst->op == OP_sub && x->inst && x->inst->op == OP_size && size_is_sym(x->inst->attr.size);
     return is_small(y, 0) && (is_small(x, 0) || (from_size && index));
 }
 
 static bool is_safe_divisor(const Value *v) {
-    return v->inst && v->inst->op == OP_const && v->inst->attr.integer != 0 && v->inst->attr.integer != -1;
+    return v->inst && v->inst->op == OP_const && v->inst->attr.integer != 0 &&
+           v->inst->attr.integer != -1;
 }
 
 static CExpr int_op(CSource *c, const Inst *inst, const CExpr *x) {
     static const char *const helper[OP_COUNT] = {
-        [OP_add] = "bp_add_i64", [OP_sub] = "bp_sub_i64", [OP_mul] = "bp_mul_i64",   [OP_div] = "bp_div_i64",
-        [OP_rem] = "bp_rem_i64", [OP_min] = "bp_min_i64", [OP_max] = "bp_max_i64",   [OP_neg] = "bp_neg_i64",
-        [OP_abs] = "bp_abs_i64", [OP_sign] = "bp_sign_i64", [OP_clamp] = "bp_clamp_i64",
-        [OP_xor] = "bp_xor_i64",
+        [OP_add] = "bp_add_i64",   [OP_sub] = "bp_sub_i64",     [OP_mul] = "bp_mul_i64",
+        [OP_div] = "bp_div_i64",   [OP_rem] = "bp_rem_i64",     [OP_min] = "bp_min_i64",
+        [OP_max] = "bp_max_i64",   [OP_neg] = "bp_neg_i64",     [OP_abs] = "bp_abs_i64",
+        [OP_sign] = "bp_sign_i64", [OP_clamp] = "bp_clamp_i64", [OP_xor] = "bp_xor_i64",
     };
     Op op = inst->op;
     CExpr result;
@@ -266,7 +276,9 @@ void cs_convert(CSource *c, const Inst *inst) {
     Scalar from = inst->in[0]->type->elem, to = inst->out[0]->type->elem;
     CExpr x = cs_scalar(c, inst->in[0]);
     if (to == S_bool) {
-        x = from == S_bool ? x : compare(c, OP_ne, x, from >= S_f32 ? cs_number(c, from, 0) : cs_int(c, 0));
+        x = from == S_bool
+                ? x
+                : compare(c, OP_ne, x, from >= S_f32 ? cs_number(c, from, 0) : cs_int(c, 0));
     } else if (from >= S_f32 && to < S_f32) {
         x = call(c, to == S_i32 ? "bp_f64_to_i32" : "bp_f64_to_i64", &x, 1);
     } else if (from == S_i64 && to == S_i32) {

@@ -1,4 +1,5 @@
-/* An exported function in C: parameters and results as the header has them, workspace, body; see csource_print.h. */
+/* An exported function in C: parameters and results as the header has them, workspace, body; see
+ * csource_print.h. */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
 #include "passes/liveness.h"
@@ -14,7 +15,8 @@ static void count_use(CSource *c, const Value *v, const Region *region, bool rep
     value->foreign = value->foreign || repeated || v->region != region;
 }
 
-/* Whether the text of operand k would be repeated: in every element of a view, or of a loop that copies. */
+/* Whether the text of operand k would be repeated: in every element of a view, or of a loop that
+ * copies. */
 static bool is_repeated(const Inst *inst, int k) {
     switch (inst->op) {
     case OP_broadcast:
@@ -88,7 +90,8 @@ typedef struct Signature {
     Text work_arguments; /* what NAME passes on, as in f(...) */
     size_t line, work_line, argument_line;
     VEC(const char *) names, work_names;
-    Text entry; /* statements: scalars of records */
+    Text entry;      /* statements: scalars of records */
+    PtrMap integers; /* keys: values of parameters of NAME_work */
     const char *workspace;
 } Signature;
 
@@ -103,7 +106,8 @@ static void sign(CSource *c, Signature *s, const char *type, const char *name, b
     }
 }
 
-static const char *member(CSource *c, const char *record, const char *sign_of_access, const Param *field) {
+static const char *member(CSource *c, const char *record, const char *sign_of_access,
+                          const Param *field) {
     Text text;
     text_init(&text, c->arena);
     text_printf(&text, "%s%s", record, sign_of_access);
@@ -118,7 +122,8 @@ static void bind_array(CSource *c, const Value *value, const char *base) {
 }
 
 /* The leaves of a record, in order. Scalars get a local. */
-static void bind_fields(CSource *c, Signature *s, const Param *param, const char *record, const char *access, int *leaf) {
+static void bind_fields(CSource *c, Signature *s, const Param *param, const char *record,
+                        const char *access, int *leaf) {
     for (int k = 0; k < param->n_fields; k++) {
         const Param *field = &param->fields[k];
         const char *place = member(c, record, access, field);
@@ -135,7 +140,8 @@ static void bind_fields(CSource *c, Signature *s, const Param *param, const char
         } else if (cs_value(c, value)->uses > 0) {
             const char *name = cs_fresh(c, field->name);
             cs_value(c, value)->expr = cs_expr(name, PREC_primary);
-            text_printf(&s->entry, "    const %s %s = *%s;\n", header_c_type(value->type->elem), name, place);
+            text_printf(&s->entry, "    const %s %s = *%s;\n", header_c_type(value->type->elem),
+                        name, place);
         }
     }
 }
@@ -167,12 +173,16 @@ static void sign_inputs(CSource *c, Signature *s) {
             bind_array(c, value, name);
         } else {
             sign(c, s, arena_printf(c->arena, "%s ", type), name, is_integer(value->type));
+            if (is_integer(value->type)) {
+                ptrmap_put(&s->integers, value, NULL);
+            }
             cs_value(c, value)->expr = cs_expr(name, PREC_primary);
         }
     }
 }
 
-static void bind_result(CSource *c, const Param *result, const char *record, const char *access, int *leaf) {
+static void bind_result(CSource *c, const Param *result, const char *record, const char *access,
+                        int *leaf) {
     for (int k = 0; k < result->n_fields; k++) {
         const Param *field = &result->fields[k];
         const char *place = member(c, record, access, field);
@@ -190,7 +200,8 @@ static void sign_results(CSource *c, Signature *s) {
     for (int k = 0; k < c->export->n_results; k++) {
         const Param *result = &c->export->results[k];
         const char *name = cs_fresh(c, result->name);
-        const char *type = result->is_record ? result->struct_name : header_c_type(result->type->elem);
+        const char *type =
+            result->is_record ? result->struct_name : header_c_type(result->type->elem);
         sign(c, s, arena_printf(c->arena, "%s *", type), name, false);
         if (result->is_record) {
             bind_result(c, result, name, "->", &leaf);
@@ -204,6 +215,7 @@ static void sign_results(CSource *c, Signature *s) {
 
 static void sign_function(CSource *c, Signature *s) {
     *s = (Signature){.line = 0};
+    ptrmap_init(&s->integers, c->arena);
     Text *texts[] = {&s->text, &s->work, &s->work_arguments, &s->entry};
     for (int k = 0; k < 4; k++) {
         text_init(texts[k], c->arena);
@@ -221,7 +233,8 @@ static void sign_function(CSource *c, Signature *s) {
 /* Slots are called after the first value in them that has a name. */
 static void name_buffer(CSource *c, const Value *v, bool named) {
     const Buffer *buffer = v->type->rank > 0 ? plan_home(c->plan, v) : NULL;
-    if (!buffer || buffer->kind != BUF_slot || plan_is_view(c->plan, v) || ptrmap_get(&c->buffers, buffer)) {
+    if (!buffer || buffer->kind != BUF_slot || plan_is_view(c->plan, v) ||
+        ptrmap_get(&c->buffers, buffer)) {
         return;
     }
     if (!named || v->name) {
@@ -255,8 +268,10 @@ static void name_all_buffers(CSource *c) {
     }
 }
 
-static const char *print_stack_array(CSource *c, Text *out, const Slot *slot, const Buffer *buffer, const char *name) {
-    static const int bytes_of[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
+static const char *print_stack_array(CSource *c, Text *out, const Slot *slot, const Buffer *buffer,
+                                     const char *name) {
+    static const int bytes_of[] = {
+        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
     int64_t bytes = 0;
     size_is_const(slot->bytes, &bytes);
     Scalar elem = buffer->type->elem;
@@ -266,21 +281,26 @@ static const char *print_stack_array(CSource *c, Text *out, const Slot *slot, co
     return name;
 }
 
-static void print_slot_pointer(CSource *c, Text *out, const CLayout *layout, const Buffer *buffer, const char *name,
-                               const char *workspace) {
+static void print_slot_pointer(CSource *c, Text *out, const CLayout *layout, const Buffer *buffer,
+                               const char *name, const char *workspace) {
     const char *type = header_c_type(buffer->type->elem);
     int number = layout->numbers[buffer->slot];
     if (layout->constant) {
         int64_t offset = layout->offsets[buffer->slot];
-        const char *place = offset == 0 ? workspace : arena_printf(c->arena, "(void *)((char *)%s + %" PRId64 ")", workspace, offset);
+        const char *place =
+            offset == 0
+                ? workspace
+                : arena_printf(c->arena, "(void *)((char *)%s + %" PRId64 ")", workspace, offset);
         text_printf(out, "    %s *const %s = %s;\n", type, name, place);
     } else {
-        text_printf(out, "    %s *const %s = (void *)((char *)%s + at[%d]);\n", type, name, workspace, number);
+        text_printf(out, "    %s *const %s = (void *)((char *)%s + at[%d]);\n", type, name,
+                    workspace, number);
     }
 }
 
 /* Declares what the body mentions. Buffers of one slot and type on the stack share an array. */
-static void print_buffers(CSource *c, Text *out, const CLayout *layout, const PtrMap *used, const char *workspace) {
+static void print_buffers(CSource *c, Text *out, const CLayout *layout, const PtrMap *used,
+                          const char *workspace) {
     const char **shared = ARENA_ARRAY(c->arena, (c->plan->slots.n + 1) * (S_f64 + 1), const char *);
     for (int k = c->plan->buffers.n - 1; k >= 0; k--) { /* the plan was made from the end */
         const Buffer *buffer = c->plan->buffers.data[k];
@@ -293,7 +313,8 @@ static void print_buffers(CSource *c, Text *out, const CLayout *layout, const Pt
         if (!slot->on_stack) {
             print_slot_pointer(c, out, layout, buffer, name, workspace);
         } else if (*first) {
-            text_printf(out, "    %s *const %s = %s;\n", header_c_type(buffer->type->elem), name, *first);
+            text_printf(out, "    %s *const %s = %s;\n", header_c_type(buffer->type->elem), name,
+                        *first);
         } else {
             *first = print_stack_array(c, out, slot, buffer, name);
         }
@@ -334,7 +355,8 @@ static void print_body(CSource *c, Text *body) {
     cs_line(c, "return 0;");
 }
 
-static void print_layout(CSource *c, Text *out, const CLayout *layout, const Signature *s, const char *statements) {
+static void print_layout(CSource *c, Text *out, const CLayout *layout, const Signature *s,
+                         const char *statements) {
     const char *name = c->export->name;
     if (layout->constant) {
         text_printf(out, "size_t %s_work%s\n{\n", name, s->work.data);
@@ -344,20 +366,28 @@ static void print_layout(CSource *c, Text *out, const CLayout *layout, const Sig
     }
     const char *empty = s->work_names.n > 0 ? ", " : "";
     const char *params = s->work_names.n > 0 ? s->work.data + 1 : ")";
-    text_printf(out, "/* Where the arrays of %s stand in its workspace; returns its bytes, or -1 beyond 64 bits. */\n", name);
-    text_printf(out, "static int64_t %s_layout(int64_t at[%d]%s%s\n{\n", name, layout->n, empty, params);
+    text_printf(out,
+                "/* Where the arrays of %s stand in its workspace; returns its bytes, or -1 beyond "
+                "64 bits. */\n",
+                name);
+    text_printf(out, "static int64_t %s_layout(int64_t at[%d]%s%s\n{\n", name, layout->n, empty,
+                params);
     print_unused(c, out, s->work_names.data, s->work_names.n, statements);
-    text_printf(out, "    bool fits = true;\n    int64_t total = 0;\n%s    return fits ? total : -1;\n}\n\n", statements);
+    text_printf(
+        out,
+        "    bool fits = true;\n    int64_t total = 0;\n%s    return fits ? total : -1;\n}\n\n",
+        statements);
     text_printf(out, "size_t %s_work%s\n{\n    int64_t at[%d];\n", name, s->work.data, layout->n);
-    text_printf(out, "    return (size_t)%s_layout(at%s%s;\n}\n\n", name, empty, s->work_arguments.data + 1);
+    text_printf(out, "    return (size_t)%s_layout(at%s%s;\n}\n\n", name, empty,
+                s->work_arguments.data + 1);
 }
 
 /* The status where the workspace does not fit comes before those of the body. */
 static const char *entry_check(CSource *c, const CLayout *layout, const Signature *s) {
-    int status = layout->checked ? cs_status(c, c->export->loc, "the sizes are too large") : 0;
     if (layout->constant) {
         return "";
     }
+    int status = cs_status(c, c->export->loc, "the sizes are too large");
     const char *empty = s->work_names.n > 0 ? ", " : "";
     return arena_printf(c->arena,
                         "    int64_t at[%d];\n"
@@ -374,7 +404,8 @@ static bool prepare(CSource *c, const Export *export) {
     c->func = export->func;
     c->plan = plan_make(c->m, c->arena, export->func, &widths);
     if (!c->plan) {
-        diag_error(&c->ctx->diags, DIAG_size_overflow, export->loc, "a size in %s is beyond 64 bits", export->name);
+        diag_error(&c->ctx->diags, DIAG_size_overflow, export->loc,
+                   "a size in %s is beyond 64 bits", export->name);
         return false;
     }
     ptrmap_init(&c->values, c->arena);
@@ -404,7 +435,7 @@ void cs_export(CSource *c, const Export *export) {
     cs_fresh(c, "at");
     name_all_buffers(c);
     CLayout layout;
-    cs_layout(c, &layout, &statements);
+    cs_layout(c, &s.integers, &layout, &statements);
     if (c->failed) {
         return;
     }
@@ -416,7 +447,8 @@ void cs_export(CSource *c, const Export *export) {
     ptrmap_init(&used, c->arena);
     cs_identifiers(c, body.data, &used);
     print_buffers(c, &before, &layout, &used, s.workspace);
-    const char *inside = arena_printf(c->arena, "%s%s%s%s", s.entry.data, check, before.data ? before.data : "", body.data);
+    const char *inside = arena_printf(c->arena, "%s%s%s%s", s.entry.data, check,
+                                      before.data ? before.data : "", body.data);
     print_layout(c, out, &layout, &s, statements.data ? statements.data : "");
     text_printf(out, "int %s%s\n{\n", export->name, s.text.data);
     print_unused(c, out, s.names.data, s.names.n, inside);

@@ -1,6 +1,7 @@
 /* Identifiers, sizes and lines of printed C; see csource_print.h.
  *
- * A name holds from its declaration to the end of its block; a block inside may not use it again, blocks beside may. */
+ * A name holds from its declaration to the end of its block; a block inside may not use it again,
+ * blocks beside may. */
 #include "codegen/csource_print.h"
 
 #include <ctype.h>
@@ -27,14 +28,20 @@ static void reserve_structs(CSource *c, const Param *param) {
 /* Keywords, types and macros, and what the text calls. */
 void cs_reserve_names(CSource *c) {
     static const char *const words[] = {
-        "auto",     "break",    "case",     "char",      "const",     "continue", "default",  "do",       "double",
-        "else",     "enum",     "extern",   "float",     "for",       "goto",     "if",       "inline",   "int",
-        "long",     "register", "restrict", "return",    "short",     "signed",   "sizeof",   "static",   "struct",
-        "switch",   "typedef",  "union",    "unsigned",  "void",      "volatile", "while",    "bool",     "true",
-        "false",    "int32_t",  "int64_t",  "uint64_t",  "uint32_t",  "size_t",   "NULL",     "INFINITY", "NAN",
-        "SIZE_MAX", "errno",    "assert",   "isnan",     "isfinite",  "signbit",  "offsetof", "main",     "asm",
-        "linux",    "unix",     "bool_",    "INT64_MIN", "INT64_MAX", "INT32_MIN", "INT32_MAX", "nan",   "inf",
-        "alignas",  "alignof",  "constexpr", "nullptr",  "typeof",    "thread_local", "static_assert",
+        "auto",      "break",    "case",      "char",         "const",
+        "continue",  "default",  "do",        "double",       "else",
+        "enum",      "extern",   "float",     "for",          "goto",
+        "if",        "inline",   "int",       "long",         "register",
+        "restrict",  "return",   "short",     "signed",       "sizeof",
+        "static",    "struct",   "switch",    "typedef",      "union",
+        "unsigned",  "void",     "volatile",  "while",        "bool",
+        "true",      "false",    "int32_t",   "int64_t",      "uint64_t",
+        "uint32_t",  "size_t",   "NULL",      "INFINITY",     "NAN",
+        "SIZE_MAX",  "errno",    "assert",    "isnan",        "isfinite",
+        "signbit",   "offsetof", "main",      "asm",          "linux",
+        "unix",      "bool_",    "INT64_MIN", "INT64_MAX",    "INT32_MIN",
+        "INT32_MAX", "nan",      "inf",       "alignas",      "alignof",
+        "constexpr", "nullptr",  "typeof",    "thread_local", "static_assert",
     };
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         reserve(c, words[k]);
@@ -134,9 +141,11 @@ void cs_line(CSource *c, const char *format, ...) {
 
 void cs_comment_text(Text *out, const char *text, size_t n) {
     for (size_t k = 0; k < n; k++) {
-        unsigned char at = (unsigned char)text[k], next = k + 1 < n ? (unsigned char)text[k + 1] : 0;
+        unsigned char at = (unsigned char)text[k],
+                      next = k + 1 < n ? (unsigned char)text[k + 1] : 0;
         text_add(out, at < 32 ? " " : text + k, 1);
-        if ((at == '*' && next == '/') || (at == '/' && next == '*') || (at == '?' && next == '?')) {
+        if ((at == '*' && next == '/') || (at == '/' && next == '*') ||
+            (at == '?' && next == '?')) {
             text_puts(out, " ");
         }
     }
@@ -146,7 +155,8 @@ void cs_comment_text(Text *out, const char *text, size_t n) {
 static const char *source_line(const Source *source, uint32_t line, size_t *n) {
     enum { MOST = 90 };
     const char *at = source->text + source->lines[line - 1];
-    const char *end = source->text + (line < source->line_count ? source->lines[line] : source->len);
+    const char *end =
+        source->text + (line < source->line_count ? source->lines[line] : source->len);
     while (at < end && isspace((unsigned char)*at)) {
         at++;
     }
@@ -198,7 +208,8 @@ CExpr cs_int(CSource *c, int64_t value) {
     if (value == INT64_MIN) {
         return cs_expr("INT64_MIN", PREC_primary);
     }
-    const char *format = value > -INT32_MAX && value < INT32_MAX ? "%" PRId64 : "INT64_C(%" PRId64 ")";
+    const char *format =
+        value > -INT32_MAX && value < INT32_MAX ? "%" PRId64 : "INT64_C(%" PRId64 ")";
     return cs_expr(arena_printf(c->arena, format, value), value < 0 ? PREC_unary : PREC_primary);
 }
 
@@ -224,7 +235,8 @@ static CExpr size_term(CSource *c, const SizeTerm *term) {
         text_printf(&text, "%s*", cs_int(c, (int64_t)magnitude).text);
     }
     for (int k = 0; k < term->degree; k++) {
-        text_printf(&text, "%s%s", k ? "*" : "", cs_wrap(c, symbol(c, term->syms[k]), PREC_primary));
+        text_printf(&text, "%s%s", k ? "*" : "",
+                    cs_wrap(c, symbol(c, term->syms[k]), PREC_primary));
     }
     return cs_expr(text.data, PREC_mul);
 }

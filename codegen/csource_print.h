@@ -1,8 +1,9 @@
 /* What the files that print C share: the state, scalars as expressions, arrays as views.
  *
- * Printing walks a function's regions once, in order. A scalar of the IR is an expression in C: either it was
- * assigned to a constant of its own (when it has a name in the source, several uses, or uses in a nested block), or its
- * text goes where its only use is. An array is a view: a base pointer, an offset, strides that are sizes.
+ * Printing walks a function's regions once, in order. A scalar of the IR is an expression in C:
+ * either it was assigned to a constant of its own (when it has a name in the source, several uses,
+ * or uses in a nested block), or its text goes where its only use is. An array is a view: a base
+ * pointer, an offset, strides that are sizes.
  *
  * Only codegen/csource*.c include this. */
 #ifndef BPC_CODEGEN_CSOURCE_PRINT_H
@@ -11,7 +12,16 @@
 #include "codegen/plan.h"
 
 /* How tightly an expression binds, loosest first. */
-typedef enum Prec { PREC_cond, PREC_or, PREC_and, PREC_compare, PREC_add, PREC_mul, PREC_unary, PREC_primary } Prec;
+typedef enum Prec {
+    PREC_cond,
+    PREC_or,
+    PREC_and,
+    PREC_compare,
+    PREC_add,
+    PREC_mul,
+    PREC_unary,
+    PREC_primary
+} Prec;
 
 typedef struct CExpr {
     const char *text; /* NULL: none */
@@ -20,20 +30,20 @@ typedef struct CExpr {
 
 /* Element (i, j, ..) is base[offset + fixed + i*strides[0] + ...]. */
 typedef struct CView {
-    const char *base;  /* NULL: every element is `splat` */
+    const char *base; /* NULL: every element is `splat` */
     CExpr splat;
     const char *offset; /* a sum of terms, or NULL */
     const Size *fixed;
     Scalar elem;
-    bool dense;  /* row-major without gaps */
-    bool input;  /* never written */
+    bool dense; /* row-major without gaps */
+    bool input; /* never written */
     int rank;
     const Size *dims[IR_MAX_RANK], *strides[IR_MAX_RANK]; /* in elements */
 } CView;
 
 typedef struct CValue {
-    CExpr expr;   /* scalar */
-    CView *view;  /* array */
+    CExpr expr;  /* scalar */
+    CView *view; /* array */
     int uses;
     bool foreign; /* used in a region nested in its own */
     bool inlined; /* its text stands at its use */
@@ -59,36 +69,42 @@ typedef struct CSource {
     const Export *export;
     const Func *func;
     Plan *plan;
-    PtrMap values;      /* Value* -> CValue* */
-    PtrMap syms;        /* SizeSym* -> name */
-    PtrMap buffers;     /* Buffer* -> name; slots only */
-    PtrMap taken;       /* atoms of the names in scope; NULL once out of it */
-    VEC(Atom) scope;    /* those names, in order */
+    PtrMap values;   /* Value* -> CValue* */
+    PtrMap syms;     /* SizeSym* -> name */
+    PtrMap buffers;  /* Buffer* -> name; slots only */
+    PtrMap taken;    /* atoms of the names in scope; NULL once out of it */
+    VEC(Atom) scope; /* those names, in order */
     int temporaries;
-    bool quiet;         /* the region being printed writes no array before its end: loads may wait for their use */
+    bool quiet; /* the region being printed writes no array before its end: loads may wait for their
+                   use */
     const char **results; /* places of the results, by leaf */
-    const char *file;   /* of the export; lines of others are shown with their file */
-    uint32_t line;      /* last shown */
+    const char *file;     /* of the export; lines of others are shown with their file */
+    uint32_t line;        /* last shown */
 } CSource;
 
 /* ---- csource_names.c: identifiers, sizes, lines of text ---- */
 void cs_reserve_names(CSource *c);
-const char *cs_fresh(CSource *c, const char *wanted); /* an identifier like `wanted`, free in this scope */
-const char *cs_temporary(CSource *c);                 /* v1, v2, ... */
-void cs_release(CSource *c, int mark);                /* the names since scope.n was `mark` are free again */
+const char *cs_fresh(CSource *c,
+                     const char *wanted); /* an identifier like `wanted`, free in this scope */
+const char *cs_temporary(CSource *c);     /* v1, v2, ... */
+void cs_release(CSource *c, int mark);    /* the names since scope.n was `mark` are free again */
 void cs_line(CSource *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void cs_show_line(CSource *c, Loc loc); /* the line of the source as a comment, unless it was the last one shown */
-const char *cs_wrap(CSource *c, CExpr e, Prec least); /* in parentheses unless it binds at least that tightly */
+void cs_show_line(
+    CSource *c,
+    Loc loc); /* the line of the source as a comment, unless it was the last one shown */
+const char *cs_wrap(CSource *c, CExpr e,
+                    Prec least); /* in parentheses unless it binds at least that tightly */
 CExpr cs_expr(const char *text, Prec prec);
 CExpr cs_size(CSource *c, const Size *size);
 CExpr cs_int(CSource *c, int64_t value);
-void cs_comment_text(Text *out, const char *text, size_t n); /* such that it may stand in a comment */
+void cs_comment_text(Text *out, const char *text,
+                     size_t n); /* such that it may stand in a comment */
 
 /* ---- csource_expr.c: scalars ---- */
 CValue *cs_value(CSource *c, const Value *v);
 CExpr cs_scalar(CSource *c, const Value *v);
-/* Gives v its expression: where its use is, when `movable` and used but once, else as a constant declared here, called
- * after v or, when v has no name, `hint` (or NULL). */
+/* Gives v its expression: where its use is, when `movable` and used but once, else as a constant
+ * declared here, called after v or, when v has no name, `hint` (or NULL). */
 void cs_define(CSource *c, const Value *v, CExpr expr, const char *hint, bool movable, Loc loc);
 void cs_elementwise(CSource *c, const Inst *inst);
 void cs_convert(CSource *c, const Inst *inst);
@@ -124,19 +140,20 @@ void cs_contract(CSource *c, const Inst *inst);
 
 /* ---- csource_control.c: regions, loops, branches, checks ---- */
 void cs_region(CSource *c, const Region *region);
-bool cs_takes(CSource *c, const Region *region); /* False: not in loop form; a diagnostic was queued */
+bool cs_takes(CSource *c,
+              const Region *region); /* False: not in loop form; a diagnostic was queued */
 int cs_status(CSource *c, Loc loc, const char *text);
 
 /* ---- csource_work.c: workspace ---- */
 typedef struct CLayout {
-    bool constant;         /* offsets and total are known */
-    bool checked;          /* the computation may overflow: there is a check */
+    bool constant; /* offsets and total are known, and nothing can overflow */
     int64_t total;
-    int64_t *offsets;      /* constant: by slot */
-    int *numbers;          /* by slot: its place in at[], or -1 */
+    int64_t *offsets; /* constant: by slot */
+    int *numbers;     /* by slot: its place in at[] */
     int n;
 } CLayout;
-void cs_layout(CSource *c, CLayout *layout, Text *statements);
+/* integers: keys are the parameters that NAME_work gets, too. */
+void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statements);
 
 /* ---- csource_func.c ---- */
 void cs_export(CSource *c, const Export *export);
@@ -144,7 +161,8 @@ void cs_export(CSource *c, const Export *export);
 /* ---- csource_used.c: which identifiers a text mentions; helpers ---- */
 void cs_identifiers(CSource *c, const char *text, PtrMap *found);
 bool cs_mentions(CSource *c, const PtrMap *found, const char *name);
-void cs_print_helpers(CSource *c, const char *text, Text *out); /* those that text needs, in order */
+void cs_print_helpers(CSource *c, const char *text,
+                      Text *out); /* those that text needs, in order */
 void cs_reserve_helpers(CSource *c);
 
 #endif

@@ -1,7 +1,8 @@
-/* Which identifiers a printed text mentions, and the helpers that it therefore needs; see csource_print.h.
+/* Which identifiers a printed text mentions, and the helpers that it therefore needs; see
+ * csource_print.h.
  *
- * What stands around the body of a function depends on the body: pointers to slots, parameters that nothing uses,
- * helpers. Reading the printed text is the one way that cannot disagree with it. */
+ * What stands around the body of a function depends on the body: pointers to slots, parameters that
+ * nothing uses, helpers. Reading the printed text is the one way that cannot disagree with it. */
 #include "codegen/csource_print.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
-/* Where arrays stand, in C: views, elements, loops that copy; see csource_print.h and codegen/plan.h. */
+/* Where arrays stand, in C: views, elements, loops that copy; see csource_print.h and
+ * codegen/plan.h. */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
 
@@ -78,7 +79,8 @@ static void add_term(CSource *c, CView *view, CExpr index, const Size *stride) {
     bool minus = has_minus(stride);
     stride = minus ? size_sub(polys(c), size_const(polys(c), 0), stride) : stride;
     if (!is_one(stride)) {
-        const char *left = cs_wrap(c, index, PREC_mul), *right = cs_wrap(c, cs_size(c, stride), PREC_mul);
+        const char *left = cs_wrap(c, index, PREC_mul),
+                   *right = cs_wrap(c, cs_size(c, stride), PREC_mul);
         index = cs_expr(arena_printf(c->arena, "%s*%s", left, right), PREC_mul);
     }
     const char *term = cs_wrap(c, index, minus ? PREC_mul : PREC_add);
@@ -114,10 +116,10 @@ CView cs_index_size(CSource *c, const CView *view, const Size *index) {
 /* Constants and sizes join the fixed part of the offset. */
 static void add_value(CSource *c, CView *view, const Value *index, const Size *stride) {
     const Inst *inst = index->inst;
-    const Size *known = !inst                    ? NULL
-                        : inst->op == OP_const   ? size_const(polys(c), inst->attr.integer)
-                        : inst->op == OP_size    ? inst->attr.size
-                                                 : NULL;
+    const Size *known = !inst                  ? NULL
+                        : inst->op == OP_const ? size_const(polys(c), inst->attr.integer)
+                        : inst->op == OP_size  ? inst->attr.size
+                                               : NULL;
     if (known) {
         view->fixed = plus(c, view->fixed, times(c, known, stride));
     } else {
@@ -146,7 +148,8 @@ static const char *offset_text(CSource *c, const CView *view) {
         return arena_printf(c->arena, "%s - %s", view->offset, cs_wrap(c, fixed, PREC_mul));
     }
     if (view->offset[0] == '-') {
-        return arena_printf(c->arena, "%s %s", fixed.text, arena_printf(c->arena, "- %s", view->offset + 1));
+        return arena_printf(c->arena, "%s %s", fixed.text,
+                            arena_printf(c->arena, "- %s", view->offset + 1));
     }
     return arena_printf(c->arena, "%s + %s", view->offset, fixed.text);
 }
@@ -156,7 +159,8 @@ CExpr cs_element(CSource *c, const CView *view) {
         return view->splat;
     }
     const char *offset = offset_text(c, view);
-    return cs_expr(arena_printf(c->arena, "%s[%s]", view->base, offset ? offset : "0"), PREC_primary);
+    return cs_expr(arena_printf(c->arena, "%s[%s]", view->base, offset ? offset : "0"),
+                   PREC_primary);
 }
 
 /* "x_i" for x[i], "W_0" for p->W[0], "" for what has no such short name. */
@@ -188,7 +192,8 @@ void cs_shorten(CSource *c, CView *view, Atom name) {
     }
     const char *row = cs_fresh(c, name ? name : "row");
     const char *type = header_c_type(view->elem);
-    cs_line(c, "%s%s *const %s = %s + (%s);", view->input ? "const " : "", type, row, view->base, offset);
+    cs_line(c, "%s%s *const %s = %s + (%s);", view->input ? "const " : "", type, row, view->base,
+            offset);
     view->base = row;
     view->offset = NULL;
     view->fixed = size_const(polys(c), 0);

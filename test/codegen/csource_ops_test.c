@@ -1,13 +1,13 @@
-/* Every elementwise operation and conversion in printed C, at every type and at the values where C itself has no
- * answer or another one (overflow, division of the lowest by -1, floats beyond the integers, NaN, zeros), against the
- * definitions in ir/eval_math.h. Undefined behaviour traps.
+/* Every elementwise operation and conversion in printed C, at every type and at the values where C
+ * itself has no answer or another one (overflow, division of the lowest by -1, floats beyond the
+ * integers, NaN, zeros), against the definitions in ir/eval_math.h. Undefined behaviour traps.
  *
  * RUN: %unit %s %libbpc -ldl -o %t
  * RUN: %t %t.dir gcc "-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all -lubsan"
  * RUN: %t %t.dir clang-19 "-fsanitize=undefined,float-cast-overflow -fsanitize-trap=all"
  */
-#include "codegen/csource.h"
 #include "codegen/codegen.h"
+#include "codegen/csource.h"
 #include "codegen/header.h"
 #include "ir/eval_math.h"
 #include "passes/passes.h"
@@ -35,47 +35,49 @@ typedef struct Rows {
     int n;
 } Rows;
 
-static bool has_type(Op op, Scalar elem)
-{
+static bool has_type(Op op, Scalar elem) {
     switch (op_info[op].class) {
     case OPC_FLT:
-    case OPC_TST: return elem >= S_f32;
-    case OPC_NUM: return elem != S_bool;
-    case OPC_INT: return elem == S_i32 || elem == S_i64;
-    case OPC_LOG: return elem == S_bool;
-    default: return true;
+    case OPC_TST:
+        return elem >= S_f32;
+    case OPC_NUM:
+        return elem != S_bool;
+    case OPC_INT:
+        return elem == S_i32 || elem == S_i64;
+    case OPC_LOG:
+        return elem == S_bool;
+    default:
+        return true;
     }
 }
 
-static Scalar result_type(Op op, Scalar elem)
-{
+static Scalar result_type(Op op, Scalar elem) {
     OpClass class = op_info[op].class;
     return class == OPC_CMP || class == OPC_LOG || class == OPC_TST ? S_bool : elem;
 }
 
-static const char *row_name(char *name, const Row *row)
-{
+static const char *row_name(char *name, const Row *row) {
     sprintf(name, "f_%s_%s_%s", op_info[row->op].name, type_names[row->elem], type_names[row->to]);
     return name;
 }
 
-static void print_row(Text *out, const Row *row)
-{
+static void print_row(Text *out, const Row *row) {
     char name[64];
     const char *t = type_names[row->elem], *first = row->op == OP_select ? "bool" : t;
     int n = row->op == OP_convert ? 1 : op_info[row->op].arity;
     static const char *const operands[] = {"%a", "%a, %b", "%a, %b, %c"};
     row_name(name, row);
-    text_printf(out, "func @%s[n](%%x: [n]%s, %%y: [n]%s, %%z: [n]%s) -> ([n]%s) {\n", name, first, t, t,
-                type_names[row->to]);
-    text_printf(out, "  %%r = loop %%i < n slice(%%a = %%x, %%b = %%y, %%c = %%z) {\n    %%q = %s %s : %s\n",
-                op_info[row->op].name, operands[n - 1], type_names[row->to]);
-    text_printf(out, "    yield stack(%%q)\n  } : [n]%s\n  return %%r\n}\nexport @%s as %s\n", type_names[row->to], name,
-                name);
+    text_printf(out, "func @%s[n](%%x: [n]%s, %%y: [n]%s, %%z: [n]%s) -> ([n]%s) {\n", name, first,
+                t, t, type_names[row->to]);
+    text_printf(
+        out,
+        "  %%r = loop %%i < n slice(%%a = %%x, %%b = %%y, %%c = %%z) {\n    %%q = %s %s : %s\n",
+        op_info[row->op].name, operands[n - 1], type_names[row->to]);
+    text_printf(out, "    yield stack(%%q)\n  } : [n]%s\n  return %%r\n}\nexport @%s as %s\n",
+                type_names[row->to], name, name);
 }
 
-static void add_rows(Rows *rows)
-{
+static void add_rows(Rows *rows) {
     for (Op op = 0; op < OP_ELEMENTWISE_END; op++)
         for (Scalar elem = S_bool; elem <= S_f64; elem++)
             if (has_type(op, elem))
@@ -86,8 +88,7 @@ static void add_rows(Rows *rows)
                 rows->rows[rows->n++] = (Row){OP_convert, from, to};
 }
 
-static void *build(Context *ctx, const Rows *rows, char **argv)
-{
+static void *build(Context *ctx, const Rows *rows, char **argv) {
     Text text, printed;
     text_init(&text, &ctx->arena);
     text_init(&printed, &ctx->arena);
@@ -111,7 +112,8 @@ static void *build(Context *ctx, const Rows *rows, char **argv)
     FILE *file = fopen(c, "w");
     fputs(printed.data, file);
     fclose(file);
-    snprintf(command, sizeof command, "%s -std=c99 -O1 -Wall -Wextra -pedantic -Werror -shared -fPIC %s -o %s %s -lm",
+    snprintf(command, sizeof command,
+             "%s -std=c99 -O1 -Wall -Wextra -pedantic -Werror -shared -fPIC %s -o %s %s -lm",
              argv[2], c, so, argv[3]);
     return system(command) == 0 ? dlopen(so, RTLD_NOW) : NULL;
 }
@@ -123,46 +125,61 @@ typedef struct Number {
     int64_t i;
 } Number;
 
-static const double floats[] = {0.0,   -0.0,      1.0,          -1.0,         0.5,           -2.5,    2.5,    3.7,
-                                10.25, 0.3,       -0.75,        1e300,        -1e300,        1e-310,  1e18,   INFINITY,
-                                NAN,   -INFINITY, 2147483647.0, 2147483648.0, -2147483649.0, 9.3e18, -9.3e18, -7.0};
-static const int64_t ints[] = {0, 1, -1, 2, 7, -7, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, 1 << 20, -3000000000};
+static const double floats[] = {
+    0.0,   -0.0,      1.0,          -1.0,         0.5,           -2.5,   2.5,     3.7,
+    10.25, 0.3,       -0.75,        1e300,        -1e300,        1e-310, 1e18,    INFINITY,
+    NAN,   -INFINITY, 2147483647.0, 2147483648.0, -2147483649.0, 9.3e18, -9.3e18, -7.0};
+static const int64_t ints[] = {0,         1,         -1,        2,         7,       -7,
+                               INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, 1 << 20, -3000000000};
 enum { N_FLOATS = sizeof floats / sizeof *floats, N_INTS = sizeof ints / sizeof *ints };
 
-static int n_values(Scalar elem) { return elem >= S_f32 ? N_FLOATS : N_INTS; }
+static int n_values(Scalar elem) {
+    return elem >= S_f32 ? N_FLOATS : N_INTS;
+}
 
-static Number value_at(Scalar elem, int k)
-{
+static Number value_at(Scalar elem, int k) {
     if (elem >= S_f32)
         return (Number){.f = eval_round(elem, floats[k % N_FLOATS])};
     return (Number){.i = elem == S_bool ? k % 2 : eval_wrap(elem, ints[k % N_INTS])};
 }
 
-static void put(void *array, Scalar elem, int k, Number x)
-{
+static void put(void *array, Scalar elem, int k, Number x) {
     switch (elem) {
-    case S_bool: ((bool *)array)[k] = x.i != 0; break;
-    case S_i32: ((int32_t *)array)[k] = (int32_t)x.i; break;
-    case S_i64: ((int64_t *)array)[k] = x.i; break;
-    case S_f32: ((float *)array)[k] = (float)x.f; break;
-    case S_f64: ((double *)array)[k] = x.f; break;
+    case S_bool:
+        ((bool *)array)[k] = x.i != 0;
+        break;
+    case S_i32:
+        ((int32_t *)array)[k] = (int32_t)x.i;
+        break;
+    case S_i64:
+        ((int64_t *)array)[k] = x.i;
+        break;
+    case S_f32:
+        ((float *)array)[k] = (float)x.f;
+        break;
+    case S_f64:
+        ((double *)array)[k] = x.f;
+        break;
     }
 }
 
-static Number get(const void *array, Scalar elem, int k)
-{
+static Number get(const void *array, Scalar elem, int k) {
     switch (elem) {
-    case S_bool: return (Number){.i = ((const bool *)array)[k]};
-    case S_i32: return (Number){.i = ((const int32_t *)array)[k]};
-    case S_i64: return (Number){.i = ((const int64_t *)array)[k]};
-    case S_f32: return (Number){.f = (double)((const float *)array)[k]};
-    default: return (Number){.f = ((const double *)array)[k]};
+    case S_bool:
+        return (Number){.i = ((const bool *)array)[k]};
+    case S_i32:
+        return (Number){.i = ((const int32_t *)array)[k]};
+    case S_i64:
+        return (Number){.i = ((const int64_t *)array)[k]};
+    case S_f32:
+        return (Number){.f = (double)((const float *)array)[k]};
+    default:
+        return (Number){.f = ((const double *)array)[k]};
     }
 }
 
 /* False: there is no value. */
-static bool expected(const Row *row, const Number *x, Number *r)
-{
+static bool expected(const Row *row, const Number *x, Number *r) {
     *r = (Number){0};
     if (row->op == OP_convert) {
         if (row->elem >= S_f32 && row->to >= S_f32)
@@ -187,20 +204,19 @@ static bool expected(const Row *row, const Number *x, Number *r)
     return true;
 }
 
-static bool same(const Row *row, Number got, Number want)
-{
+static bool same(const Row *row, Number got, Number want) {
     if (row->to < S_f32)
         return got.i == want.i;
     double tolerance = row->to == S_f32 ? 1e-6 : 1e-15;
-    return got.f == want.f || (isnan(got.f) && isnan(want.f)) || fabs(got.f - want.f) <= tolerance * fabs(want.f);
+    return got.f == want.f || (isnan(got.f) && isnan(want.f)) ||
+           fabs(got.f - want.f) <= tolerance * fabs(want.f);
 }
 
 /* ---- a row ---- */
 
 typedef int Function(int64_t n, const void *x, const void *y, const void *z, void *out, void *work);
 
-static void run_row(void *library, const Row *row)
-{
+static void run_row(void *library, const Row *row) {
     enum { MOST = N_FLOATS * N_FLOATS };
     static double in[3][MOST], out[MOST];
     int each = n_values(row->elem), n = each * each;
@@ -218,23 +234,23 @@ static void run_row(void *library, const Row *row)
         return;
     }
     for (int k = 0; k < n; k++) {
-        Number x[] = {get(in[0], first, k), get(in[1], row->elem, k), get(in[2], row->elem, k)}, want;
+        Number x[] = {get(in[0], first, k), get(in[1], row->elem, k), get(in[2], row->elem, k)},
+               want;
         Number got = get(out, row->to, k);
         if (!expected(row, x, &want))
             continue;
         compared++;
         if (!same(row, got, want)) {
             failures++;
-            printf("%s of %.17g %.17g %.17g, %lld %lld %lld: %.17g %lld, expected %.17g %lld\n", name, x[0].f, x[1].f,
-                   x[2].f, (long long)x[0].i, (long long)x[1].i, (long long)x[2].i, got.f, (long long)got.i, want.f,
-                   (long long)want.i);
+            printf("%s of %.17g %.17g %.17g, %lld %lld %lld: %.17g %lld, expected %.17g %lld\n",
+                   name, x[0].f, x[1].f, x[2].f, (long long)x[0].i, (long long)x[1].i,
+                   (long long)x[2].i, got.f, (long long)got.i, want.f, (long long)want.i);
             return;
         }
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static Rows rows;
     Context ctx;
     if (argc < 4)

@@ -1,13 +1,15 @@
-/* The C that `bpc --emit=c` prints against the object of the same program: every export of every program given, on
- * random inputs of many sizes, in f64 and f32. Statuses and their texts must be the same, results equal to rounding;
- * guards around results and workspace must survive, inputs must be unchanged. The file must compile without a warning,
- * and run without one from a sanitizer.
+/* The C that `bpc --emit=c` prints against the object of the same program: every export of every
+ * program given, on random inputs of many sizes, in f64 and f32. Statuses and their texts must be
+ * the same, results equal to rounding; guards around results and workspace must survive, inputs
+ * must be unchanged. The file must compile without a warning, and run without one from a sanitizer.
  *
  * RUN: %unit %s %libbpc -ldl -o %t
- * RUN: %t %t.dir gcc "-O2" %top/examples/models %top/examples/digits %S/Inputs/loops
- * RUN: %t %t.dir clang-19 "-O1 -fsanitize=undefined -fsanitize-trap=undefined" %top/examples/models %S/Inputs/loops
- * RUN: sh -c 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) %t %t.dir gcc \
- * RUN:     "-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined" %top/examples/models %S/Inputs/loops'
+ * RUN: %t %t.dir gcc -O2 %top/examples/models %top/examples/digits %S/Inputs/loops
+ * RUN: %t %t.dir clang-19 "-O1 -fsanitize=undefined -fsanitize-trap=undefined" \
+ * RUN:     %top/examples/models %S/Inputs/loops
+ * RUN: sh -c 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) \
+ * RUN:     %t %t.dir gcc "-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+ * RUN:     %top/examples/models %S/Inputs/loops'
  */
 #include "codegen/csource.h"
 #include "codegen/header.h"
@@ -30,11 +32,12 @@ typedef struct Pair {
     int level;
 } Pair;
 
-static bool is_text(const char *path) { return strstr(path, ".bpir") != NULL; }
+static bool is_text(const char *path) {
+    return strstr(path, ".bpir") != NULL;
+}
 
 /* The module before the passes. */
-static IrModule *read_module(Program *p, const char *path, const CompileOptions *options)
-{
+static IrModule *read_module(Program *p, const char *path, const CompileOptions *options) {
     static char text[1 << 18];
     FILE *file = fopen(path, "rb");
     size_t len = file ? fread(text, 1, sizeof text - 1, file) : 0;
@@ -48,8 +51,7 @@ static IrModule *read_module(Program *p, const char *path, const CompileOptions 
     return ast ? compile_ir(&p->ctx, ast, options) : NULL;
 }
 
-static void *build_library(const char *text, const char *name)
-{
+static void *build_library(const char *text, const char *name) {
     static int count;
     char c[512], so[512], command[2048];
     snprintf(c, sizeof c, "%s/%d_%s.c", folder, count, name);
@@ -59,13 +61,13 @@ static void *build_library(const char *text, const char *name)
         return NULL;
     fputs(text, file);
     fclose(file);
-    snprintf(command, sizeof command, "%s -std=c99 -Wall -Wextra -pedantic -Werror %s -shared -fPIC %s -o %s -lm", compiler,
+    snprintf(command, sizeof command,
+             "%s -std=c99 -Wall -Wextra -pedantic -Werror %s -shared -fPIC %s -o %s -lm", compiler,
              flags, c, so);
     return system(command) == 0 ? dlopen(so, RTLD_NOW | RTLD_LOCAL) : NULL;
 }
 
-static bool pair_open(Pair *pair, const char *path, int level, bool f32)
-{
+static bool pair_open(Pair *pair, const char *path, int level, bool f32) {
     static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
     Program *p = &pair->object;
     memset(pair, 0, sizeof *pair);
@@ -100,12 +102,13 @@ static bool pair_open(Pair *pair, const char *path, int level, bool f32)
         return false;
     }
     const char *base = strrchr(path, '/');
-    pair->library = build_library(text.data, arena_printf(&p->arena, "%s_O%d%s", base ? base + 1 : path, level, f32 ? "_f32" : ""));
+    pair->library =
+        build_library(text.data, arena_printf(&p->arena, "%s_O%d%s", base ? base + 1 : path, level,
+                                              f32 ? "_f32" : ""));
     return pair->library != NULL;
 }
 
-static void pair_close(Pair *pair)
-{
+static void pair_close(Pair *pair) {
     if (pair->library)
         dlclose(pair->library);
     program_close(&pair->object);
@@ -137,28 +140,26 @@ typedef struct Draw {
     bool positive, small;
 } Draw;
 
-static Datum *draw(const Draw *d, const Type *type)
-{
+static Datum *draw(const Draw *d, const Type *type) {
     Datum *x = random_datum(d->arena, type, d->func, d->sizes);
     for (int64_t k = 0; k < x->count; k++) {
         if (type_is_float(type) && d->positive)
-            x->f[k] = type->elem == S_f32 ? (double)(float)(0.3 + 0.2 * fabs(x->f[k])) : 0.3 + 0.2 * fabs(x->f[k]);
+            x->f[k] = type->elem == S_f32 ? (double)(float)(0.3 + 0.2 * fabs(x->f[k]))
+                                          : 0.3 + 0.2 * fabs(x->f[k]);
         else if (!type_is_float(type) && d->small)
             x->i[k] = x->i[k] % 2;
     }
     return x;
 }
 
-static Block block_new(Scalar elem, int64_t count)
-{
+static Block block_new(Scalar elem, int64_t count) {
     Block b = {.elem = elem, .count = count, .bytes = (size_t)count * (size_t)element_bytes(elem)};
     b.data = guarded_new(b.bytes);
     b.copy = malloc(b.bytes + 1);
     return b;
 }
 
-static void *draw_block(Arguments *a, const Draw *d, const Type *type)
-{
+static void *draw_block(Arguments *a, const Draw *d, const Type *type) {
     Datum *x = draw(d, type);
     Block b = block_new(type->elem, x->count);
     for (int64_t k = 0; k < x->count; k++)
@@ -168,8 +169,7 @@ static void *draw_block(Arguments *a, const Draw *d, const Type *type)
     return b.data;
 }
 
-static void *result_block(Arguments *a, const Draw *d, const Type *type)
-{
+static void *result_block(Arguments *a, const Draw *d, const Type *type) {
     int64_t count = 1;
     for (int k = 0; k < type->rank; k++)
         count *= size_at(type->dims[k], d->func, d->sizes);
@@ -177,8 +177,8 @@ static void *result_block(Arguments *a, const Draw *d, const Type *type)
     return a->out[a->n_out++].data;
 }
 
-static void fill_record(Arguments *a, const Draw *d, const Param *param, void **record, int *field, bool result)
-{
+static void fill_record(Arguments *a, const Draw *d, const Param *param, void **record, int *field,
+                        bool result) {
     for (int k = 0; k < param->n_fields; k++) {
         const Param *part = &param->fields[k];
         if (part->is_record)
@@ -186,22 +186,23 @@ static void fill_record(Arguments *a, const Draw *d, const Param *param, void **
         else if (part->inactive)
             record[(*field)++] = NULL;
         else
-            record[(*field)++] = result ? result_block(a, d, part->type) : draw_block(a, d, part->type);
+            record[(*field)++] =
+                result ? result_block(a, d, part->type) : draw_block(a, d, part->type);
     }
 }
 
-static void push(Arguments *a, int64_t x) { a->call.ints[a->call.n_ints++] = x; }
+static void push(Arguments *a, int64_t x) {
+    a->call.ints[a->call.n_ints++] = x;
+}
 
-static void push_record(Arguments *a, const Draw *d, const Param *param, bool result)
-{
+static void push_record(Arguments *a, const Draw *d, const Param *param, bool result) {
     void **record = a->records[a->n_records++];
     int field = 0;
     fill_record(a, d, param, record, &field, result);
     push(a, (int64_t)(intptr_t)record);
 }
 
-static void push_input(Arguments *a, const Draw *d, const Param *param)
-{
+static void push_input(Arguments *a, const Draw *d, const Param *param) {
     if (param->is_record) {
         push_record(a, d, param, false);
     } else if (param->type->rank > 0) {
@@ -218,8 +219,7 @@ static void push_input(Arguments *a, const Draw *d, const Param *param)
     }
 }
 
-static void arguments_new(Arguments *a, const Draw *d, const Export *export)
-{
+static void arguments_new(Arguments *a, const Draw *d, const Export *export) {
     memset(a, 0, sizeof *a);
     for (int k = 0; k < d->func->sizes.n; k++) {
         push(a, d->sizes[k]);
@@ -235,8 +235,7 @@ static void arguments_new(Arguments *a, const Draw *d, const Export *export)
     }
 }
 
-static void arguments_free(Arguments *a)
-{
+static void arguments_free(Arguments *a) {
     for (int k = 0; k < a->n_in + a->n_out; k++) {
         Block *b = k < a->n_in ? &a->in[k] : &a->out[k - a->n_in];
         guarded_free(b->data);
@@ -252,8 +251,7 @@ typedef struct Case {
     int level;
 } Case;
 
-static void complain(const Case *c, const char *what)
-{
+static void complain(const Case *c, const char *what) {
     failures++;
     printf("%s, %s, O%d, sizes", c->path, c->name, c->level);
     for (int k = 0; k < c->draw->func->sizes.n; k++)
@@ -261,8 +259,7 @@ static void complain(const Case *c, const char *what)
     printf(": %s\n", what);
 }
 
-static int call_with_work(const Case *c, Arguments *a, void *function, void *work_function)
-{
+static int call_with_work(const Case *c, Arguments *a, void *function, void *work_function) {
     AnyWork *size = (AnyWork *)work_function;
     const int64_t *k = a->ints;
     int64_t bytes = size(k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9]);
@@ -283,14 +280,15 @@ static int call_with_work(const Case *c, Arguments *a, void *function, void *wor
         if (!guards_stand(a->out[r].data, a->out[r].bytes))
             complain(c, "wrote beside a result");
     for (int r = 0; r < a->n_in; r++)
-        if (!guards_stand(a->in[r].data, a->in[r].bytes) || memcmp(a->in[r].data, a->in[r].copy, a->in[r].bytes) != 0)
+        if (!guards_stand(a->in[r].data, a->in[r].bytes) ||
+            memcmp(a->in[r].data, a->in[r].copy, a->in[r].bytes) != 0)
             complain(c, "changed an input");
     return status;
 }
 
-/* The two differ in the order of sums of a product, and in fused multiplications: relative to the largest element. */
-static void compare_result(const Case *c, const Block *got, const unsigned char *want, int r)
-{
+/* The two differ in the order of sums of a product, and in fused multiplications: relative to the
+ * largest element. */
+static void compare_result(const Case *c, const Block *got, const unsigned char *want, int r) {
     double scale = 0, tolerance = got->elem == S_f32 ? 1e-4 : got->elem == S_f64 ? 1e-12 : 0;
     for (int64_t k = 0; k < got->count; k++) {
         double w = fabs(load(want, got->elem, k));
@@ -300,20 +298,19 @@ static void compare_result(const Case *c, const Block *got, const unsigned char 
         double g = load(got->data, got->elem, k), w = load(want, got->elem, k);
         if (g != w && !(isnan(g) && isnan(w)) && !(fabs(g - w) <= tolerance * (1 + scale))) {
             char text[160];
-            snprintf(text, sizeof text, "result %d at %lld: C has %.17g, the object %.17g", r, (long long)k, g, w);
+            snprintf(text, sizeof text, "result %d at %lld: C has %.17g, the object %.17g", r,
+                     (long long)k, g, w);
             complain(c, text);
             return;
         }
     }
 }
 
-static void *find(const Pair *pair, bool in_c, const char *name)
-{
+static void *find(const Pair *pair, bool in_c, const char *name) {
     return in_c ? dlsym(pair->library, name) : jit_lookup(pair->object.jit, name);
 }
 
-static void run_case(const Case *c, const Pair *pair, Arguments *a)
-{
+static void run_case(const Case *c, const Pair *pair, Arguments *a) {
     char work[256];
     snprintf(work, sizeof work, "%s_work", c->name);
     int want = call_with_work(c, a, find(pair, false, c->name), find(pair, false, work));
@@ -323,12 +320,14 @@ static void run_case(const Case *c, const Pair *pair, Arguments *a)
         memcpy(kept[r], a->out[r].data, a->out[r].bytes);
     }
     int got = call_with_work(c, a, find(pair, true, c->name), find(pair, true, work));
-    ErrorFn *c_error = (ErrorFn *)find(pair, true, "m_error"), *object_error = (ErrorFn *)find(pair, false, "m_error");
+    ErrorFn *c_error = (ErrorFn *)find(pair, true, "m_error"),
+            *object_error = (ErrorFn *)find(pair, false, "m_error");
     const char *c_text = c_error(got), *object_text = object_error(want);
-    if (got != want || (c_text == NULL) != (object_text == NULL) || (c_text && strcmp(c_text, object_text) != 0)) {
+    if (got != want || (c_text == NULL) != (object_text == NULL) ||
+        (c_text && strcmp(c_text, object_text) != 0)) {
         char text[400];
-        snprintf(text, sizeof text, "C returns %d (%s), the object %d (%s)", got, c_text ? c_text : "none", want,
-                 object_text ? object_text : "none");
+        snprintf(text, sizeof text, "C returns %d (%s), the object %d (%s)", got,
+                 c_text ? c_text : "none", want, object_text ? object_text : "none");
         complain(c, text);
     }
     for (int r = 0; r < a->n_out; r++) {
@@ -342,8 +341,7 @@ static void run_case(const Case *c, const Pair *pair, Arguments *a)
 
 /* ---- programs ---- */
 
-static bool fits_call(const Export *export)
-{
+static bool fits_call(const Export *export) {
     int ints = export->func->sizes.n + 1 + export->n_results, floats = 0;
     for (int k = 0; k < export->n_params; k++) {
         const Param *param = &export->params[k];
@@ -354,14 +352,15 @@ static bool fits_call(const Export *export)
     return ints <= 40 && floats <= 8;
 }
 
-static void run_export(const char *path, Pair *pair, const Export *export)
-{
+static void run_export(const char *path, Pair *pair, const Export *export) {
     static Arguments arguments;
     int before = successes;
     for (int trial = 0; trial < TRIES || (successes < before + 8 && trial < MOST_TRIES); trial++) {
         int64_t sizes[10];
         for (int s = 0; s < export->func->sizes.n; s++)
-            sizes[s] = 1 + (int64_t)(next_random() % (trial % 4 == 3 ? 12 : 4)); /* few: relations between them may hold */
+            sizes[s] =
+                1 + (int64_t)(next_random() %
+                              (trial % 4 == 3 ? 12 : 4)); /* few: relations between them may hold */
         Draw d = {&pair->object.arena, export->func, sizes, trial % 3 != 0, trial % 5 != 0};
         Case c = {path, export->name, &d, pair->level};
         arguments_new(&arguments, &d, export);
@@ -374,8 +373,7 @@ static void run_export(const char *path, Pair *pair, const Export *export)
     }
 }
 
-static void run_program(const char *path, int level, bool f32)
-{
+static void run_program(const char *path, int level, bool f32) {
     static Pair pair;
     if (!pair_open(&pair, path, level, f32)) {
         failures++;
@@ -387,14 +385,12 @@ static void run_program(const char *path, int level, bool f32)
     pair_close(&pair);
 }
 
-static int is_program(const struct dirent *entry)
-{
+static int is_program(const struct dirent *entry) {
     const char *dot = strrchr(entry->d_name, '.');
     return dot && (strcmp(dot, ".bp") == 0 || strcmp(dot, ".bpir") == 0);
 }
 
-static void run_folder(const char *path)
-{
+static void run_folder(const char *path) {
     struct dirent **entries;
     int n = scandir(path, &entries, is_program, alphasort);
     for (int k = 0; k < n; k++) {
@@ -411,8 +407,7 @@ static void run_folder(const char *path)
         free(entries);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     unsetenv("LD_PRELOAD"); /* for this process only, not for the compiler */
     if (argc < 5)
         return 2;

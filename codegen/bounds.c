@@ -1,0 +1,233 @@
+/* Bounds of sizes; see bounds.h. Intervals of values, from the definitions back to what is known on
+ * entry. */
+#include "codegen/bounds.h"
+
+enum { DEEPEST = 64 };
+
+/* Either end may be NULL: none. */
+typedef struct Interval {
+    const Bound *low, *high;
+} Interval;
+
+static const Interval unknown;
+
+/* ---- expressions ---- */
+
+static const Bound *constant(const BoundScope *s, int64_t k) {
+    Bound *bound = ARENA_NEW(s->arena, Bound);
+    *bound = (Bound){.kind = BOUND_const, .k = k};
+    return bound;
+}
+
+static bool is_constant(const Bound *bound, int64_t k) {
+    return bound->kind == BOUND_const && bound->k == k;
+}
+
+static int64_t folded(BoundKind kind, int64_t a, int64_t b) {
+    uint64_t x = (uint64_t)a, y = (uint64_t)b;
+    switch (kind) {
+    case BOUND_add:
+        return (int64_t)(x + y);
+    case BOUND_sub:
+        return (int64_t)(x - y);
+    case BOUND_mul:
+        return (int64_t)(x * y);
+    case BOUND_div:
+        return a / b;
+    case BOUND_min:
+        return a < b ? a : b;
+    default:
+        return a > b ? a : b;
+    }
+}
+
+/* NULL where an operand is. */
+static const Bound *combine(const BoundScope *s, BoundKind kind, const Bound *a, const Bound *b) {
+    if (!a || !b) {
+        return NULL;
+    }
+    if (a->kind == BOUND_const && b->kind == BOUND_const) {
+        return constant(s, folded(kind, a->k, b->k));
+    }
+    bool sum = kind == BOUND_add || kind == BOUND_sub,
+         product = kind == BOUND_mul || kind == BOUND_div;
+    if ((sum && is_constant(b, 0)) || (product && is_constant(b, 1))) {
+        return a;
+    }
+    if ((kind == BOUND_add && is_constant(a, 0)) || (kind == BOUND_mul && is_constant(a, 1))) {
+        return b;
+    }
+    Bound *bound = ARENA_NEW(s->arena, Bound);
+    *bound = (Bound){.kind = kind, .a = a, .b = b};
+    return bound;
+}
+
+static const Bound *at_least_zero(const BoundScope *s, const Bound *bound) {
+    bool already = bound && bound->kind == BOUND_max && is_constant(bound->b, 0);
+    return already ? bound : combine(s, BOUND_max, bound, constant(s, 0));
+}
+
+static bool is_not_negative(const Bound *bound) {
+    return bound && bound->kind == BOUND_const && bound->k >= 0;
+}
+
+/* ---- values ---- */
+
+static Interval value_interval(const BoundScope *s, const Value *v, int depth);
+
+static const Bound *symbol_bound(const BoundScope *s, const SizeSym *sym, int depth) {
+    if (sym->value) {
+        return at_least_zero(s, value_interval(s, sym->value, depth).high);
+    }
+    Bound *bound = ARENA_NEW(s->arena, Bound);
+    *bound = (Bound){.kind = BOUND_sym, .sym = sym};
+    return bound;
+}
+
+/* Symbols at their largest where the coefficient is positive, at their least (0 for those that are
+ * bound later) where it is negative. */
+static const Bound *size_high(const BoundScope *s, const Size *size, int depth,
+                              const SizeSym **unbounded) {
+    const Bound *sum = constant(s, 0);
+    for (int t = 0; t < size->n; t++) {
+        const SizeTerm *term = &size->terms[t];
+        const Bound *product = constant(s, term->coef);
+        bool dropped = false;
+        for (int k = 0; k < term->degree && !dropped; k++) {
+            const SizeSym *sym = term->syms[k];
+            dropped = sym->value && term->coef < 0;
+            if (dropped) {
+                continue;
+            }
+            product = combine(s, BOUND_mul, product, symbol_bound(s, sym, depth));
+            if (!product) {
+                *unbounded = sym;
+                return NULL;
+            }
+        }
+        sum = dropped ? sum : combine(s, BOUND_add, sum, product);
+    }
+    return sum;
+}
+
+static Interval product_interval(const BoundScope *s, Interval x, Interval y) {
+    if (!is_not_negative(x.low) || !is_not_negative(y.low)) {
+        return unknown;
+    }
+    return (Interval){combine(s, BOUND_mul, x.low, y.low),
+                      combine(s, BOUND_mul, at_least_zero(s, x.high), at_least_zero(s, y.high))};
+}
+
+/* True for a constant above zero and for max(k, 1). */
+static bool is_positive(const Value *v) {
+    const Inst *inst = v->inst;
+    if (!inst) {
+        return false;
+    }
+    if (inst->op == OP_size) {
+        const SizeSym *sym = size_is_sym(inst->attr.size);
+        return sym && sym->value && is_positive(sym->value);
+    }
+    if (inst->op == OP_max) {
+        return is_positive(inst->in[0]) || is_positive(inst->in[1]);
+    }
+    return inst->op == OP_const && inst->attr.integer > 0;
+}
+
+/* Truncating division by a positive constant is monotone; by anything positive it does not enlarge.
+ */
+static Interval quotient_interval(const BoundScope *s, const Value *divisor, Interval x,
+                                  Interval y) {
+    if (!is_positive(divisor)) {
+        return unknown;
+    }
+    if (y.low && y.high && y.low->kind == BOUND_const && is_constant(y.high, y.low->k)) {
+        return (Interval){combine(s, BOUND_div, x.low, y.low),
+                          combine(s, BOUND_div, x.high, y.low)};
+    }
+    return (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL, at_least_zero(s, x.high)};
+}
+
+static const Bound *either(const BoundScope *s, BoundKind kind, const Bound *a, const Bound *b) {
+    return !a ? b : !b ? a : combine(s, kind, a, b);
+}
+
+static Interval binary_interval(const BoundScope *s, const Inst *inst, int depth) {
+    Interval x = value_interval(s, inst->in[0], depth), y = value_interval(s, inst->in[1], depth);
+    switch (inst->op) {
+    case OP_add:
+        return (Interval){combine(s, BOUND_add, x.low, y.low),
+                          combine(s, BOUND_add, x.high, y.high)};
+    case OP_sub:
+        return (Interval){combine(s, BOUND_sub, x.low, y.high),
+                          combine(s, BOUND_sub, x.high, y.low)};
+    case OP_mul:
+        return product_interval(s, x, y);
+    case OP_div:
+        return quotient_interval(s, inst->in[1], x, y);
+    case OP_rem: /* at most one less than the divisor */
+        return (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL, y.high};
+    case OP_min:
+        return (Interval){combine(s, BOUND_min, x.low, y.low),
+                          either(s, BOUND_min, x.high, y.high)};
+    case OP_max:
+        return (Interval){either(s, BOUND_max, x.low, y.low),
+                          combine(s, BOUND_max, x.high, y.high)};
+    default:
+        return unknown;
+    }
+}
+
+static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) {
+    const SizeSym *ignored;
+    if (inst->op == OP_const) {
+        const Bound *k = constant(s, inst->attr.integer);
+        return (Interval){k, k};
+    }
+    if (inst->op == OP_size) {
+        return (Interval){constant(s, 0), size_high(s, inst->attr.size, depth, &ignored)};
+    }
+    if (inst->op == OP_convert && !type_is_float(inst->in[0]->type)) {
+        return value_interval(s, inst->in[0], depth);
+    }
+    if (inst->op == OP_select) {
+        Interval x = value_interval(s, inst->in[1], depth),
+                 y = value_interval(s, inst->in[2], depth);
+        return (Interval){combine(s, BOUND_min, x.low, y.low),
+                          combine(s, BOUND_max, x.high, y.high)};
+    }
+    return op_is_elementwise(inst->op) && inst->n_in == 2 ? binary_interval(s, inst, depth)
+                                                          : unknown;
+}
+
+static Interval param_interval(const BoundScope *s, const Value *v) {
+    if (!ptrmap_has(&s->params, v)) {
+        return unknown;
+    }
+    Bound *bound = ARENA_NEW(s->arena, Bound);
+    *bound = (Bound){.kind = BOUND_param, .param = v};
+    return (Interval){bound, bound};
+}
+
+static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
+    const SizeSym *ignored;
+    if (depth > DEEPEST) {
+        return unknown;
+    }
+    if (v->inst) {
+        return inst_interval(s, v->inst, depth + 1);
+    }
+    const Inst *owner = v->region->owner;
+    if (!owner) {
+        return param_interval(s, v);
+    }
+    if (owner->op == OP_loop && v->index == 0) {
+        const Bound *extent = size_high(s, owner->attr.loop.extent, depth + 1, &ignored);
+        return (Interval){constant(s, 0), combine(s, BOUND_sub, extent, constant(s, 1))};
+    }
+    return unknown;
+}
+
+const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded) {
+    return at_least_zero(scope, size_high(scope, size, 0, unbounded));
+}

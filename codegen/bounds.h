@@ -1,0 +1,43 @@
+/* How large a size can be, by what is known on entry.
+ *
+ * The workspace is laid out before anything runs, so an array whose extent depends on a value bound
+ * later (`dim`) gets a bound: the largest that the value can be, from how it is computed (indices,
+ * sizes, integer parameters, arithmetic on them). The result is a small expression that whoever
+ * lays out the workspace turns into code: emit_work.c into LLVM, csource_work.c into C. Pure
+ * analysis: knows nothing of either. */
+#ifndef BPC_CODEGEN_BOUNDS_H
+#define BPC_CODEGEN_BOUNDS_H
+
+#include "ir/ir.h"
+
+typedef enum BoundKind {
+    BOUND_const,
+    BOUND_sym,   /* a size parameter of the function */
+    BOUND_param, /* an integer parameter */
+    BOUND_add,
+    BOUND_sub,
+    BOUND_mul,
+    BOUND_div, /* truncating, by a positive constant */
+    BOUND_min,
+    BOUND_max,
+} BoundKind;
+
+/* Constants are folded: an expression without names is a BOUND_const. */
+typedef struct Bound {
+    BoundKind kind;
+    int64_t k;
+    const SizeSym *sym;
+    const Value *param;
+    const struct Bound *a, *b;
+} Bound;
+
+typedef struct BoundScope {
+    Arena *arena;
+    PtrMap params; /* keys: Value* of the integer parameters that NAME_work gets, too */
+} BoundScope;
+
+/* The most that `size` can be, and at least 0. NULL when nothing bounds it; then *unbounded is the
+ * symbol to blame. */
+const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded);
+
+#endif
