@@ -193,6 +193,8 @@ class Sampler:
         for i, piece in enumerate(pieces[1:]):
             operand = operands[min(i, len(operands) - 1)]
             parts += ["(" if template[0] == "%" else "", operand, ")" if template[0] == "%" else "", piece]
+        if template[0] in "%-1" or "**" in template:
+            parts = ["("] + parts + [")"]
         return Node(ty, *parts)
 
     def real_unary(self, depth, ty, scope):

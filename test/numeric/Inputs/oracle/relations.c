@@ -127,7 +127,8 @@ static void expect_equal(Study *s, const char *what, const Flat *got, const Flat
     long before = s->report->failures;
     for (int64_t k = 0; k < got->n && s->report->failures == before; k++)
         expect_near(s, what, got->at[k], want->at[k],
-                    EXACT * (fabs(want->at[k]) + most) + 2 * (got->noise[k] + want->noise[k]));
+                    EXACT * (fabs(want->at[k]) + most + s->report->spec->scale) +
+                        2 * (got->noise[k] + want->noise[k]));
 }
 
 /* <a, b> = <c, d>, allowed to differ by what its terms and their noise explain. */
@@ -147,7 +148,7 @@ static void expect_dots(Study *s, const char *what, const Flat *a, const Flat *b
             terms += fabs(x * y);
             noise += fabs(x) * right[side]->noise[k] + fabs(y) * left[side]->noise[k];
         }
-    expect_near(s, what, dot[0], dot[1], EXACT * terms + noise);
+    expect_near(s, what, dot[0], dot[1], EXACT * (terms + s->report->spec->scale) + noise);
 }
 
 /* ---- differences ---- */
