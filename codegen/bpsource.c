@@ -1,15 +1,17 @@
 /* The module as a bp program: records, extern functions and rules, one function an export.
  *
  * Note [Source to source]
- * Each export becomes an exported function of its name: parameters as C sees them (records declared again, see
- * Note [Record types]), results a tuple in the order of the C interface, so that the program compiles to the same symbols,
- * structs and argument lists. The language does not name results: in the header of the printed program `out, grad_p` are
- * called `out0, out1`. Everything else is one `let` a step (Note [Lets] in bpsource_stmt.c), named as in the source; the
- * derivative passes call the adjoint of x `x_adj` and its tangent `x_tan`.
+ * Each export becomes an exported function of its name: parameters as C sees them (records declared
+ * again, see Note [Record types]), results a tuple in the order of the C interface, so that the
+ * program compiles to the same symbols, structs and argument lists. The language does not name
+ * results: in the header of the printed program `out, grad_p` are called `out0, out1`. Everything
+ * else is one `let` a step (Note [Lets] in bpsource_stmt.c), named as in the source; the derivative
+ * passes call the adjoint of x `x_adj` and its tangent `x_tan`.
  *
- * The parts: bpsource_use.c decides how loops and products are written and counts mentions; bpsource_expr.c writes
- * expressions, bpsource_stmt.c statements, bpsource_loop.c loops, bpsource_types.c types, bpsource_names.c keeps names apart.
- * Called by the driver for --emit=bp. */
+ * The parts: bpsource_use.c decides how loops and products are written and counts mentions;
+ * bpsource_expr.c writes expressions, bpsource_stmt.c statements, bpsource_loop.c loops,
+ * bpsource_types.c types, bpsource_names.c keeps names apart. Called by the driver for --emit=bp.
+ */
 #include "codegen/bpsource_internal.h"
 
 #include <ctype.h>
@@ -17,10 +19,10 @@
 
 /* ---- functions ---- */
 
-static void printer_enter(Printer *p, const Func *f)
-{
+static void printer_enter(Printer *p, const Func *f) {
     ptrmap_init(&p->codes, p->arena);
     ptrmap_init(&p->syms, p->arena);
+    ptrmap_init(&p->whole, p->arena);
     bp_uses_find(p, f);
     p->names.next = 1;
     p->indent = 0;
@@ -28,39 +30,42 @@ static void printer_enter(Printer *p, const Func *f)
 }
 
 /* p.W1 of a parameter p; a component behind a component needs parentheses. */
-static const char *member(Printer *p, const char *base, const char *name)
-{
+static const char *member(Printer *p, const char *base, const char *name) {
     bool number = isdigit((unsigned char)name[0]);
-    bool after_number = number && isdigit((unsigned char)base[strlen(base) - 1]) && strchr(base, '.');
+    bool after_number =
+        number && isdigit((unsigned char)base[strlen(base) - 1]) && strchr(base, '.');
     return arena_printf(p->arena, after_number ? "(%s).%s" : "%s.%s", base, name);
 }
 
-static void bind_leaves(Printer *p, const Param *param, const char *text, Value *const **next)
-{
+static void bind_leaves(Printer *p, const Param *param, const char *text, Value *const **next) {
     if (param->is_record) {
         for (int i = 0; i < param->n_fields; i++)
             bind_leaves(p, &param->fields[i], member(p, text, param->fields[i].name), next);
     } else if (!param->inactive) {
-        bp_set_code(p, *(*next)++, (Code){.text = text, .level = strchr(text, '.') ? L_postfix : L_atom});
+        bp_set_code(p, *(*next)++,
+                    (Code){.text = text, .level = strchr(text, '.') ? L_postfix : L_atom});
     }
 }
 
 /* A size that a parameter gives is called like it, from the first line on. */
-static void name_tied_sizes(Printer *p, const Func *f)
-{
+static void name_tied_sizes(Printer *p, const Func *f) {
     for (int i = 0; i < f->body->insts.n; i++) {
         const Inst *inst = f->body->insts.data[i];
         if (inst->op == OP_dim && !inst->in[0]->inst)
-            ptrmap_put(&p->syms, inst->attr.sym, (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
+            ptrmap_put(&p->syms, inst->attr.sym,
+                       (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
     }
 }
 
 /* Items between brackets, broken over lines where they are long. */
-static void print_list(Printer *p, const char *open, const char *const *items, int n, const char *closing)
-{
+static void print_list(Printer *p, const char *open, const char *const *items, int n,
+                       const char *closing) {
     enum { WIDTH = 96 };
     const char *newline = strrchr(p->out->data, '\n');
-    size_t start = newline ? (size_t)(newline + 1 - p->out->data) : 0, indent = p->out->n - start + strlen(open);
+    size_t start = newline ? (size_t)(newline + 1 - p->out->data) : 0,
+           indent = p->out->n - start + strlen(open);
+    if (indent > WIDTH / 2)
+        indent = 4;
     text_puts(p->out, open);
     for (int i = 0; i < n; i++) {
         if (i > 0)
@@ -77,8 +82,7 @@ static void print_list(Printer *p, const char *open, const char *const *items, i
     text_puts(p->out, closing);
 }
 
-static void print_sizes(Printer *p, const Func *f)
-{
+static void print_sizes(Printer *p, const Func *f) {
     for (int i = 0; i < f->sizes.n; i++) {
         const char *name = bp_names_new(&p->names, p->arena, f->sizes.data[i]->name);
         ptrmap_put(&p->syms, f->sizes.data[i], (void *)(uintptr_t)name);
@@ -87,10 +91,10 @@ static void print_sizes(Printer *p, const Func *f)
     text_puts(p->out, f->sizes.n > 0 ? "]" : "");
 }
 
-static void print_params(Printer *p, const Export *export)
-{
+static void print_params(Printer *p, const Export *export) {
     int n = export->n_params;
-    const char **names = ARENA_ARRAY(p->arena, n + 1, const char *), **items = ARENA_ARRAY(p->arena, n + 1, const char *);
+    const char **names = ARENA_ARRAY(p->arena, n + 1, const char *),
+               **items = ARENA_ARRAY(p->arena, n + 1, const char *);
     Value *const *next = export->func->body->params.data;
     for (int i = 0; i < n; i++) {
         names[i] = bp_names_new(&p->names, p->arena, export->params[i].name);
@@ -104,8 +108,7 @@ static void print_params(Printer *p, const Export *export)
     print_list(p, "(", items, n, ")");
 }
 
-static void print_result_type(Printer *p, const Export *export)
-{
+static void print_result_type(Printer *p, const Export *export) {
     const char **types = ARENA_ARRAY(p->arena, export->n_results + 1, const char *);
     for (int i = 0; i < export->n_results; i++)
         if (!(types[i] = bp_param_type(p, &export->results[i])))
@@ -115,11 +118,11 @@ static void print_result_type(Printer *p, const Export *export)
 }
 
 /* A record from its leaves: Mlp(W1 = a, b1 = b). */
-static const char *result_text(Printer *p, const Param *param, Value *const **next)
-{
+static const char *result_text(Printer *p, const Param *param, Value *const **next) {
     if (!param->is_record)
         return bp_code_of(p, *(*next)++).text;
-    const char **parts = ARENA_ARRAY(p->arena, param->n_fields + 1, const char *), *name = bp_record_name(p, param);
+    const char **parts = ARENA_ARRAY(p->arena, param->n_fields + 1, const char *),
+               *name = bp_record_name(p, param);
     int n = 0;
     for (int i = 0; i < param->n_fields; i++) {
         const Param *field = &param->fields[i];
@@ -136,8 +139,7 @@ static const char *result_text(Printer *p, const Param *param, Value *const **ne
     return arena_printf(p->arena, "%s(%s)", name ? name : "", bp_join(p, parts, n));
 }
 
-static void print_results(Printer *p, const Export *export)
-{
+static void print_results(Printer *p, const Export *export) {
     const char **parts = ARENA_ARRAY(p->arena, export->n_results + 1, const char *);
     Value *const *next = export->func->body->yields.data;
     for (int i = 0; i < export->n_results; i++)
@@ -146,8 +148,7 @@ static void print_results(Printer *p, const Export *export)
     bp_print_line(p, export->n_results == 1 ? "%s" : "(%s)", all);
 }
 
-static void print_doc(Text *out, const char *doc)
-{
+static void print_doc(Text *out, const char *doc) {
     text_puts(out, "// ");
     for (const char *at = doc; *at; at++) {
         bool blank = isspace((unsigned char)*at);
@@ -157,8 +158,24 @@ static void print_doc(Text *out, const char *doc)
     text_puts(out, "\n");
 }
 
-static void print_export(Printer *p, const Export *export)
-{
+/* A function with a rule is exported by one that calls it. */
+static void print_call_of(Printer *p, const Export *export) {
+    const Region *body = export->func->body;
+    const char **args = ARENA_ARRAY(p->arena, body->params.n + 1, const char *);
+    for (int i = 0; i < body->params.n; i++)
+        args[i] = bp_code_of(p, body->params.data[i]).text;
+    const char *name = ptrmap_get(&p->funcs, export->func);
+    const char *call = arena_printf(p->arena, "%s(%s)", name, bp_join(p, args, body->params.n));
+    const char **results = ARENA_ARRAY(p->arena, body->yields.n + 1, const char *);
+    for (int k = 0; k < body->yields.n; k++) {
+        results[k] = body->yields.n == 1 ? call : bp_names_new(&p->names, p->arena, NULL);
+        bp_set_code(p, body->yields.data[k], (Code){.text = results[k], .level = L_postfix});
+    }
+    if (body->yields.n > 1)
+        bp_print_line(p, "let (%s) = %s;", bp_wrap(p, results, body->yields.n), call);
+}
+
+static void print_export(Printer *p, const Export *export) {
     int mark = bp_names_mark(&p->names);
     printer_enter(p, export->func);
     text_puts(p->out, "\n");
@@ -170,7 +187,10 @@ static void print_export(Printer *p, const Export *export)
     print_result_type(p, export);
     text_puts(p->out, " {\n");
     p->indent = 1;
-    bp_print_insts(p, export->func->body);
+    if (ptrmap_has(&p->funcs, export->func))
+        print_call_of(p, export);
+    else
+        bp_print_insts(p, export->func->body);
     print_results(p, export);
     text_puts(p->out, "}\n");
     bp_names_leave(&p->names, mark);
@@ -178,12 +198,11 @@ static void print_export(Printer *p, const Export *export)
 
 /* ---- functions with rules ---- */
 
-/* Functions that are called: those of C, and those whose derivative is a rule, which a derivative of the printed program
- * is to meet again. */
+/* Functions that are called: those of C, and those whose derivative is a rule, which a derivative
+ * of the printed program is to meet again. */
 static void find_callees(Printer *p, const Region *region);
 
-static void add_callee(Printer *p, const Func *f)
-{
+static void add_callee(Printer *p, const Func *f) {
     if (ptrmap_has(&p->funcs, f))
         return;
     ptrmap_put(&p->funcs, f, NULL);
@@ -196,8 +215,7 @@ static void add_callee(Printer *p, const Func *f)
     vec_push(p->arena, &p->callees, f);
 }
 
-static void find_callees(Printer *p, const Region *region)
-{
+static void find_callees(Printer *p, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_call)
@@ -208,24 +226,21 @@ static void find_callees(Printer *p, const Region *region)
 }
 
 /* An integer that is called like a size gives it. */
-static const char *leaf_name(Printer *p, const Func *f, const Value *v)
-{
+static const char *leaf_name(Printer *p, const Func *f, const Value *v) {
     for (int i = 0; v->name && v->type->rank == 0 && v->type->elem == S_i64 && i < f->sizes.n; i++)
         if (strcmp(f->sizes.data[i]->name, v->name) == 0)
             return ptrmap_get(&p->syms, f->sizes.data[i]);
     return bp_names_new(&p->names, p->arena, v->name);
 }
 
-static const char *leaf_param(Printer *p, const Func *f, const Value *v)
-{
+static const char *leaf_param(Printer *p, const Func *f, const Value *v) {
     const char *name = leaf_name(p, f, v);
     bp_set_code(p, v, bp_atom_code(name));
     return arena_printf(p->arena, "%s: %s", name, bp_type_text(p, v->type));
 }
 
 /* Parameters from..to of a function, one a leaf. */
-static void print_leaf_params(Printer *p, const Func *f, int from, int to)
-{
+static void print_leaf_params(Printer *p, const Func *f, int from, int to) {
     const char **items = ARENA_ARRAY(p->arena, to - from + 1, const char *);
     for (int i = from; i < to; i++)
         items[i - from] = leaf_param(p, f, f->body->params.data[i]);
@@ -233,41 +248,36 @@ static void print_leaf_params(Printer *p, const Func *f, int from, int to)
 }
 
 /* Several leaves as one parameter of a tuple type. */
-static const char *tuple_param(Printer *p, const Func *f, int from, int n, const char *wanted)
-{
+static const char *tuple_param(Printer *p, const Func *f, int from, int n, const char *wanted) {
     Value *const *leaves = f->body->params.data + from;
     if (n == 1)
         return leaf_param(p, f, leaves[0]);
-    const char *name = bp_names_new(&p->names, p->arena, wanted), **types = ARENA_ARRAY(p->arena, n + 1, const char *);
+    const char *name = bp_names_new(&p->names, p->arena, wanted),
+               **types = ARENA_ARRAY(p->arena, n + 1, const char *);
     for (int i = 0; i < n; i++) {
         types[i] = bp_type_text(p, leaves[i]->type);
-        bp_set_code(p, leaves[i], (Code){.text = arena_printf(p->arena, "%s.%d", name, i), .level = L_postfix});
+        bp_set_code(p, leaves[i],
+                    (Code){.text = arena_printf(p->arena, "%s.%d", name, i), .level = L_postfix});
     }
     return arena_printf(p->arena, "%s: (%s)", name, bp_join(p, types, n));
 }
 
-static Code results_of(Printer *p, const Region *body)
-{
-    Code *results = ARENA_ARRAY(p->arena, body->yields.n + 1, Code);
+static Code results_of(Printer *p, const Region *body) {
     bp_print_insts(p, body);
-    for (int k = 0; k < body->yields.n; k++)
-        results[k] = bp_code_of(p, body->yields.data[k]);
-    return bp_tuple_code(p, body->yields.n, results);
+    return bp_results_code(p, body->yields.n, body->yields.data);
 }
 
 /* A body behind a head: " = e;" or a block. */
-static void print_body(Printer *p, const Region *body, int indent)
-{
+static void print_body(Printer *p, const Region *body, int indent) {
     Block block;
     p->indent = indent;
     bp_block_open(p, &block);
     Code code = bp_block_close(p, &block, results_of(p, body));
-    text_printf(p->out, block.inner.n > 0 ? " %s\n" : " = %s;\n", code.text);
+    text_printf(p->out, code.text[0] == '{' ? " %s\n" : " = %s;\n", code.text);
 }
 
 /* jvp(tangents) or vjp(result, its cotangent). */
-static void print_rule(Printer *p, const Func *f, const Func *rule)
-{
+static void print_rule(Printer *p, const Func *f, const Func *rule) {
     if (!rule)
         return;
     int mark = bp_names_mark(&p->names), n = f->body->params.n;
@@ -290,12 +300,12 @@ static void print_rule(Printer *p, const Func *f, const Func *rule)
     bp_names_leave(&p->names, mark);
 }
 
-static void print_callee(Printer *p, const Func *f)
-{
+static void print_callee(Printer *p, const Func *f) {
     int mark = bp_names_mark(&p->names), n = f->body->yields.n;
     const char **types = ARENA_ARRAY(p->arena, n + 1, const char *);
     printer_enter(p, f);
-    text_printf(p->out, "\n%sfn %s", f->is_extern ? "extern " : "", (const char *)ptrmap_get(&p->funcs, f));
+    text_printf(p->out, "\n%sfn %s", f->is_extern ? "extern " : "",
+                (const char *)ptrmap_get(&p->funcs, f));
     print_sizes(p, f);
     print_leaf_params(p, f, 0, f->body->params.n);
     if (f->is_extern) {
@@ -312,35 +322,78 @@ static void print_callee(Printer *p, const Func *f)
 }
 
 /* Functions of C keep their names, and so do exports; the others give way. */
-static void name_callees(Printer *p)
-{
-    for (int want_extern = 1; want_extern >= 0; want_extern--)
-        for (int i = 0; i < p->callees.n; i++) {
-            const Func *f = p->callees.data[i];
-            if (f->is_extern == (want_extern == 1))
-                ptrmap_put(&p->funcs, f, (void *)(uintptr_t)bp_names_global(&p->names, p->arena, f->name));
-        }
+static void name_callees(Printer *p, bool are_extern) {
+    for (int i = 0; i < p->callees.n; i++) {
+        const Func *f = p->callees.data[i];
+        if (f->is_extern == are_extern)
+            ptrmap_put(&p->funcs, f,
+                       (void *)(uintptr_t)bp_names_global(&p->names, p->arena, f->name));
+    }
+}
+
+static void print_callees(Printer *p, bool are_extern) {
+    for (int i = 0; i < p->callees.n; i++)
+        if (p->callees.data[i]->is_extern == are_extern)
+            print_callee(p, p->callees.data[i]);
 }
 
 /* ---- the module ---- */
 
-void bpsource_print(Text *out, const IrModule *m)
-{
+static void retype(Printer *p, Param *param, Value *const **next) {
+    Param *fields = ARENA_ARRAY(p->arena, param->n_fields + 1, Param);
+    for (int i = 0; i < param->n_fields; i++) {
+        fields[i] = param->fields[i];
+        retype(p, &fields[i], next);
+    }
+    param->fields = fields;
+    if (!param->is_record && !param->inactive)
+        param->type = (*(*next)++)->type;
+}
+
+static Param *retyped(Printer *p, const Param *params, int n, Value *const *leaves) {
+    Param *all = ARENA_ARRAY(p->arena, n + 1, Param);
+    for (int i = 0; i < n; i++) {
+        all[i] = params[i];
+        retype(p, &all[i], &leaves);
+    }
+    return all;
+}
+
+/* The descriptors are older than the passes, which bind sizes anew. */
+static void collect_exports(Printer *p) {
+    for (int i = 0; i < p->m->exports.n; i++) {
+        Export *export = ARENA_NEW(p->arena, Export);
+        *export = *p->m->exports.data[i];
+        const Region *body = export->func->body;
+        export->params = retyped(p, export->params, export->n_params, body->params.data);
+        export->results = retyped(p, export->results, export->n_results, body->yields.data);
+        vec_push(p->arena, &p->exports, export);
+    }
+}
+
+void bpsource_print(Text *out, const IrModule *m) {
     Printer p = {.m = m, .arena = out->arena, .out = out};
     bp_names_open(&p.names, p.arena);
     ptrmap_init(&p.syms, p.arena);
     ptrmap_init(&p.funcs, p.arena);
+    collect_exports(&p);
     for (int i = 0; i < m->exports.n; i++)
         bp_names_global(&p.names, p.arena, m->exports.data[i]->name);
-    for (int i = 0; i < m->exports.n; i++)
-        find_callees(&p, m->exports.data[i]->func->body);
-    name_callees(&p);
+    for (int i = 0; i < m->exports.n; i++) {
+        const Func *f = m->exports.data[i]->func;
+        if (f->jvp_rule || f->vjp_rule)
+            add_callee(&p, f);
+        else
+            find_callees(&p, f->body);
+    }
+    name_callees(&p, true);
+    name_callees(&p, false);
     bp_types_collect(&p);
 
     text_printf(out, "// %s, as bpc differentiated it.\n", m->name ? m->name : "A program");
     bp_types_print(&p);
-    for (int i = 0; i < p.callees.n; i++)
-        print_callee(&p, p.callees.data[i]);
+    print_callees(&p, true);
+    print_callees(&p, false);
     for (int i = 0; i < m->exports.n; i++)
-        print_export(&p, m->exports.data[i]);
+        print_export(&p, p.exports.data[i]);
 }

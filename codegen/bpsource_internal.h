@@ -18,11 +18,14 @@ typedef enum Level {
     L_atom,
 } Level;
 
-/* The text of an expression. An element x[i, j] keeps its parts, so that a further index joins them. */
+/* The text of an expression. An element x[i, j] keeps its parts, so that a further index joins
+ * them. */
 typedef struct Code {
     const char *text;
     Level level;
     const char *base, *index; /* of an element; else NULL */
+    const char *minus;        /* of a negation: its operand; else NULL */
+    Level minus_level;
 } Code;
 
 typedef VEC(Code) CodeList;
@@ -57,6 +60,7 @@ typedef struct Names {
 
 typedef struct Printer {
     const IrModule *m;
+    VEC(Export *) exports; /* with the types that parameters and results have after the passes */
     Arena *arena;
     Text *out;
     int indent;
@@ -65,7 +69,9 @@ typedef struct Printer {
     PtrMap syms;    /* SizeSym* -> const char*: the text of the value it stands for */
     PtrMap uses;    /* Value* -> Use* */
     PtrMap skipped; /* Inst*: printed as a part of something else */
+    PtrMap *forms;  /* Inst* of a loop without carries -> its LoopForm, plus one */
     PtrMap dims;    /* Value* -> SizeSym* bound to it */
+    PtrMap whole;   /* Inst* -> the text that gives all of its results at once, as a tuple */
     PtrMap funcs;   /* Func* -> its name: those that are called */
     VEC(const Func *) callees; /* the same, callees first */
     RecordTypes *types;
@@ -86,20 +92,31 @@ void bp_uses_find(Printer *p, const Func *f);
 Use *bp_use_of(Printer *p, const Value *v);
 LoopForm bp_loop_form(const Printer *p, const Inst *loop);
 /* The yields of a region printed as a sum: what is added to acc k. */
-Value *bp_summand(const Inst *loop, int k);
-/* The only instruction of a body that does anything is a loop that stacks, or sums, alike: their binders can be joined. */
+Value *bp_summand(const Printer *p, const Inst *loop, int k);
+bool bp_is_running_sum(const Printer *p, const Value *v);
+/* The only instruction of a body that does anything is a loop that stacks, or sums, alike: their
+ * binders can be joined. */
 const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form);
 /* broadcast x: written as x beside an array of the whole shape. */
 bool bp_is_transparent(const Value *v);
 bool bp_is_zero(const Value *v);
-/* How a contraction is written: the operators that take operands as they are, or a sum over indices. */
-typedef enum ProductForm { PRODUCT_general, PRODUCT_matmul, PRODUCT_dot, PRODUCT_norm2, PRODUCT_outer, PRODUCT_sum } ProductForm;
+/* How a contraction is written: the operators that take operands as they are, or a sum over
+ * indices. */
+typedef enum ProductForm {
+    PRODUCT_general,
+    PRODUCT_matmul,
+    PRODUCT_dot,
+    PRODUCT_norm2,
+    PRODUCT_outer,
+    PRODUCT_sum
+} ProductForm;
 typedef struct Product {
     ProductForm form;
     bool swapped, left_t, right_t; /* matmul: operands exchanged, transposed */
 } Product;
 Product bp_product_form(const Inst *inst);
-/* add_at on zeros at constant indices that covers all of a small vector: parts[] receives the elements. */
+/* add_at on zeros at constant indices that covers all of a small vector: parts[] receives the
+ * elements. */
 enum { PARTS_MOST = 16 };
 int bp_array_of_adds(Printer *p, const Value *v, Value **parts);
 /* add_at on zeros, at constant indices that nothing before it wrote: an update. */
@@ -119,8 +136,10 @@ const char *bp_param_type(Printer *p, const Param *param);
 const char *bp_record_name(Printer *p, const Param *param);
 
 /* ---- expressions (bpsource_expr.c) ---- */
-Code bp_code_of(Printer *p, const Value *v);     /* of the whole shape, exact type */
-Code bp_operand_of(Printer *p, const Value *v);  /* beside a value of the whole shape: broadcasts and literals are plain */
+Code bp_code_of(Printer *p, const Value *v); /* of the whole shape, exact type */
+Code bp_operand_of(
+    Printer *p,
+    const Value *v); /* beside a value of the whole shape: broadcasts and literals are plain */
 const char *bp_at_level(Printer *p, Code code, Level least); /* in parentheses where needed */
 Code bp_element_of(Printer *p, Code x, const char *index);
 Code bp_inst_code(Printer *p, const Inst *inst); /* of its only result, not yet bound */
@@ -129,8 +148,12 @@ Code bp_atom_code(const char *text);
 /* An array of one value: zeros(n, m), or [x for i < n]. */
 Code bp_filled(Printer *p, const Type *type, Code element);
 const char *bp_join(Printer *p, const char *const *parts, int n);
-const char *bp_wrap(Printer *p, const char *const *parts, int n); /* the same over several lines where it is long */
+const char *bp_wrap(Printer *p, const char *const *parts,
+                    int n); /* the same over several lines where it is long */
 Code bp_tuple_code(Printer *p, int n, const Code *parts);
+/* The results of a block: one expression where one instruction gives them all, in order, else a
+ * tuple. */
+Code bp_results_code(Printer *p, int n, Value *const *values);
 
 /* ---- statements (bpsource_stmt.c) ---- */
 void bp_print_line(Printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -145,8 +168,10 @@ void bp_block_open(Printer *p, Block *block);
 Code bp_block_close(Printer *p, Block *block, Code result);
 /* The same for where the grammar wants a block. */
 const char *bp_block_text(Printer *p, Block *block, Code result);
-/* Binds the results of inst to names: "let (a, b) = text;". Results that nothing reads get names all the same. */
-void bp_bind_results(Printer *p, int n, Value *const *results, const char *text);
+/* Binds the results of inst to names: "let (a, b) = text;". What nothing reads is `_`; wanted:
+ * names for results without one, or NULL. */
+void bp_bind_results(Printer *p, int n, Value *const *results, const char *const *wanted,
+                     const char *text);
 const char *bp_new_name(Printer *p, const Value *v, const char *fallback);
 
 /* ---- loops (bpsource_loop.c) ---- */

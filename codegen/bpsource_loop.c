@@ -1,5 +1,5 @@
-/* Loops of the printed program. Each of the forms of LoopForm is one expression; what the IR's loop does besides (slices,
- * a running order from the end) becomes indices. */
+/* Loops of the printed program. Each of the forms of LoopForm is one expression; what the IR's loop
+ * does besides (slices, a running order from the end) becomes indices. */
 #include "codegen/bpsource_internal.h"
 
 #include <string.h>
@@ -7,8 +7,7 @@
 /* ---- counters ---- */
 
 /* A counter from the source, or the first free one of i, j, k, l. */
-static const char *counter_name(Printer *p, const Inst *loop)
-{
+static const char *counter_name(Printer *p, const Inst *loop) {
     static const char *const letters[] = {"i", "j", "k", "l"};
     const Value *index = loop->regions[0]->params.data[0];
     if (index->name)
@@ -19,16 +18,14 @@ static const char *counter_name(Printer *p, const Inst *loop)
     return bp_names_new(&p->names, p->arena, "i");
 }
 
-static const char *extent_text(Printer *p, const Inst *loop)
-{
+static const char *extent_text(Printer *p, const Inst *loop) {
     Level level;
     const char *text = bp_size_text(p, loop->attr.loop.extent, &level);
     return level > L_compare ? text : arena_printf(p->arena, "(%s)", text);
 }
 
 /* The counter and the slices of a loop, as elements of what they are slices of. */
-static void set_elements(Printer *p, const Inst *loop, const char *counter)
-{
+static void set_elements(Printer *p, const Inst *loop, const char *counter) {
     Value *const *params = loop->regions[0]->params.data;
     bp_set_code(p, params[0], bp_atom_code(counter));
     for (int k = 0; k < loop->attr.loop.n_slice; k++)
@@ -36,8 +33,7 @@ static void set_elements(Printer *p, const Inst *loop, const char *counter)
 }
 
 /* Slices with a name that are read more than once keep it. */
-static void name_elements(Printer *p, const Inst *loop)
-{
+static void name_elements(Printer *p, const Inst *loop) {
     Value *const *params = loop->regions[0]->params.data;
     for (int k = 1; k <= loop->attr.loop.n_slice; k++) {
         if (!params[k]->name || bp_use_of(p, params[k])->n < 2)
@@ -49,10 +45,9 @@ static void name_elements(Printer *p, const Inst *loop)
     }
 }
 
-/* Opens the counters of the loop and of those directly inside of it that are of the same form; returns the innermost loop,
- * and in *binders "i < n, j < m". */
-static const Inst *open_nest(Printer *p, const Inst *loop, LoopForm form, const char **binders)
-{
+/* Opens the counters of the loop and of those directly inside of it that are of the same form;
+ * returns the innermost loop, and in *binders "i < n, j < m". */
+static const Inst *open_nest(Printer *p, const Inst *loop, LoopForm form, const char **binders) {
     Text text;
     text_init(&text, p->arena);
     for (;;) {
@@ -65,7 +60,8 @@ static const Inst *open_nest(Printer *p, const Inst *loop, LoopForm form, const 
         for (int i = 0; i < loop->regions[0]->insts.n; i++) { /* sizes of the inner loop */
             const Inst *inst = loop->regions[0]->insts.data[i];
             if (inst->op == OP_dim)
-                ptrmap_put(&p->syms, inst->attr.sym, (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
+                ptrmap_put(&p->syms, inst->attr.sym,
+                           (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
         }
         loop = inner;
     }
@@ -73,18 +69,9 @@ static const Inst *open_nest(Printer *p, const Inst *loop, LoopForm form, const 
     return loop;
 }
 
-static Code *codes_of(Printer *p, int n, Value *const *values)
-{
-    Code *codes = ARENA_ARRAY(p->arena, n + 1, Code);
-    for (int k = 0; k < n; k++)
-        codes[k] = bp_code_of(p, values[k]);
-    return codes;
-}
-
 /* ---- parallel forms ---- */
 
-static void print_map(Printer *p, const Inst *loop)
-{
+static void print_map(Printer *p, const Inst *loop) {
     Block block;
     const char *binders;
     bp_block_open(p, &block);
@@ -92,18 +79,20 @@ static void print_map(Printer *p, const Inst *loop)
     const Region *body = inner->regions[0];
     name_elements(p, inner);
     bp_print_insts(p, body);
-    Code element = bp_block_close(p, &block, bp_tuple_code(p, body->yields.n, codes_of(p, body->yields.n, body->yields.data)));
-    bp_bind_results(p, loop->n_out, loop->out, arena_printf(p->arena, "[%s for %s]", element.text, binders));
+    Code element = bp_block_close(p, &block, bp_results_code(p, body->yields.n, body->yields.data));
+    bp_bind_results(p, loop->n_out, loop->out, NULL,
+                    arena_printf(p->arena, "[%s for %s]", element.text, binders));
 }
 
 /* init + text; the text alone where the sum starts from zero. */
-static const char *added_to(Printer *p, const Value *init, const char *text)
-{
-    return bp_is_zero(init) ? text : arena_printf(p->arena, "%s + %s", bp_at_level(p, bp_operand_of(p, init), L_add), text);
+static const char *added_to(Printer *p, const Value *init, const char *text) {
+    return bp_is_zero(init) || bp_is_running_sum(p, init)
+               ? text
+               : arena_printf(p->arena, "%s + %s", bp_at_level(p, bp_operand_of(p, init), L_add),
+                              text);
 }
 
-static void print_sum(Printer *p, const Inst *loop)
-{
+static void print_sum(Printer *p, const Inst *loop) {
     Block block;
     const char *binders;
     int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
@@ -113,26 +102,27 @@ static void print_sum(Printer *p, const Inst *loop)
     name_elements(p, inner);
     bp_print_insts(p, inner->regions[0]);
     for (int k = 0; k < na; k++)
-        parts[k] = bp_code_of(p, bp_summand(inner, k));
+        parts[k] = bp_code_of(p, bp_summand(p, inner, k));
     Code term = bp_block_close(p, &block, bp_tuple_code(p, na, parts));
     const char *text = arena_printf(p->arena, "sum(%s for %s)", term.text, binders);
     if (na == 1) {
-        bp_bind_results(p, 1, loop->out, added_to(p, loop->in[ns], text));
+        bp_bind_results(p, 1, loop->out, NULL, added_to(p, loop->in[ns], text));
         return;
     }
-    bp_bind_results(p, na, loop->out, text);
+    bp_bind_results(p, na, loop->out, NULL, text);
     for (int k = 0; k < na; k++) {
-        if (bp_is_zero(loop->in[ns + k]) || bp_use_of(p, loop->out[k])->n == 0)
+        if (bp_is_zero(loop->in[ns + k]) || bp_is_running_sum(p, loop->in[ns + k]) ||
+            bp_use_of(p, loop->out[k])->n == 0)
             continue;
-        const char *total = added_to(p, loop->in[ns + k], bp_code_of(p, loop->out[k]).text), *name = bp_new_name(p, loop->out[k], NULL);
+        const char *total = added_to(p, loop->in[ns + k], bp_code_of(p, loop->out[k]).text),
+                   *name = bp_new_name(p, loop->out[k], NULL);
         bp_print_line(p, "let %s = %s;", name, total);
         bp_set_code(p, loop->out[k], bp_atom_code(name));
     }
 }
 
 /* sum of all of an array of numbers, or of the rows of a larger one */
-static const char *sum_text(Printer *p, const Inst *loop, const char *array, bool scalars)
-{
+static const char *sum_text(Printer *p, const Inst *loop, const char *array, bool scalars) {
     if (scalars)
         return arena_printf(p->arena, "sum(%s)", array);
     int mark = bp_names_mark(&p->names);
@@ -141,20 +131,22 @@ static const char *sum_text(Printer *p, const Inst *loop, const char *array, boo
     return arena_printf(p->arena, "sum(%s[%s] for %s < %s)", array, i, i, extent);
 }
 
-static const char *all_of(Printer *p, const Value *v) { return v->name ? arena_printf(p->arena, "%s_all", v->name) : NULL; }
+static const char *all_of(Printer *p, const Value *v) {
+    return v->name ? arena_printf(p->arena, "%s_all", v->name) : NULL;
+}
 
 /* What is summed is stacked beside what is stacked anyway, and summed afterwards. */
-static void print_map_sum(Printer *p, const Inst *loop)
-{
+static void print_map_sum(Printer *p, const Inst *loop) {
     const Region *body = loop->regions[0];
-    int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc, nstack = loop->attr.loop.n_stack, n = 0;
+    int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc, nstack = loop->attr.loop.n_stack,
+        n = 0;
     const Value **stacked = ARENA_ARRAY(p->arena, nstack + na + 1, const Value *);
     const char **names = ARENA_ARRAY(p->arena, nstack + na + 1, const char *), *binders;
     for (int k = 0; k < nstack; k++)
         stacked[n++] = body->yields.data[na + k];
     int *place = ARENA_ARRAY(p->arena, na + 1, int);
     for (int k = 0; k < na; k++) {
-        const Value *v = bp_summand(loop, k);
+        const Value *v = bp_summand(p, loop, k);
         for (place[k] = 0; place[k] < n && stacked[place[k]] != v;)
             place[k]++;
         if (place[k] == n)
@@ -172,27 +164,30 @@ static void print_map_sum(Printer *p, const Inst *loop)
     for (int k = 0; k < n; k++)
         names[k] = k < nstack ? bp_new_name(p, loop->out[na + k], all_of(p, stacked[k]))
                               : bp_names_new(&p->names, p->arena, all_of(p, stacked[k]));
-    bp_print_line(p, n > 1 ? "let (%s) = [%s for %s];" : "let %s = [%s for %s];", bp_join(p, names, n), element.text, binders);
+    bp_print_line(p, n > 1 ? "let (%s) = [%s for %s];" : "let %s = [%s for %s];",
+                  bp_join(p, names, n), element.text, binders);
     for (int k = 0; k < nstack; k++)
         bp_set_code(p, loop->out[na + k], bp_atom_code(names[k]));
     for (int k = 0; k < na; k++) {
         bool scalars = loop->out[k]->type->rank == 0;
-        const char *text = added_to(p, loop->in[ns + k], sum_text(p, loop, names[place[k]], scalars));
-        bp_bind_results(p, 1, &loop->out[k], text);
+        const char *text =
+            added_to(p, loop->in[ns + k], sum_text(p, loop, names[place[k]], scalars));
+        bp_bind_results(p, 1, &loop->out[k], NULL, text);
     }
 }
 
 /* ---- scatter ---- */
 
-/* `scatter` takes an index and a value, no statements: with any of those it is a loop over a copy. */
-static void print_scatter(Printer *p, const Inst *loop)
-{
+/* `scatter` takes an index and a value, no statements: with any of those it is a loop over a copy.
+ */
+static void print_scatter(Printer *p, const Inst *loop) {
     Block block;
     const char *binders;
     const Value *init = loop->in[loop->attr.loop.n_slice];
     const char *init_text = bp_code_of(p, init).text;
     bp_block_open(p, &block);
-    const char *sum = bp_names_new(&p->names, p->arena, loop->out[0]->name ? loop->out[0]->name : "a");
+    const char *sum =
+        bp_names_new(&p->names, p->arena, loop->out[0]->name ? loop->out[0]->name : "a");
     const Inst *inner = open_nest(p, loop, FORM_scatter, &binders);
     const Region *body = inner->regions[0];
     const Inst *put = body->yields.data[0]->inst;
@@ -208,31 +203,34 @@ static void print_scatter(Printer *p, const Inst *loop)
     Code value = bp_code_of(p, put->in[1]);
     bool plain = block.inner.n == 0 && init->type->rank == n && init->type->elem == S_f64;
     Code step = {.level = L_with};
-    step.text = arena_printf(p->arena, "%s with [%s] = %s[%s] + %s", sum, bp_join(p, at, n), sum, bp_join(p, at, n),
-                             bp_at_level(p, value, L_add));
+    step.text = arena_printf(p->arena, "%s with [%s] = %s[%s] + %s", sum, bp_join(p, at, n), sum,
+                             bp_join(p, at, n), bp_at_level(p, value, L_add));
     const char *text = bp_block_text(p, &block, step);
     if (plain)
         text = added_to(p, init,
-                        arena_printf(p->arena, n > 1 ? "scatter((%s), (%s) => %s for %s)" : "scatter(%s, %s => %s for %s)",
+                        arena_printf(p->arena,
+                                     n > 1 ? "scatter((%s), (%s) => %s for %s)"
+                                           : "scatter(%s, %s => %s for %s)",
                                      bp_join(p, axes, n), bp_join(p, at, n), value.text, binders));
     else
         text = arena_printf(p->arena, "loop %s = %s for %s %s", sum, init_text, binders, text);
-    bp_bind_results(p, 1, loop->out, text);
+    bp_bind_results(p, 1, loop->out, NULL, text);
 }
 
 /* ---- checks ---- */
 
-static Code conjunction(Printer *p, const CodeList *checks)
-{
+static Code conjunction(Printer *p, const CodeList *checks) {
     Text text;
     text_init(&text, p->arena);
     for (int k = 0; k < checks->n; k++)
-        text_printf(&text, "%s%s", k > 0 ? " && " : "", bp_at_level(p, checks->data[k], checks->n > 1 ? L_and : L_or));
-    return checks->n == 0 ? bp_atom_code("true") : (Code){.text = text.data, .level = checks->n > 1 ? L_and : checks->data[0].level};
+        text_printf(&text, "%s%s", k > 0 ? " && " : "",
+                    bp_at_level(p, checks->data[k], checks->n > 1 ? L_and : L_or));
+    return checks->n == 0
+               ? bp_atom_code("true")
+               : (Code){.text = text.data, .level = checks->n > 1 ? L_and : checks->data[0].level};
 }
 
-static const char *checked_block(Printer *p, Block *block, const Region *region, bool braces)
-{
+static const char *checked_block(Printer *p, Block *block, const Region *region, bool braces) {
     CodeList checks = {0}, *outer = p->checks;
     p->checks = &checks;
     bp_print_insts(p, region);
@@ -241,15 +239,15 @@ static const char *checked_block(Printer *p, Block *block, const Region *region,
     return braces ? bp_block_text(p, block, all) : bp_block_close(p, block, all).text;
 }
 
-Code bp_checks_code(Printer *p, const Inst *inst)
-{
+Code bp_checks_code(Printer *p, const Inst *inst) {
     Block block;
     bp_block_open(p, &block);
     if (inst->op == OP_loop) {
         const char *binders;
         const Inst *inner = open_nest(p, inst, FORM_check, &binders);
         const char *condition = checked_block(p, &block, inner->regions[0], false);
-        return (Code){.text = arena_printf(p->arena, "all(%s for %s)", condition, binders), .level = L_postfix};
+        return (Code){.text = arena_printf(p->arena, "all(%s for %s)", condition, binders),
+                      .level = L_postfix};
     }
     Code condition = bp_code_of(p, inst->in[0]);
     const char *then_ = checked_block(p, &block, inst->regions[0], true);
@@ -266,38 +264,40 @@ typedef struct Head {
     const char **names, **inits;
 } Head;
 
-static Code zeros_code(Printer *p, const Type *type)
-{
+static Code zeros_code(Printer *p, const Type *type) {
     static const char *const zeros[] = {
-        [S_bool] = "false", [S_i32] = "i32(0)", [S_i64] = "0", [S_f32] = "f32(0.0)", [S_f64] = "0.0",
+        [S_bool] = "false",   [S_i32] = "i32(0)", [S_i64] = "0",
+        [S_f32] = "f32(0.0)", [S_f64] = "0.0",
     };
     return bp_filled(p, type, bp_atom_code(zeros[type->elem]));
 }
 
-static void init_texts(Printer *p, const Inst *loop, Head *head)
-{
+static void init_texts(Printer *p, const Inst *loop, Head *head) {
     int ns = loop->attr.loop.n_slice, nstate = loop->n_in - ns;
     for (int k = 0; k < head->n; k++)
-        head->inits[k] = k < nstate ? bp_code_of(p, loop->in[ns + k]).text : zeros_code(p, loop->out[k]->type).text;
+        head->inits[k] = k < nstate ? bp_code_of(p, loop->in[ns + k]).text
+                                    : zeros_code(p, loop->out[k]->type).text;
 }
 
-static void head_names(Printer *p, const Inst *loop, Head *head)
-{
+static void head_names(Printer *p, const Inst *loop, Head *head) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->n_in - ns;
     for (int k = 0; k < head->n; k++) {
         const Value *out = loop->out[k], *y = body->yields.data[k];
         const Value *param = k < nstate ? body->params.data[1 + ns + k] : NULL;
-        const char *wanted = param && param->name ? param->name : out->name ? out->name : param ? NULL : all_of(p, y);
+        const char *wanted = param && param->name ? param->name
+                             : out->name          ? out->name
+                             : param              ? NULL
+                                                  : all_of(p, y);
         head->names[k] = bp_names_new(&p->names, p->arena, wanted);
         if (param)
             bp_set_code(p, param, bp_atom_code(head->names[k]));
     }
 }
 
-/* "loop (a = x, b = y) for t < n "; the counter of a loop that runs from the end is a statement of its body. */
-static const char *open_loop(Printer *p, const Inst *loop, const char *word, Head *head)
-{
+/* "loop (a = x, b = y) for t < n "; the counter of a loop that runs from the end is a statement of
+ * its body. */
+static const char *open_loop(Printer *p, const Inst *loop, const char *word, Head *head) {
     const char *extent = extent_text(p, loop), *counter;
     head->names = ARENA_ARRAY(p->arena, head->n + 1, const char *);
     head_names(p, loop, head);
@@ -310,7 +310,8 @@ static const char *open_loop(Printer *p, const Inst *loop, const char *word, Hea
     if (loop->attr.loop.reverse) {
         counter = bp_names_new(&p->names, p->arena, "r");
         const char *t = counter_name(p, loop);
-        const Size *last = size_sub(&p->m->ctx->polys, loop->attr.loop.extent, size_const(&p->m->ctx->polys, 1));
+        const Size *last =
+            size_sub(&p->m->ctx->polys, loop->attr.loop.extent, size_const(&p->m->ctx->polys, 1));
         Level level;
         bp_print_line(p, "let %s = %s - %s;", t, bp_size_text(p, last, &level), counter);
         set_elements(p, loop, t);
@@ -318,24 +319,39 @@ static const char *open_loop(Printer *p, const Inst *loop, const char *word, Hea
         counter = counter_name(p, loop);
         set_elements(p, loop, counter);
     }
-    return arena_printf(p->arena, head->n == 1 ? "%s %s for %s < %s" : "%s (%s) for %s < %s", word, list, counter, extent);
+    return arena_printf(p->arena, head->n == 1 ? "%s %s for %s < %s" : "%s (%s) for %s < %s", word,
+                        list, counter, extent);
 }
 
-static const char *checkpoint_text(Printer *p, const Inst *loop)
-{
+static const char *checkpoint_text(Printer *p, const Inst *loop) {
     Level level;
     if (loop->attr.loop.checkpoint == CHECK_store)
         return "";
     if (loop->attr.loop.checkpoint == CHECK_inner)
         return "@checkpoint ";
-    return arena_printf(p->arena, "@checkpoint(%s = %s) ", checkpoint_name[loop->attr.loop.checkpoint],
+    return arena_printf(p->arena, "@checkpoint(%s = %s) ",
+                        checkpoint_name[loop->attr.loop.checkpoint],
                         bp_size_text(p, loop->attr.loop.checkpoint_arg, &level));
 }
 
-static void print_carried(Printer *p, const Inst *loop, bool scan)
-{
+static Code next_with_stacks(Printer *p, const Inst *loop, const Head *head) {
     const Region *body = loop->regions[0];
-    int nc = loop->attr.loop.n_carry, nstate = nc + loop->attr.loop.n_acc;
+    Code *next = ARENA_ARRAY(p->arena, head->n + 1, Code);
+    const char *counter = bp_code_of(p, body->params.data[0]).text;
+    for (int k = 0; k < head->n; k++) {
+        next[k] = bp_code_of(p, body->yields.data[k]);
+        if (k < loop->n_out - loop->attr.loop.n_stack)
+            continue;
+        next[k].text = arena_printf(p->arena, "%s with [%s] = %s", head->names[k], counter,
+                                    bp_at_level(p, next[k], L_or));
+        next[k].level = L_with;
+    }
+    return bp_tuple_code(p, head->n, next);
+}
+
+static void print_carried(Printer *p, const Inst *loop, bool scan) {
+    const Region *body = loop->regions[0];
+    int nc = loop->attr.loop.n_carry;
     Head head = {.n = scan ? nc : loop->n_out};
     head.inits = ARENA_ARRAY(p->arena, head.n + 1, const char *);
     init_texts(p, loop, &head);
@@ -344,30 +360,36 @@ static void print_carried(Printer *p, const Inst *loop, bool scan)
     const char *opening = open_loop(p, loop, scan ? "scan" : "loop", &head);
     name_elements(p, loop);
     bp_print_insts(p, body);
-    Code *next = ARENA_ARRAY(p->arena, head.n + 1, Code);
-    const char *counter = bp_code_of(p, body->params.data[0]).text;
-    for (int k = 0; k < head.n; k++) {
-        next[k] = bp_code_of(p, body->yields.data[k]);
-        if (k >= nstate)
-            next[k] = (Code){.text = arena_printf(p->arena, "%s with [%s] = %s", head.names[k], counter, bp_at_level(p, next[k], L_or)),
-                             .level = L_with};
-    }
-    const char *steps = bp_block_text(p, &block, bp_tuple_code(p, head.n, next));
+    bool stacks = !scan && loop->attr.loop.n_stack > 0;
+    Code next =
+        stacks ? next_with_stacks(p, loop, &head) : bp_results_code(p, head.n, body->yields.data);
+    const char *steps = bp_block_text(p, &block, next);
     const char *text = arena_printf(p->arena, "%s%s %s", checkpoint_text(p, loop), opening, steps);
-    bp_bind_results(p, head.n, scan ? loop->out + nc : loop->out, text);
+    bp_bind_results(p, head.n, scan ? loop->out + nc : loop->out, stacks ? head.names : NULL, text);
 }
 
-void bp_print_loop(Printer *p, const Inst *loop)
-{
+void bp_print_loop(Printer *p, const Inst *loop) {
     CodeList *checks = p->checks;
     p->checks = NULL;
     switch (bp_loop_form(p, loop)) {
-    case FORM_map: print_map(p, loop); break;
-    case FORM_sum: print_sum(p, loop); break;
-    case FORM_map_sum: print_map_sum(p, loop); break;
-    case FORM_scatter: print_scatter(p, loop); break;
-    case FORM_scan: print_carried(p, loop, true); break;
-    default: print_carried(p, loop, false); break;
+    case FORM_map:
+        print_map(p, loop);
+        break;
+    case FORM_sum:
+        print_sum(p, loop);
+        break;
+    case FORM_map_sum:
+        print_map_sum(p, loop);
+        break;
+    case FORM_scatter:
+        print_scatter(p, loop);
+        break;
+    case FORM_scan:
+        print_carried(p, loop, true);
+        break;
+    default:
+        print_carried(p, loop, false);
+        break;
     }
     p->checks = checks;
 }

@@ -1,9 +1,10 @@
 /* Statements of the printed program: which values get a `let`, blocks, branches, checks.
  *
  * Note [Lets]
- * A value gets a `let` when the source gave it a name, when it is mentioned more than once or inside of a loop or branch, or
- * when its expression is long; else it stands where it is used. So a line of the program is a step of the computation, and
- * nothing is computed twice or moved into a loop. */
+ * A value gets a `let` when the source gave it a name, when it is mentioned more than once or
+ * inside of a loop or branch, or when its expression is long; else it stands where it is used. So a
+ * line of the program is a step of the computation, and nothing is computed twice or moved into a
+ * loop. */
 #include "codegen/bpsource_internal.h"
 
 #include <stdarg.h>
@@ -12,8 +13,7 @@
 
 enum { INLINE_MOST = 48, RESULT_MOST = 90 };
 
-void bp_print_line(Printer *p, const char *format, ...)
-{
+void bp_print_line(Printer *p, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
@@ -29,8 +29,7 @@ void bp_print_line(Printer *p, const char *format, ...)
 
 /* ---- blocks ---- */
 
-void bp_block_open(Printer *p, Block *block)
-{
+void bp_block_open(Printer *p, Block *block) {
     block->outer = p->out;
     block->mark = bp_names_mark(&p->names);
     text_init(&block->inner, p->arena);
@@ -38,52 +37,46 @@ void bp_block_open(Printer *p, Block *block)
     p->indent++;
 }
 
-static const char *close(Printer *p, Block *block, Code result)
-{
-    if (block->inner.n > 0)
+static const char *close(Printer *p, Block *block, Code result) {
+    bool lines = block->inner.n > 0 || strchr(result.text, '\n');
+    if (lines)
         bp_print_line(p, "%s", result.text);
     p->indent--;
     p->out = block->outer;
     bp_names_leave(&p->names, block->mark);
-    return block->inner.n > 0 ? arena_printf(p->arena, "{\n%s%*s}", block->inner.data, 2 * p->indent, "") : NULL;
+    return lines ? arena_printf(p->arena, "{\n%s%*s}", block->inner.data, 2 * p->indent, "") : NULL;
 }
 
-Code bp_block_close(Printer *p, Block *block, Code result)
-{
+Code bp_block_close(Printer *p, Block *block, Code result) {
     const char *text = close(p, block, result);
     return text ? bp_atom_code(text) : result;
 }
 
-const char *bp_block_text(Printer *p, Block *block, Code result)
-{
+const char *bp_block_text(Printer *p, Block *block, Code result) {
     const char *text = close(p, block, result);
     return text ? text : arena_printf(p->arena, "{ %s }", result.text);
 }
 
 /* ---- bindings ---- */
 
-const char *bp_new_name(Printer *p, const Value *v, const char *fallback)
-{
+const char *bp_new_name(Printer *p, const Value *v, const char *fallback) {
     const SizeSym *sym = ptrmap_get(&p->dims, v);
     const char *wanted = v->name ? v->name : sym && sym->name ? sym->name : fallback;
     return bp_names_new(&p->names, p->arena, wanted);
 }
 
-static bool fits(const Use *use, const char *text)
-{
+static bool fits(const Use *use, const char *text) {
     return strlen(text) <= (use->result ? RESULT_MOST : INLINE_MOST) && !strchr(text, '\n');
 }
 
 /* May stand where it is used; see Note [Lets]. */
-static bool stands_in_place(Printer *p, const Value *v, Code code)
-{
+static bool stands_in_place(Printer *p, const Value *v, Code code) {
     const Use *use = bp_use_of(p, v);
     return use->n == 1 && !use->nested && !use->named && !v->name && fits(use, code.text);
 }
 
 /* "[...]" and "sum(...)" hold together; "init + sum(...)" is a sum. */
-static Level level_of(const char *text)
-{
+static Level level_of(const char *text) {
     const char *open = strpbrk(text, " ([");
     int depth = 0;
     if (!open || *open == ' ')
@@ -96,37 +89,62 @@ static Level level_of(const char *text)
     return L_postfix;
 }
 
-/* Loops and branches are statements, except where they are all of a result; sums and comprehensions are expressions. */
-static bool may_stand_in_place(Printer *p, const Value *v, const char *text)
-{
+/* Loops and branches are statements, except where they are all of a result; sums and comprehensions
+ * are expressions. */
+static bool may_stand_in_place(Printer *p, const Value *v, const char *text) {
     const Use *use = bp_use_of(p, v);
     if (use->result && use->n == 1 && !use->nested && !use->named)
         return true;
-    bool statement = strncmp(text, "loop ", 5) == 0 || strncmp(text, "if ", 3) == 0 || text[0] == '@';
+    bool statement =
+        strncmp(text, "loop ", 5) == 0 || strncmp(text, "if ", 3) == 0 || text[0] == '@';
     return !statement && stands_in_place(p, v, bp_atom_code(text));
 }
 
-void bp_bind_results(Printer *p, int n, Value *const *results, const char *text)
-{
+/* The results of one instruction are those of its block, all and in order, and nothing else reads
+ * them. */
+static bool are_the_yields(Printer *p, int n, Value *const *results) {
+    const Region *region = results[0]->region;
+    const Inst *owner = region->owner;
+    bool plain = owner && (owner->op == OP_if || bp_loop_form(p, owner) == FORM_map ||
+                           bp_loop_form(p, owner) == FORM_loop);
+    if (!plain || region->yields.n != n ||
+        (owner->op == OP_loop && owner->attr.loop.n_stack > 0 &&
+         bp_loop_form(p, owner) != FORM_map))
+        return false;
+    for (int k = 0; k < n; k++)
+        if (region->yields.data[k] != results[k] || bp_use_of(p, results[k])->n != 1)
+            return false;
+    return true;
+}
+
+void bp_bind_results(Printer *p, int n, Value *const *results, const char *const *wanted,
+                     const char *text) {
     const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
     if (n == 1 && may_stand_in_place(p, results[0], text)) {
         bp_set_code(p, results[0], (Code){.text = text, .level = level_of(text)});
         return;
     }
+    if (n > 1 && are_the_yields(p, n, results)) {
+        ptrmap_put(&p->whole, results[0]->inst, (void *)(uintptr_t)text);
+        return;
+    }
     for (int k = 0; k < n; k++) {
-        names[k] = bp_use_of(p, results[k])->n > 0 ? bp_new_name(p, results[k], NULL) : "_";
+        names[k] = bp_use_of(p, results[k])->n > 0
+                       ? bp_new_name(p, results[k], wanted ? wanted[k] : NULL)
+                       : "_";
         bp_set_code(p, results[k], bp_atom_code(names[k]));
     }
     const char *list = bp_wrap(p, names, n);
     const char *end = strchr(text, '\n');
     size_t first = end ? (size_t)(end - text) : strlen(text);
-    const char *gap = n > 1 && strlen(list) + first > 84 ? arena_printf(p->arena, "\n%*s", 2 * p->indent + 4, "") : " ";
+    const char *gap = n > 1 && strlen(list) + first > 84
+                          ? arena_printf(p->arena, "\n%*s", 2 * p->indent + 4, "")
+                          : " ";
     bp_print_line(p, n == 1 ? "let %s =%s%s;" : "let (%s) =%s%s;", list, gap, text);
 }
 
 /* An element at constants or loop counters of an array with a name: as good as a name. */
-static bool is_plain_element(Printer *p, const Inst *inst)
-{
+static bool is_plain_element(Printer *p, const Inst *inst) {
     if (inst->op != OP_index || (inst->out[0]->name && bp_use_of(p, inst->out[0])->n > 1))
         return false;
     if (ptrmap_has(&p->dims, inst->out[0]))
@@ -140,8 +158,7 @@ static bool is_plain_element(Printer *p, const Inst *inst)
     return true;
 }
 
-static void print_value(Printer *p, const Inst *inst)
-{
+static void print_value(Printer *p, const Inst *inst) {
     Value *v = inst->out[0];
     const Use *use = bp_use_of(p, v);
     bool constant = inst->op == OP_const || inst->op == OP_size;
@@ -157,8 +174,7 @@ static void print_value(Printer *p, const Inst *inst)
     bp_set_code(p, v, bp_atom_code(name));
 }
 
-static void print_check(Printer *p, const Inst *inst)
-{
+static void print_check(Printer *p, const Inst *inst) {
     Code condition = inst->op == OP_check ? bp_code_of(p, inst->in[0]) : bp_checks_code(p, inst);
     if (p->checks)
         vec_push(p->arena, p->checks, condition);
@@ -166,9 +182,34 @@ static void print_check(Printer *p, const Inst *inst)
         bp_print_line(p, "assert %s;", condition.text);
 }
 
-static void print_if(Printer *p, const Inst *inst)
-{
+static bool is_bool_const(const Value *v, bool value) {
+    return v->inst && v->inst->op == OP_const && v->type->elem == S_bool &&
+           v->inst->attr.integer == value;
+}
+
+/* c && d, c || d are branches in the IR. */
+static bool short_circuit(Printer *p, const Inst *inst, Code condition, const Code *branch) {
+    if (inst->n_out != 1)
+        return false;
+    bool and_ = is_bool_const(inst->regions[1]->yields.data[0], false);
+    bool or_ = is_bool_const(inst->regions[0]->yields.data[0], true);
+    if (!and_ && !or_)
+        return false;
+    Level level = and_ ? L_and : L_or;
+    const char *text =
+        arena_printf(p->arena, "%s %s %s", bp_at_level(p, condition, level), and_ ? "&&" : "||",
+                     bp_at_level(p, branch[and_ ? 0 : 1], level));
+    if (stands_in_place(p, inst->out[0], bp_atom_code(text)))
+        bp_set_code(p, inst->out[0], (Code){.text = text, .level = level});
+    else
+        bp_bind_results(p, 1, inst->out, NULL, text);
+    return true;
+}
+
+static void print_if(Printer *p, const Inst *inst) {
     const char *branch[2];
+    Code codes[2];
+    bool plain = true;
     Code condition = bp_code_of(p, inst->in[0]);
     CodeList *checks = p->checks;
     p->checks = NULL;
@@ -177,23 +218,27 @@ static void print_if(Printer *p, const Inst *inst)
         Block block;
         bp_block_open(p, &block);
         bp_print_insts(p, region);
-        Code *parts = ARENA_ARRAY(p->arena, inst->n_out + 1, Code);
-        for (int i = 0; i < inst->n_out; i++)
-            parts[i] = bp_code_of(p, region->yields.data[i]);
-        branch[k] = bp_block_text(p, &block, bp_tuple_code(p, inst->n_out, parts));
+        Code result = bp_results_code(p, inst->n_out, region->yields.data);
+        plain = plain && block.inner.n == 0;
+        codes[k] = result;
+        branch[k] = bp_block_text(p, &block, result);
     }
     p->checks = checks;
-    bp_bind_results(p, inst->n_out, inst->out, arena_printf(p->arena, "if %s %s else %s", condition.text, branch[0], branch[1]));
+    if (plain && short_circuit(p, inst, condition, codes))
+        return;
+    bp_bind_results(
+        p, inst->n_out, inst->out, NULL,
+        arena_printf(p->arena, "if %s %s else %s", condition.text, branch[0], branch[1]));
 }
 
-void bp_print_insts(Printer *p, const Region *region)
-{
+void bp_print_insts(Printer *p, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (ptrmap_has(&p->skipped, inst) || !bp_is_mentioned(p, inst))
             continue;
         if (inst->op == OP_dim)
-            ptrmap_put(&p->syms, inst->attr.sym, (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
+            ptrmap_put(&p->syms, inst->attr.sym,
+                       (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
         else if (inst->op == OP_check || inst->n_out == 0)
             print_check(p, inst);
         else if (inst->op == OP_loop)
@@ -201,7 +246,7 @@ void bp_print_insts(Printer *p, const Region *region)
         else if (inst->op == OP_if)
             print_if(p, inst);
         else if (inst->n_out > 1)
-            bp_bind_results(p, inst->n_out, inst->out, bp_inst_code(p, inst).text);
+            bp_bind_results(p, inst->n_out, inst->out, NULL, bp_inst_code(p, inst).text);
         else
             print_value(p, inst);
     }

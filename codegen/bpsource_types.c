@@ -1,10 +1,11 @@
 /* Types of the printed program: sizes, arrays, and the records of the C interface declared again.
  *
  * Note [Record types]
- * The IR has only leaves; the descriptors of exports still know which leaves make up which record, but no longer the size
- * parameters of the record's declaration. They are found again: two axes anywhere in a record have one size parameter when
- * they are equal in every use of the record in the module, and an axis that is one constant in all of them keeps it.
- * A record of which some use lacks leaves (a gradient with integers in it) is a type of its own there. */
+ * The IR has only leaves; the descriptors of exports still know which leaves make up which record,
+ * but no longer the size parameters of the record's declaration. They are found again: two axes
+ * anywhere in a record have one size parameter when they are equal in every use of the record in
+ * the module, and an axis that is one constant in all of them keeps it. A record of which some use
+ * lacks leaves (a gradient with integers in it) is a type of its own there. */
 #include "codegen/bpsource_internal.h"
 
 #include <ctype.h>
@@ -13,8 +14,7 @@
 
 /* ---- sizes ---- */
 
-static bool sizes_known(const Printer *p, const Size *size)
-{
+static bool sizes_known(const Printer *p, const Size *size) {
     for (int t = 0; t < size->n; t++)
         for (int k = 0; k < size->terms[t].degree; k++)
             if (!ptrmap_get(&p->syms, size->terms[t].syms[k]))
@@ -22,8 +22,7 @@ static bool sizes_known(const Printer *p, const Size *size)
     return true;
 }
 
-static void add_term(Printer *p, Text *out, const SizeTerm *term, bool first)
-{
+static void add_term(Printer *p, Text *out, const SizeTerm *term, bool first) {
     uint64_t magnitude = term->coef < 0 ? 0 - (uint64_t)term->coef : (uint64_t)term->coef;
     text_puts(out, first ? (term->coef < 0 ? "-" : "") : (term->coef < 0 ? " - " : " + "));
     bool star = magnitude != 1 || term->degree == 0;
@@ -35,8 +34,7 @@ static void add_term(Printer *p, Text *out, const SizeTerm *term, bool first)
     }
 }
 
-const char *bp_size_text(Printer *p, const Size *size, Level *level)
-{
+const char *bp_size_text(Printer *p, const Size *size, Level *level) {
     Text text;
     text_init(&text, p->arena);
     int first = 0; /* a positive term in front */
@@ -59,8 +57,7 @@ static const char *const scalar_words[] = {
 };
 
 /* [a,b]f64 of the texts of the axes */
-static const char *array_text(Printer *p, Scalar elem, int rank, const char *const *axes)
-{
+static const char *array_text(Printer *p, Scalar elem, int rank, const char *const *axes) {
     Text text;
     text_init(&text, p->arena);
     for (int k = 0; k < rank; k++)
@@ -69,8 +66,7 @@ static const char *array_text(Printer *p, Scalar elem, int rank, const char *con
     return text.data;
 }
 
-const char *bp_type_text(Printer *p, const Type *type)
-{
+const char *bp_type_text(Printer *p, const Type *type) {
     const char *axes[IR_MAX_RANK];
     Level level;
     for (int k = 0; k < type->rank; k++) {
@@ -90,20 +86,21 @@ typedef struct Record {
     const Param *shape;
     const char *name;
     VEC(AxisList) uses;
-    int *class_of;          /* of an axis: its size parameter; -1: a constant */
+    int *class_of; /* of an axis: its size parameter; -1: a constant */
     int n_classes;
-    int *first;             /* of a size parameter: an axis of it */
-    const char **classes;   /* its name */
+    int *first;           /* of a size parameter: an axis of it */
+    const char **classes; /* its name */
 } Record;
 
 struct RecordTypes {
     VEC(Record *) all; /* inner ones first */
 };
 
-static bool is_tuple(const Param *param) { return param->n_fields > 0 && isdigit((unsigned char)param->fields[0].name[0]); }
+static bool is_tuple(const Param *param) {
+    return param->n_fields > 0 && isdigit((unsigned char)param->fields[0].name[0]);
+}
 
-static bool has_leaves(const Param *param)
-{
+static bool has_leaves(const Param *param) {
     if (!param->is_record)
         return !param->inactive;
     for (int i = 0; i < param->n_fields; i++)
@@ -112,38 +109,36 @@ static bool has_leaves(const Param *param)
     return false;
 }
 
-static bool same_shape(const Param *a, const Param *b)
-{
+static bool same_shape(const Param *a, const Param *b) {
     if (a->is_record != b->is_record || has_leaves(a) != has_leaves(b))
         return false;
     if (!a->is_record)
         return a->inactive || (a->type->elem == b->type->elem && a->type->rank == b->type->rank);
-    if (a->n_fields != b->n_fields || strcmp(a->struct_name ? a->struct_name : "", b->struct_name ? b->struct_name : "") != 0)
+    if (a->n_fields != b->n_fields ||
+        strcmp(a->struct_name ? a->struct_name : "", b->struct_name ? b->struct_name : "") != 0)
         return false;
     for (int i = 0; i < a->n_fields; i++)
-        if (strcmp(a->fields[i].name, b->fields[i].name) != 0 || !same_shape(&a->fields[i], &b->fields[i]))
+        if (strcmp(a->fields[i].name, b->fields[i].name) != 0 ||
+            !same_shape(&a->fields[i], &b->fields[i]))
             return false;
     return true;
 }
 
-static void collect_axes(Printer *p, const Param *param, AxisList *out)
-{
+static void collect_axes(Printer *p, const Param *param, AxisList *out) {
     for (int i = 0; i < param->n_fields; i++)
         collect_axes(p, &param->fields[i], out);
     for (int k = 0; !param->is_record && !param->inactive && k < param->type->rank; k++)
         vec_push(p->arena, out, param->type->dims[k]);
 }
 
-static Record *find_record(const Printer *p, const Param *param)
-{
+static Record *find_record(const Printer *p, const Param *param) {
     for (int i = 0; i < p->types->all.n; i++)
         if (same_shape(p->types->all.data[i]->shape, param))
             return p->types->all.data[i];
     return NULL;
 }
 
-static void add_use(Printer *p, const Param *param)
-{
+static void add_use(Printer *p, const Param *param) {
     for (int i = 0; i < param->n_fields; i++)
         add_use(p, &param->fields[i]);
     if (!param->is_record || is_tuple(param) || !has_leaves(param))
@@ -152,7 +147,8 @@ static void add_use(Printer *p, const Param *param)
     if (!record) {
         record = ARENA_NEW(p->arena, Record);
         record->shape = param;
-        record->name = bp_names_global(&p->names, p->arena, param->struct_name ? param->struct_name : "Record");
+        record->name = bp_names_global(&p->names, p->arena,
+                                       param->struct_name ? param->struct_name : "Record");
         vec_push(p->arena, &p->types->all, record);
     }
     AxisList axes = {0};
@@ -160,16 +156,14 @@ static void add_use(Printer *p, const Param *param)
     vec_push(p->arena, &record->uses, axes);
 }
 
-static bool equal_in_all(const Record *record, int a, int b)
-{
+static bool equal_in_all(const Record *record, int a, int b) {
     for (int u = 0; u < record->uses.n; u++)
         if (record->uses.data[u].data[a] != record->uses.data[u].data[b])
             return false;
     return true;
 }
 
-static bool constant_in_all(const Record *record, int a)
-{
+static bool constant_in_all(const Record *record, int a) {
     int64_t first, value;
     if (!size_is_const(record->uses.data[0].data[a], &first))
         return false;
@@ -179,8 +173,7 @@ static bool constant_in_all(const Record *record, int a)
     return true;
 }
 
-static void find_classes(Printer *p, Record *record)
-{
+static void find_classes(Printer *p, Record *record) {
     const AxisList *axes = &record->uses.data[0];
     Names names;
     bp_names_open(&names, p->arena);
@@ -199,19 +192,18 @@ static void find_classes(Printer *p, Record *record)
         SizeSym *sym = size_is_sym(axes->data[a]);
         record->class_of[a] = record->n_classes;
         record->first[record->n_classes] = a;
-        record->classes[record->n_classes++] = bp_names_new(&names, p->arena, sym && sym->name ? sym->name : "s");
+        record->classes[record->n_classes++] =
+            bp_names_new(&names, p->arena, sym && sym->name ? sym->name : "s");
     }
 }
 
-static uint32_t class_rank(const Record *record, int c)
-{
+static uint32_t class_rank(const Record *record, int c) {
     const SizeSym *sym = size_is_sym(record->uses.data[0].data[record->first[c]]);
     return sym ? sym->id : UINT32_MAX;
 }
 
 /* In the order of the brackets of the function that uses the record first. */
-static void order_classes(Printer *p, Record *record)
-{
+static void order_classes(Printer *p, Record *record) {
     int n = record->n_classes, *first = ARENA_ARRAY(p->arena, n + 1, int);
     const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
     for (int c = 0; c < n; c++) {
@@ -233,11 +225,10 @@ static void order_classes(Printer *p, Record *record)
             }
 }
 
-RecordTypes *bp_types_collect(Printer *p)
-{
+RecordTypes *bp_types_collect(Printer *p) {
     p->types = ARENA_NEW(p->arena, RecordTypes);
-    for (int e = 0; e < p->m->exports.n; e++) {
-        const Export *export = p->m->exports.data[e];
+    for (int e = 0; e < p->exports.n; e++) {
+        const Export *export = p->exports.data[e];
         for (int i = 0; i < export->n_params; i++)
             add_use(p, &export->params[i]);
         for (int i = 0; i < export->n_results; i++)
@@ -251,8 +242,7 @@ RecordTypes *bp_types_collect(Printer *p)
 }
 
 /* The name with its arguments: the texts of its axes, of which `axes` holds one each. */
-static const char *applied(Printer *p, const Record *record, const char *const *axes)
-{
+static const char *applied(Printer *p, const Record *record, const char *const *axes) {
     Text text;
     text_init(&text, p->arena);
     text_puts(&text, record->name);
@@ -263,8 +253,7 @@ static const char *applied(Printer *p, const Record *record, const char *const *
 }
 
 /* Type of a parameter or field; *axes advances over the texts of its axes. */
-static const char *text_with_axes(Printer *p, const Param *param, const char *const **axes)
-{
+static const char *text_with_axes(Printer *p, const Param *param, const char *const **axes) {
     if (!param->is_record) {
         const char *text = array_text(p, param->type->elem, param->type->rank, *axes);
         *axes += param->type->rank;
@@ -281,8 +270,7 @@ static const char *text_with_axes(Printer *p, const Param *param, const char *co
     return n == 1 ? parts[0] : arena_printf(p->arena, "(%s)", bp_join(p, parts, n));
 }
 
-const char *bp_param_type(Printer *p, const Param *param)
-{
+const char *bp_param_type(Printer *p, const Param *param) {
     AxisList axes = {0};
     Level level;
     if (param->is_record)
@@ -300,18 +288,20 @@ const char *bp_param_type(Printer *p, const Param *param)
     return text_with_axes(p, param, &next);
 }
 
-const char *bp_record_name(Printer *p, const Param *param) { return is_tuple(param) ? NULL : find_record(p, param)->name; }
+const char *bp_record_name(Printer *p, const Param *param) {
+    return is_tuple(param) ? NULL : find_record(p, param)->name;
+}
 
-void bp_types_print(Printer *p)
-{
+void bp_types_print(Printer *p) {
     for (int r = 0; r < p->types->all.n; r++) {
         const Record *record = p->types->all.data[r];
         int n = record->uses.data[0].n;
         const char **axes = ARENA_ARRAY(p->arena, n + 1, const char *);
         for (int a = 0; a < n; a++) {
             Level level;
-            axes[a] = record->class_of[a] >= 0 ? record->classes[record->class_of[a]]
-                                               : bp_size_text(p, record->uses.data[0].data[a], &level);
+            axes[a] = record->class_of[a] >= 0
+                          ? record->classes[record->class_of[a]]
+                          : bp_size_text(p, record->uses.data[0].data[a], &level);
         }
         text_printf(p->out, "type %s", applied(p, record, axes));
         const char *const *next = axes, *separator = " = { ";
@@ -319,7 +309,8 @@ void bp_types_print(Printer *p)
             const Param *field = &record->shape->fields[i];
             if (!has_leaves(field))
                 continue;
-            text_printf(p->out, "%s%s: %s", separator, field->name, text_with_axes(p, field, &next));
+            text_printf(p->out, "%s%s: %s", separator, field->name,
+                        text_with_axes(p, field, &next));
             separator = ", ";
         }
         text_puts(p->out, " };\n");

@@ -1,16 +1,17 @@
-/* What is asked of the IR before it is printed: how loops and products are written, and how often the text will mention
- * each value. The counts follow the text, not the IR: a broadcast beside a whole array is not mentioned, what it repeats is.
- * Prints nothing. */
+/* What is asked of the IR before it is printed: how loops and products are written, and how often
+ * the text will mention each value. The counts follow the text, not the IR: a broadcast beside a
+ * whole array is not mentioned, what it repeats is. Prints nothing. */
 #include "codegen/bpsource_internal.h"
 
 #include <string.h>
 
 /* ---- values ---- */
 
-bool bp_is_transparent(const Value *v) { return v->inst && v->inst->op == OP_broadcast; }
+bool bp_is_transparent(const Value *v) {
+    return v->inst && v->inst->op == OP_broadcast;
+}
 
-bool bp_is_zero(const Value *v)
-{
+bool bp_is_zero(const Value *v) {
     while (bp_is_transparent(v))
         v = v->inst->in[0];
     if (!v->inst || v->inst->op != OP_const)
@@ -18,8 +19,7 @@ bool bp_is_zero(const Value *v)
     return type_is_float(v->type) ? v->inst->attr.num == 0.0 : v->inst->attr.integer == 0;
 }
 
-Use *bp_use_of(Printer *p, const Value *v)
-{
+Use *bp_use_of(Printer *p, const Value *v) {
     Use *use = ptrmap_get(&p->uses, v);
     if (!use) {
         use = ARENA_NEW(p->arena, Use);
@@ -30,26 +30,47 @@ Use *bp_use_of(Printer *p, const Value *v)
 
 /* ---- loops ---- */
 
-static int state_count(const Inst *loop) { return loop->attr.loop.n_carry + loop->attr.loop.n_acc; }
+static int state_count(const Inst *loop) {
+    return loop->attr.loop.n_carry + loop->attr.loop.n_acc;
+}
 
-static Value *acc_param(const Inst *loop, int k)
-{
+static Value *acc_param(const Inst *loop, int k) {
     return loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + loop->attr.loop.n_carry + k];
 }
 
-Value *bp_summand(const Inst *loop, int k)
-{
-    Value *y = loop->regions[0]->yields.data[loop->attr.loop.n_carry + k], *acc = acc_param(loop, k);
+/* v is the sum so far of a loop printed as a sum: its part of the text is what each iteration adds.
+ */
+bool bp_is_running_sum(const Printer *p, const Value *v) {
+    const Inst *loop = v->inst ? NULL : v->region->owner;
+    if (!loop || loop->op != OP_loop ||
+        v->index <= loop->attr.loop.n_slice + loop->attr.loop.n_carry)
+        return false;
+    LoopForm form = bp_loop_form(p, loop);
+    return form == FORM_sum || form == FORM_map_sum;
+}
+
+/* An inner loop that goes on summing adds its own sum. */
+static bool continues(const Printer *p, const Value *y, const Value *acc) {
+    const Inst *inner = y->inst;
+    if (inner->op != OP_loop || inner->attr.loop.n_carry > 0 ||
+        y->index >= inner->attr.loop.n_acc || inner->in[inner->attr.loop.n_slice + y->index] != acc)
+        return false;
+    LoopForm form = bp_loop_form(p, inner);
+    return form == FORM_sum || form == FORM_map_sum;
+}
+
+Value *bp_summand(const Printer *p, const Inst *loop, int k) {
+    Value *y = loop->regions[0]->yields.data[loop->attr.loop.n_carry + k],
+          *acc = acc_param(loop, k);
     if (!y->inst || y->region != loop->regions[0])
         return NULL;
     if (y->inst->op == OP_add && y->inst->in[0] == acc)
         return y->inst->in[1];
-    return NULL;
+    return continues(p, y, acc) ? y : NULL;
 }
 
 /* The inner loop that alone makes up the body: beside it stand only constants and sizes. */
-static const Inst *only_loop(const Region *body)
-{
+static const Inst *only_loop(const Region *body) {
     const Inst *found = NULL;
     for (int i = 0; i < body->insts.n; i++) {
         const Inst *inst = body->insts.data[i];
@@ -63,27 +84,26 @@ static const Inst *only_loop(const Region *body)
     return found;
 }
 
-static bool binds_size_of(const Region *body, const Size *extent)
-{
+static bool binds_size_of(const Region *body, const Size *extent) {
     for (int i = 0; i < body->insts.n; i++)
-        if (body->insts.data[i]->op == OP_dim && size_mentions(extent, body->insts.data[i]->attr.sym))
+        if (body->insts.data[i]->op == OP_dim &&
+            size_mentions(extent, body->insts.data[i]->attr.sym))
             return true;
     return false;
 }
 
-static bool has_name_to_keep(const Inst *loop)
-{
+static bool has_name_to_keep(const Inst *loop) {
     for (int i = 0; i < loop->n_out; i++)
         if (loop->out[i]->name)
             return true;
     return false;
 }
 
-const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form)
-{
+const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form) {
     const Region *body = loop->regions[0];
     const Inst *inner = only_loop(body);
-    if (!inner || inner->n_out != loop->n_out || bp_loop_form(p, inner) != form || has_name_to_keep(inner))
+    if (!inner || inner->n_out != loop->n_out || bp_loop_form(p, inner) != form ||
+        has_name_to_keep(inner))
         return NULL;
     if (form == FORM_map && binds_size_of(body, inner->attr.loop.extent))
         return NULL;
@@ -96,20 +116,19 @@ const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form)
     return inner;
 }
 
-static bool is_scan(const Inst *loop)
-{
+static bool is_scan(const Inst *loop) {
     const Region *body = loop->regions[0];
     int nc = loop->attr.loop.n_carry;
     if (loop->attr.loop.reverse || loop->attr.loop.n_acc > 0 || loop->attr.loop.n_stack != nc)
         return false;
     for (int k = 0; k < nc; k++)
-        if (body->yields.data[k] != body->yields.data[nc + k] || (body->yields.data[k]->inst == NULL))
+        if (body->yields.data[k] != body->yields.data[nc + k] ||
+            (body->yields.data[k]->inst == NULL))
             return false;
     return true;
 }
 
-static bool results_unread(const Printer *p, const Inst *loop, int n)
-{
+static bool results_unread(const Printer *p, const Inst *loop, int n) {
     for (int k = 0; k < n; k++) {
         const Use *use = ptrmap_get(&p->uses, loop->out[k]);
         if (use && use->n > 0)
@@ -118,8 +137,7 @@ static bool results_unread(const Printer *p, const Inst *loop, int n)
     return true;
 }
 
-static bool is_stacked(const Inst *loop, const Value *v)
-{
+static bool is_stacked(const Inst *loop, const Value *v) {
     const Region *body = loop->regions[0];
     for (int k = state_count(loop); k < body->yields.n; k++)
         if (body->yields.data[k] == v)
@@ -127,11 +145,10 @@ static bool is_stacked(const Inst *loop, const Value *v)
     return false;
 }
 
-static LoopForm sum_form(const Printer *p, const Inst *loop)
-{
+static LoopForm sum_form(const Printer *p, const Inst *loop) {
     bool plain = true, cheap = true;
     for (int k = 0; k < loop->attr.loop.n_acc; k++) {
-        const Value *v = bp_summand(loop, k);
+        const Value *v = bp_summand(p, loop, k);
         plain = plain && v;
         cheap = cheap && v && (v->type->rank == 0 || is_stacked(loop, v));
     }
@@ -147,14 +164,20 @@ static LoopForm sum_form(const Printer *p, const Inst *loop)
     return FORM_loop;
 }
 
-LoopForm bp_loop_form(const Printer *p, const Inst *loop)
-{
+LoopForm bp_loop_form(const Printer *p, const Inst *loop) {
     int nc = loop->attr.loop.n_carry;
     if (nc > 0)
         return is_scan(loop) && results_unread(p, loop, nc) ? FORM_scan : FORM_loop;
     if (loop->n_out == 0)
         return FORM_check;
-    return loop->attr.loop.n_acc == 0 ? FORM_map : sum_form(p, loop);
+    if (loop->attr.loop.n_acc == 0)
+        return FORM_map;
+    uintptr_t known = (uintptr_t)ptrmap_get(p->forms, loop);
+    if (!known) {
+        known = (uintptr_t)sum_form(p, loop) + 1;
+        ptrmap_put(p->forms, loop, (void *)known);
+    }
+    return (LoopForm)(known - 1);
 }
 
 /* ---- products ---- */
@@ -163,8 +186,7 @@ typedef struct Labels {
     char a[IR_MAX_RANK + 1], b[IR_MAX_RANK + 1], out[IR_MAX_RANK + 1];
 } Labels;
 
-static void split_labels(const char *spec, Labels *l)
-{
+static void split_labels(const char *spec, Labels *l) {
     const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
     *l = (Labels){0};
     memcpy(l->a, spec, (size_t)(comma - spec));
@@ -172,11 +194,13 @@ static void split_labels(const char *spec, Labels *l)
     strcpy(l->out, arrow + 2);
 }
 
-static bool has(const char *labels, char c) { return strchr(labels, c) != NULL; }
+static bool has(const char *labels, char c) {
+    return strchr(labels, c) != NULL;
+}
 
-/* Of a and b with at most two axes that share one, summed, label: a row or column times a column, in some order. */
-static bool as_matmul(const Labels *l, Product *product)
-{
+/* Of a and b with at most two axes that share one, summed, label: a row or column times a column,
+ * in some order. */
+static bool as_matmul(const Labels *l, Product *product) {
     size_t na = strlen(l->a), nb = strlen(l->b);
     char shared = 0;
     for (const char *c = l->a; *c; c++)
@@ -199,8 +223,7 @@ static bool as_matmul(const Labels *l, Product *product)
     return true;
 }
 
-Product bp_product_form(const Inst *inst)
-{
+Product bp_product_form(const Inst *inst) {
     Product product = {.form = PRODUCT_general};
     Labels l;
     split_labels(inst->attr.spec, &l);
@@ -222,8 +245,7 @@ Product bp_product_form(const Inst *inst)
 
 /* ---- updates ---- */
 
-bool bp_is_fresh_put(const Inst *inst)
-{
+bool bp_is_fresh_put(const Inst *inst) {
     enum { MOST = 16 };
     int n = 0;
     const Inst *seen[MOST];
@@ -249,17 +271,18 @@ bool bp_is_fresh_put(const Inst *inst)
     }
 }
 
-int bp_array_of_adds(Printer *p, const Value *v, Value **parts)
-{
+int bp_array_of_adds(Printer *p, const Value *v, Value **parts) {
     int64_t n;
     if (v->type->rank != 1 || !size_is_const(v->type->dims[0], &n) || n < 1 || n > PARTS_MOST)
         return 0;
     memset(parts, 0, PARTS_MOST * sizeof *parts);
     int left = (int)n;
-    for (const Value *at = v; at->inst && at->inst->op == OP_add_at && left > 0; left--, at = at->inst->in[0]) {
+    for (const Value *at = v; at->inst && at->inst->op == OP_add_at && left > 0;
+         left--, at = at->inst->in[0]) {
         const Inst *index = at->inst->in[2]->inst;
-        bool usable = index && index->op == OP_const && index->attr.integer >= 0 && index->attr.integer < n &&
-                      !parts[index->attr.integer] && (at == v || bp_use_of(p, at)->n == 0);
+        bool usable = index && index->op == OP_const && index->attr.integer >= 0 &&
+                      index->attr.integer < n && !parts[index->attr.integer] &&
+                      (at == v || bp_use_of(p, at)->n == 0);
         if (!usable)
             return 0;
         parts[index->attr.integer] = at->inst->in[1];
@@ -271,20 +294,7 @@ int bp_array_of_adds(Printer *p, const Value *v, Value **parts)
 
 /* ---- checks ---- */
 
-/* Index operands of an element, as the language checks them again. */
-static bool indexes_with(const Inst *inst, const Value *i, const Size *extent)
-{
-    int first = inst->op == OP_index ? 1 : 2;
-    if (inst->op != OP_index && inst->op != OP_add_at && inst->op != OP_update)
-        return false;
-    for (int k = first; k < inst->n_in; k++)
-        if (inst->in[k] == i && inst->in[0]->type->dims[k - first] == extent)
-            return true;
-    return false;
-}
-
-static bool compares(const Value *v, Op op, const Value **x, const Value **y)
-{
+static bool compares(const Value *v, Op op, const Value **x, const Value **y) {
     if (!v->inst || v->inst->op != op)
         return false;
     *x = v->inst->in[0];
@@ -292,60 +302,96 @@ static bool compares(const Value *v, Op op, const Value **x, const Value **y)
     return true;
 }
 
-/* The check of an index that stands in the same region: the printed index brings its own. */
-bool bp_check_is_implied(const Inst *check)
-{
+static bool is_size_value(const Value *v, const Size *size) {
+    int64_t n;
+    if (v->inst && v->inst->op == OP_size)
+        return v->inst->attr.size == size;
+    return v->inst && v->inst->op == OP_const && size_is_const(size, &n) &&
+           v->inst->attr.integer == n;
+}
+
+/* 0 <= i && i < extent, or extent > i for a constant i: an index. */
+static bool check_is_of_index(const Inst *check, const Inst *inst) {
     const Value *low, *high, *i, *zero, *j, *extent;
-    if (!compares(check->in[0], OP_and, &low, &high) || !compares(low, OP_ge, &i, &zero) ||
-        !compares(high, OP_lt, &j, &extent) || i != j || !bp_is_zero(zero) || !extent->inst || extent->inst->op != OP_size)
+    int first = inst->op == OP_index ? 1 : 2;
+    if (inst->op != OP_index && inst->op != OP_add_at && inst->op != OP_update)
         return false;
-    for (int k = 0; k < check->region->insts.n; k++)
-        if (indexes_with(check->region->insts.data[k], i, extent->inst->attr.size))
+    bool constant = compares(check->in[0], OP_gt, &extent, &i);
+    if (!constant &&
+        (!compares(check->in[0], OP_and, &low, &high) || !compares(low, OP_ge, &i, &zero) ||
+         !compares(high, OP_lt, &j, &extent) || i != j || !bp_is_zero(zero)))
+        return false;
+    for (int k = first; k < inst->n_in; k++)
+        if (inst->in[k] == i && is_size_value(extent, inst->in[0]->type->dims[k - first]))
             return true;
+    return false;
+}
+
+/* extent >= lo + m for a constant start, or 0 <= lo && lo <= hi && hi <= extent: a range. */
+static bool check_is_of_range(const Inst *check, const Inst *inst) {
+    const Value *low, *high, *i, *hi, *extent;
+    int64_t end, m;
+    if (inst->op != OP_slice)
+        return false;
+    const Inst *lo = inst->in[1]->inst;
+    const Size *n = inst->in[0]->type->dims[0];
+    if (compares(check->in[0], OP_ge, &extent, &hi) && lo && lo->op == OP_const && hi->inst &&
+        hi->inst->op == OP_const) {
+        end = hi->inst->attr.integer;
+        return size_is_const(inst->out[0]->type->dims[0], &m) && end == lo->attr.integer + m &&
+               is_size_value(extent, n);
+    }
+    return compares(check->in[0], OP_and, &low, &high) && compares(high, OP_le, &hi, &extent) &&
+           is_size_value(extent, n) && compares(low, OP_and, &low, &high) &&
+           compares(high, OP_le, &i, &hi) && i == inst->in[1];
+}
+
+/* The check of an element that is read or written in the same region: what is printed for that
+ * brings its own. */
+bool bp_check_is_implied(const Inst *check) {
+    for (int k = 0; k < check->region->insts.n; k++) {
+        const Inst *inst = check->region->insts.data[k];
+        if (check_is_of_index(check, inst) || check_is_of_range(check, inst))
+            return true;
+    }
     return false;
 }
 
 /* ---- counting ----
  * Backwards, so that what is mentioned nowhere counts for nothing. */
 
-static void note(Printer *p, const Value *v, const Region *at, bool named)
-{
+static void note(Printer *p, const Value *v, const Region *at, bool named) {
     Use *use = bp_use_of(p, v);
     use->n++;
     use->nested = use->nested || v->region != at;
     use->named = use->named || named;
 }
 
-static void note_result(Printer *p, const Value *v, const Region *at, bool alone)
-{
+static void note_result(Printer *p, const Value *v, const Region *at, bool alone) {
     note(p, v, at, false);
     bp_use_of(p, v)->result = alone;
 }
 
 /* An operand beside a value of the whole shape. */
-static void note_beside(Printer *p, const Value *v, const Region *at)
-{
+static void note_beside(Printer *p, const Value *v, const Region *at) {
     while (bp_is_transparent(v))
         v = v->inst->in[0];
     note(p, v, at, false);
 }
 
-static void note_all(Printer *p, const Inst *inst, bool named)
-{
+static void note_all(Printer *p, const Inst *inst, bool named) {
     for (int k = 0; k < inst->n_in; k++)
         note(p, inst->in[k], inst->region, named);
 }
 
-int bp_whole_operand(const Inst *inst)
-{
+int bp_whole_operand(const Inst *inst) {
     for (int k = 0; k < inst->n_in; k++)
         if (!bp_is_transparent(inst->in[k]))
             return k;
     return inst->n_in - 1;
 }
 
-static void note_elementwise(Printer *p, const Inst *inst)
-{
+static void note_elementwise(Printer *p, const Inst *inst) {
     int whole = bp_whole_operand(inst);
     for (int k = 0; k < inst->n_in; k++)
         if (k == whole)
@@ -355,8 +401,7 @@ static void note_elementwise(Printer *p, const Inst *inst)
 }
 
 /* Where an element is read and written, the array and the indices are mentioned twice. */
-static void note_put(Printer *p, const Inst *inst)
-{
+static void note_put(Printer *p, const Inst *inst) {
     Value *parts[PARTS_MOST];
     int n = inst->op == OP_add_at ? bp_array_of_adds(p, inst->out[0], parts) : 0;
     for (int k = 0; k < n; k++)
@@ -375,26 +420,24 @@ static void note_put(Printer *p, const Inst *inst)
 static void walk(Printer *p, const Region *region);
 
 /* The last instruction of a sum or scatter is not printed: the form says it. */
-static Value *implied_yield(const Inst *loop, LoopForm form, int k)
-{
+static Value *implied_yield(const Printer *p, const Inst *loop, LoopForm form, int k) {
     int acc = k - loop->attr.loop.n_carry;
     Value *y = loop->regions[0]->yields.data[k];
     if (acc < 0 || acc >= loop->attr.loop.n_acc)
         return NULL;
     if (form == FORM_sum || form == FORM_map_sum)
-        return bp_summand(loop, acc);
+        return bp_summand(p, loop, acc);
     return form == FORM_scatter && y->inst->op == OP_add_at ? y->inst->in[1] : NULL;
 }
 
-static void note_loop(Printer *p, const Inst *loop)
-{
+static void note_loop(Printer *p, const Inst *loop) {
     const Region *body = loop->regions[0];
     LoopForm form = bp_loop_form(p, loop);
     int nc = loop->attr.loop.n_carry;
     VEC(Value *) results = {0};
     for (int k = 0; k < body->yields.n; k++) {
-        Value *added = implied_yield(loop, form, k), *y = body->yields.data[k];
-        if (added)
+        Value *added = implied_yield(p, loop, form, k), *y = body->yields.data[k];
+        if (added && added != y)
             ptrmap_put(&p->skipped, y->inst, NULL);
         for (int i = 2; added && form == FORM_scatter && i < y->inst->n_in; i++)
             note(p, y->inst->in[i], body, false);
@@ -406,11 +449,11 @@ static void note_loop(Printer *p, const Inst *loop)
         note_result(p, results.data[k], body, results.n == 1);
     walk(p, body);
     for (int k = 0; k < loop->n_in; k++)
-        note(p, loop->in[k], loop->region, k < loop->attr.loop.n_slice);
+        if (!bp_is_running_sum(p, loop->in[k]))
+            note(p, loop->in[k], loop->region, k < loop->attr.loop.n_slice);
 }
 
-static void note_if(Printer *p, const Inst *inst)
-{
+static void note_if(Printer *p, const Inst *inst) {
     for (int k = 0; k < 2; k++) {
         const Region *branch = inst->regions[k];
         for (int i = 0; i < branch->yields.n; i++)
@@ -420,47 +463,65 @@ static void note_if(Printer *p, const Inst *inst)
     note(p, inst->in[0], inst->region, false);
 }
 
-static void note_contract(Printer *p, const Inst *inst)
-{
+static void note_contract(Printer *p, const Inst *inst) {
     ProductForm form = bp_product_form(inst).form;
     note(p, inst->in[0], inst->region, form == PRODUCT_general);
     if (form != PRODUCT_norm2)
         note(p, inst->in[1], inst->region, form == PRODUCT_general);
 }
 
-bool bp_reduces_all(const Inst *inst) { return inst->attr.reduce.axes == inst->in[0]->type->rank; }
+bool bp_reduces_all(const Inst *inst) {
+    return inst->attr.reduce.axes == inst->in[0]->type->rank;
+}
 
-static void note_structure(Printer *p, const Inst *inst)
-{
+static void note_structure(Printer *p, const Inst *inst) {
     switch (inst->op) {
     case OP_const:
     case OP_size:
-    case OP_iota: break;
+    case OP_iota:
+        break;
     case OP_dim:
         note(p, inst->in[0], inst->region, true);
         ptrmap_put(&p->dims, inst->in[0], inst->attr.sym);
         break;
-    case OP_broadcast: note(p, inst->in[0], inst->region, true); break;
+    case OP_broadcast:
+        note(p, inst->in[0], inst->region, true);
+        break;
     case OP_index:
         note(p, inst->in[0], inst->region, true);
         for (int k = 1; k < inst->n_in; k++)
             note(p, inst->in[k], inst->region, false);
         break;
-    case OP_slice: note_all(p, inst, true); break;
+    case OP_slice:
+        note_all(p, inst, true);
+        break;
     case OP_add_at:
     case OP_update:
-    case OP_add_slice: note_put(p, inst); break;
-    case OP_transpose: note_all(p, inst, inst->in[0]->type->rank != 2); break;
-    case OP_reduce: note_all(p, inst, !bp_reduces_all(inst)); break;
-    case OP_contract: note_contract(p, inst); break;
-    case OP_loop: note_loop(p, inst); break;
-    case OP_if: note_if(p, inst); break;
-    default: note_all(p, inst, false); break;
+    case OP_add_slice:
+        note_put(p, inst);
+        break;
+    case OP_transpose:
+        note_all(p, inst, inst->in[0]->type->rank != 2);
+        break;
+    case OP_reduce:
+        note_all(p, inst, !bp_reduces_all(inst));
+        break;
+    case OP_contract:
+        note_contract(p, inst);
+        break;
+    case OP_loop:
+        note_loop(p, inst);
+        break;
+    case OP_if:
+        note_if(p, inst);
+        break;
+    default:
+        note_all(p, inst, false);
+        break;
     }
 }
 
-bool bp_is_mentioned(Printer *p, const Inst *inst)
-{
+bool bp_is_mentioned(Printer *p, const Inst *inst) {
     if (inst->op == OP_check)
         return !bp_check_is_implied(inst);
     if (inst->op == OP_dim || inst->op == OP_loop || inst->op == OP_if)
@@ -471,8 +532,7 @@ bool bp_is_mentioned(Printer *p, const Inst *inst)
     return false;
 }
 
-static void walk(Printer *p, const Region *region)
-{
+static void walk(Printer *p, const Region *region) {
     for (int i = region->insts.n - 1; i >= 0; i--) {
         const Inst *inst = region->insts.data[i];
         if (ptrmap_has(&p->skipped, inst) || !bp_is_mentioned(p, inst))
@@ -484,11 +544,12 @@ static void walk(Printer *p, const Region *region)
     }
 }
 
-void bp_uses_find(Printer *p, const Func *f)
-{
+void bp_uses_find(Printer *p, const Func *f) {
     ptrmap_init(&p->uses, p->arena);
     ptrmap_init(&p->skipped, p->arena);
     ptrmap_init(&p->dims, p->arena);
+    p->forms = ARENA_NEW(p->arena, PtrMap);
+    ptrmap_init(p->forms, p->arena);
     for (int i = 0; i < f->body->yields.n; i++)
         note_result(p, f->body->yields.data[i], f->body, f->body->yields.n == 1);
     walk(p, f->body);

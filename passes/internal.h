@@ -34,8 +34,8 @@ typedef struct DeriveError {
 
 /* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one
  * a wrt parameter (never NULL: zeros where nothing flows). cotangents[]: one a float result, NULL
- * for zero. f must hold no vjp, jvp or call of a function without a rule. False: *error says why.
- */
+ * for zero. f must hold no vjp, jvp or call of a function without a rule. results is NULL for a rule
+ * that is transposed. False: *error says why. */
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
                 DeriveError *error);

@@ -285,8 +285,7 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
             args[n_args + n] = zeros_of(b, primal(s, call->out[i])->type);
             n++;
         }
-    Value **unused = ARENA_ARRAY(s->arena, rule->body->yields.n + 1, Value *);
-    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, unused, out, s->error);
+    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, NULL, out, s->error);
 }
 
 static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {

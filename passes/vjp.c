@@ -624,9 +624,8 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             wrt[n] = call->n_in + n;
             n++;
         }
-    Value **unused = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
     return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
-                      args, cotangents, unused, adjoints, s->error);
+                      args, cotangents, NULL, adjoints, s->error);
 }
 
 static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
@@ -737,14 +736,15 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     useful_find(body, wanted, &s.useful);
     for (int i = 0; i < body->insts.n; i++)
         forward_inst(&s, b, body->insts.data[i], NULL);
-    for (int i = 0; i < body->yields.n; i++)
+    for (int i = 0; results && i < body->yields.n; i++)
         results[i] = primal(&s, body->yields.data[i]);
     for (int i = 0, k = 0; i < body->yields.n; i++)
         if (value_is_float(body->yields.data[i]))
             vjp_accumulate(&s, b, body->yields.data[i], cotangents[k++]);
     vjp_sweep(&s, b, body);
     for (int i = 0; i < n_wrt; i++) {
-        name_adjoint(&s, body->params.data[wrt[i]]);
+        if (results) /* what a rule calls its parameters is not what they are here */
+            name_adjoint(&s, body->params.data[wrt[i]]);
         adjoints[i] = vjp_adjoint_or_zeros(&s, b, body->params.data[wrt[i]]);
     }
     return !s.failed;

@@ -1,8 +1,10 @@
 """Prints a program as bp source, compiles that again, and compares every export of both on random inputs.
 
-usage: roundtrip.py BPC BPC-OPT MODEL [--again 'OPERATOR'] [--set name=integer] [--option OPTION] [--near TOLERANCE]
+usage: roundtrip.py BPC BPC-OPT MODEL [--again ...] [--set name=integer] [--dominant name] [--skip EXPORT] [--option OPTION]
+                    [--near TOLERANCE]
 
-Sizes and integer scalars are 3 unless set; elements of integer arrays are 0 or 1, so that they index anything.
+Sizes and integer scalars are 3 unless set; elements of integer arrays are 0 or 1, so that they index anything; square
+matrices that are called dominant are symmetric and positive definite. What is skipped calls functions of C.
 --again 'WHAT = OPERATOR => OPERATOR': exports one more function called WHAT, of the program and of what was printed, where an
 export of the program has become a function: 'g = jvp[p](grad[p](loss)) => jvp[p](loss_grad)'.
 Numbers are compared by position: the language does not name results.
@@ -22,6 +24,8 @@ parser.add_argument("model")
 parser.add_argument("--again", action="append", default=[])
 parser.add_argument("--set", action="append", default=[])
 parser.add_argument("--option", action="append", default=[])
+parser.add_argument("--dominant", action="append", default=[])
+parser.add_argument("--skip", action="append", default=[])
 parser.add_argument("--near", type=float, default=1e-12)
 args = parser.parse_args()
 known = dict((name, int(value)) for name, value in (item.split("=") for item in args.set))
@@ -69,7 +73,10 @@ def argument(name, kind, sizes):
         element = lambda: random.random() < 0.5
     else:
         element = lambda: random.randrange(2)
-    return str(array(dims, element)).replace(" ", "").replace("True", "true").replace("False", "false")
+    value = array(dims, element)
+    if name in args.dominant:
+        value = [[(value[i][j] + value[j][i])/2 + (3.0 if i == j else 0.0) for j in range(dims[0])] for i in range(dims[0])]
+    return str(value).replace(" ", "").replace("True", "true").replace("False", "false")
 
 
 def evaluate(path, f, sizes, values):
@@ -85,7 +92,7 @@ def compare(first, second, only):
     what = "again" if only else "as exported"
     if not a or set(a) != set(b):
         sys.exit("%s: exports differ: %s and %s" % (what, sorted(a), sorted(b)))
-    for name in [only] if only else sorted(a):
+    for name in [only] if only else sorted(set(a) - set(args.skip)):
         f, sizes, params = a[name]
         g, sizes_again, params_again = b[name]
         if [kind for _, kind in params] != [kind for _, kind in params_again] or sizes != sizes_again:
