@@ -50,6 +50,10 @@ typedef struct BpcAllocator {
 } BpcAllocator;
 
 /* How to compile. Start from bpc_options_default(), which sets every field. */
+/* Reads a file that a text imports: gives true, and its text, which is copied before the next call. `path` is the
+ * importing file's folder and the path in the import joined. */
+typedef bool BpcImport(void *user, const char *path, const char **text, size_t *len);
+
 typedef struct BpcOptions {
     int opt_level;              /* 0 to 3; 3 by default */
     bool real_is_f32;           /* `real` is f32 instead of f64 */
@@ -58,6 +62,8 @@ typedef struct BpcOptions {
     const char *cpu;            /* target CPU as LLVM names it; NULL: this machine's */
     const char *const *exports; /* more exports, as after `export`: "grad[w](loss) as g" */
     size_t export_count;
+    BpcImport *import; /* NULL: only the standard library is imported */
+    void *import_user; /* its first argument */
 } BpcOptions;
 
 typedef enum BpcSeverity { BPC_ERROR, BPC_WARNING, BPC_NOTE } BpcSeverity;

@@ -165,6 +165,17 @@ static void keep_exports(BpcModule *module, const IrModule *ir) {
         vec_push(&module->ctx.arena, &module->exports, ir->exports.data[i]->name);
 }
 
+static bool read_import(void *user, Arena *arena, const char *path, char **text, size_t *size,
+                        const char **error) {
+    const BpcOptions *options = user;
+    const char *found = NULL;
+    *error = "the host does not give this file";
+    if (!options->import(options->import_user, path, &found, size))
+        return false;
+    *text = arena_strdup(arena, found, *size);
+    return true;
+}
+
 static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *options) {
     Context *ctx = &module->ctx;
     Source *source = source_add(&ctx->sources, job->name, job->text, job->len);
@@ -180,6 +191,7 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
+        .reader = {options->import ? read_import : NULL, (void *)(uintptr_t)options},
     };
     ctx->real_is_f32 = options->real_is_f32;
     AstModule *ast = compile_ast(ctx, source, &how);

@@ -372,6 +372,17 @@ FnDecl *instance_at_real(Checker *c, FnDecl *fn, Loc use) {
 
 /* ---- bodies of copies ---- */
 
+/* Says which call an error in a copy is about. */
+static void name_use(Checker *c, Diag *diag, const FnDecl *fn) {
+    if (diag->label_count < DIAG_LABELS) {
+        diag_label(c->diags, diag, fn->instance_use, "for this call of `%s`", fn->name.atom);
+    } else if (source_of(&c->ctx->sources, fn->instance_use)) {
+        Position at = source_position(&c->ctx->sources, fn->instance_use.begin);
+        diag_note(c->diags, diag, "for the call of `%s` at %s:%u:%u", fn->name.atom, at.file,
+                  at.line, at.column);
+    }
+}
+
 void check_instances(Checker *c, int *done) {
     for (; *done < c->main->instances.n; (*done)++) {
         FnDecl *fn = c->main->instances.data[*done];
@@ -380,8 +391,7 @@ void check_instances(Checker *c, int *done) {
         check_body(c, fn);
         check_instance_rule(c, fn);
         if (c->diags->items.n > before) {
-            diag_label(c->diags, c->diags->items.data[before], fn->instance_use,
-                       "for this call of `%s`", fn->name.atom);
+            name_use(c, c->diags->items.data[before], fn);
         }
     }
 }

@@ -49,6 +49,11 @@ static const StdFile *find_std(const char *path) {
     return NULL;
 }
 
+/* std/linalg is what builtins expand to (parser/lower_linalg.c), not for programs. */
+static bool is_importable(const StdFile *file) {
+    return strcmp(file->path, "std/linalg") != 0;
+}
+
 /* ---- paths ---- */
 
 static bool has_suffix(const char *text, const char *suffix) {
@@ -112,8 +117,10 @@ static void report_unknown_std(Loader *l, const Import *import) {
     Text all;
     text_init(&all, &l->ctx->arena);
     for (const StdFile *file = std_files; file->path && n < 64; file++) {
-        text_printf(&all, "%s%s", n ? ", " : "", file->path);
-        names[n++] = file->path;
+        if (is_importable(file)) {
+            text_printf(&all, "%s%s", n ? ", " : "", file->path);
+            names[n++] = file->path;
+        }
     }
     diag_note(&l->ctx->diags, diag, "it has %s", all.data ? all.data : "nothing");
     const char *near = nearest_name(import->path.atom, names, n);
@@ -152,7 +159,7 @@ static Source *read_module(Loader *l, const Import *import, Atom path) {
         return read_file(l, import, path);
     }
     const StdFile *file = find_std(path);
-    if (!file) {
+    if (!file || !is_importable(file)) {
         report_unknown_std(l, import);
         return NULL;
     }
