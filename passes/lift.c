@@ -122,6 +122,9 @@ static bool find_phases(Cut *c) {
         int phase = 0;
         if (inst->op == OP_dim)
             return false;
+        for (int k = 0; k < inst->n_out; k++)
+            if (inst->out[k]->type->rank == IR_MAX_RANK) /* cannot be stacked */
+                return false;
         values_used(c, inst, &used);
         for (int k = 0; k < used.n; k++) {
             if (inst->op == OP_if && used.data[k]->is_acc)

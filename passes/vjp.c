@@ -91,6 +91,12 @@ static bool type_mentions(const Type *type, const PtrMap *syms) {
     return false;
 }
 
+static void fail(Vjp *s, const Func *func, Loc loc, const char *why) {
+    if (!s->failed)
+        *s->error = (DeriveError){.func = func, .loc = loc, .why = why};
+    s->failed = true;
+}
+
 static Value *saved_value(Vjp *s, const Saved *saved) {
     return saved->inner ? saved->inner->saved.data[saved->inner_k].emitted
                         : primal(s, saved->source);
@@ -145,7 +151,11 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
     collect_dims(body.region, &dims);
     for (int i = 0; i < offered.n; i++) {
         Value *v = saved_value(s, &offered.data[i]);
-        if (type_mentions(v->type, &dims))
+        bool carry = i < spec.n_carry;
+        if (carry && v->type->rank == IR_MAX_RANK)
+            fail(s, s->func, loop->loc,
+                 "a loop in it carries an array of 8 axes, and storing that would take a ninth");
+        if (type_mentions(v->type, &dims) || v->type->rank == IR_MAX_RANK)
             continue;
         ir_yield(&body, v);
         vec_push(s->arena, &record->saved, offered.data[i]);
@@ -589,12 +599,6 @@ static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
     }
 }
 
-static void fail(Vjp *s, const Inst *inst, const char *why) {
-    if (!s->failed)
-        *s->error = (DeriveError){.func = inst->attr.callee.func, .loc = inst->loc, .why = why};
-    s->failed = true;
-}
-
 static const Size *const *mapped_sizes(Vjp *s, const Inst *call) {
     int n = call->attr.callee.func->sizes.n;
     const Size **sizes = ARENA_ARRAY(s->arena, n + 1, const Size *);
@@ -647,7 +651,7 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
             return;
         }
     } else {
-        fail(s, call, "it has no rule");
+        fail(s, f, call->loc, "it has no rule");
         return;
     }
     for (int i = 0, k = 0; i < call->n_in; i++)
@@ -717,7 +721,7 @@ void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
                 DeriveError *error) {
-    Vjp s = {.m = b->m, .arena = b->m->arena, .error = error};
+    Vjp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error};
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.adjoints, s.arena);
     ptrmap_init(&s.varied, s.arena);

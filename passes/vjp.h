@@ -29,6 +29,7 @@ typedef struct Vjp {
     PtrMap varied;   /* depends on what is differentiated */
     PtrMap useful;   /* reaches a result that has a cotangent */
     PtrMap records;  /* source loop -> LoopRecord, valid in the current scope */
+    const Func *func; /* that is differentiated */
     DeriveError *error;
     bool failed;
 } Vjp;
