@@ -351,6 +351,22 @@ static void check_statuses(void) {
     expect("determinant", "of zero", &p, out, 0, 1, 0);
 }
 
+/* Where A has no inverse, the gradient of the determinant still is the matrix of cofactors. */
+static void check_cofactors(void) {
+    const Real one[] = {0}, two[] = {1, 2, 2, 4}, three[] = {1, 2, 4, 2, 4, 8, 1, 0, 2}, none[9] = {0};
+    const Real cofactors_one[] = {1}, cofactors_two[] = {4, -2, -2, 1};
+    const Real cofactors_three[] = {8, 4, -4, -4, -2, 2, 0, 0, 0};
+    const Real *from[] = {one, two, three, none}, *want[] = {cofactors_one, cofactors_two, cofactors_three, none};
+    Real b[3] = {0}, g[9], db[3];
+    _Alignas(64) static char work[1 << 14];
+    for (int k = 0; k < 4; k++) {
+        Point p = {.n = k < 3 ? k + 1 : 3, .m = 1};
+        expect_status("cofactors", deter_g(p.n, 1, from[k], b, none, b, g, db, work), NULL);
+        for (int i = 0; i < p.n * p.n; i++)
+            expect("cofactors", "element", &p, g[i], want[k][i], 1, SINGLE ? 1e-5 : 1e-13);
+    }
+}
+
 /* The lower triangle, with zeros above. */
 static void check_factor(void) {
     Real A[] = {4, 100, -96, 5}, L[] = {7, 7, 7, 7};
@@ -362,6 +378,26 @@ static void check_factor(void) {
         expect("factor", "element", &p, L[i], want[i], 1, 0);
 }
 
+/* Beyond the size from which another loop is used: L L' against the symmetric part. */
+static void check_large(void) {
+    enum { N = 203 };
+    static Real A[N * N], L[N * N];
+    void *work = aligned_alloc(64, (factor_work(N) + 64) / 64 * 64);
+    Point p = {.n = N, .m = 0};
+    for (int i = 0; i < N * N; i++)
+        A[i] = (Real)(uniform() + (i % (N + 1) == 0 ? N : 0));
+    expect_status("factor", factor(N, A, L, work), NULL);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            Wide sum = 0.0L;
+            for (int k = 0; k < N; k++)
+                sum += (Wide)L[i * N + k] * L[j * N + k];
+            expect("factor", "product", &p, sum, ((Wide)A[i * N + j] + A[j * N + i]) / 2.0L, N, SINGLE ? 1e-5 : 1e-14);
+            expect("factor", "above the diagonal", &p, j > i ? L[i * N + j] : 0, 0, 1, 0);
+        }
+    free(work);
+}
+
 int main(void) {
     static const int sizes[] = {0, 1, 2, 5, 17};
     for (size_t k = 0; k < sizeof functions / sizeof functions[0]; k++)
@@ -370,6 +406,8 @@ int main(void) {
                 check_function(&functions[k], sizes[i], m);
     check_statuses();
     check_factor();
+    check_cofactors();
+    check_large();
     printf("%d checks, %d failures\n", checks, failures);
     return failures > 0;
 }
