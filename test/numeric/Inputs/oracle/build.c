@@ -61,6 +61,18 @@ static bool make_native(Build *b, const CompileOptions *options) {
     return ok;
 }
 
+static bool reprint(Build *b, const Program *p, CompileOptions options) {
+    Text text;
+    text_init(&text, &b->ctx.arena);
+    options.n_exports = 0;
+    if (!compile_bp(&b->ctx, b->m, &text))
+        return false;
+    AstModule *ast =
+        compile_ast(&b->ctx, source_add(&b->ctx.sources, p->path, text.data, text.n), &options);
+    b->m = ast ? compile_ir(&b->ctx, ast, &options) : NULL;
+    return b->m;
+}
+
 static bool make(Build *b, const Program *p, const char *const *exports, int n) {
     char *text = strdup(p->text);
     if (b->config->narrow)
@@ -78,6 +90,8 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
         return false;
     if (n > 0)
         keep_last_exports(b->m, n);
+    if (b->config->reprint && !reprint(b, p, options))
+        return false;
     if (b->config->level >= 0)
         return make_native(b, &options);
     PassOptions passes = {.verify_each = true};

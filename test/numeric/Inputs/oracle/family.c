@@ -7,13 +7,14 @@
 #include <string.h>
 
 static const Config configs[CONFIGS] = {
-    {"interpreter", -1, NULL, false},
-    {"-O0", 0, NULL, false},
-    {"-O3", 3, NULL, false},
-    {"-O1", 1, NULL, false},
-    {"-mcpu=haswell", 3, "haswell", false},
-    {"-mcpu=x86-64", 3, "x86-64", false},
-    {"f32", 3, NULL, true},
+    {.name = "interpreter", .level = -1},
+    {.name = "-O0", .level = 0},
+    {.name = "-O3", .level = 3},
+    {.name = "-O1", .level = 1},
+    {.name = "-mcpu=haswell", .level = 3, .cpu = "haswell"},
+    {.name = "-mcpu=x86-64", .level = 3, .cpu = "x86-64"},
+    {.name = "--emit=bp again", .level = 1, .reprint = true},
+    {.name = "f32", .level = 3, .narrow = true},
 };
 
 /* Relative to the value and the largest beside it, besides what conditioning excuses. */
@@ -199,7 +200,8 @@ static void expect_failure(Family *f, const Export *e, const Point *p, const Out
         else if (o.status == 0 || !o.message)
             report_fail(f->report, configs[k].name, p, "%s: no status for bad input (%s)", e->name,
                         word);
-        else if (strncmp(o.message, place, strlen(place)) != 0 || !strstr(o.message, word))
+        else if (strncmp(o.message, place, strlen(place)) != 0 ||
+                 (!configs[k].reprint && !strstr(o.message, word)))
             report_fail(f->report, configs[k].name, p, "%s: the status reads `%s`", e->name,
                         o.message);
         arena_free(&arena);

@@ -30,6 +30,8 @@ typedef struct Config {
     int level;       /* -1: the interpreter */
     const char *cpu; /* NULL: this machine's */
     bool narrow;     /* every f64 of the text is f32 */
+    bool reprint; /* the program as `--emit=bp` prints it, derivatives resolved, is compiled in its
+                     place */
 } Config;
 
 typedef struct Build {
@@ -165,7 +167,7 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 
 /* ---- one module built by every configuration (family.c) ---- */
 
-enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 6, SINGLE = FULL_CONFIGS, CONFIGS };
+enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 7, SINGLE = FULL_CONFIGS, CONFIGS };
 
 typedef struct Family {
     Report *report;

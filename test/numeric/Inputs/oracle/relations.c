@@ -503,7 +503,7 @@ static const char *export_text(Study *s, const Member *m) {
 
 /* What the function is: with a single float result, with float parameters at all. */
 static bool probe(Study *s, bool *differentiable) {
-    static const Config config = {"interpreter", -1, NULL, false};
+    static const Config config = {.name = "interpreter", .level = -1};
     const char *text = export_text(s, &members[0]);
     char *messages = NULL;
     Build b;
