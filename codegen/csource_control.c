@@ -297,7 +297,47 @@ static void print_branch(CSource *c, const Inst *inst, const Region *branch) {
     cs_release(c, mark);
 }
 
+/* The yield of a branch that needs no statement; without text when it needs some. */
+static CExpr branch_expression(CSource *c, const Region *branch) {
+    Text *out = c->out, text;
+    const char *file = c->file;
+    uint32_t line = c->line;
+    int mark = c->scope.n;
+    bool outer = c->quiet;
+    text_init(&text, c->arena);
+    c->out = &text;
+    c->quiet = true;
+    cs_region(c, branch);
+    c->quiet = outer;
+    c->out = out;
+    c->file = file;
+    c->line = line;
+    cs_release(c, mark);
+    return text.n > 0 ? cs_expr(NULL, PREC_cond) : cs_scalar(c, branch->yields.data[0]);
+}
+
+/* One scalar, chosen between two expressions: no statement. */
+static bool print_choice(CSource *c, const Inst *inst) {
+    enum { LONGEST = 60 };
+    Value *out = inst->out[0];
+    if (inst->n_out != 1 || out->type->rank > 0 || !is_quiet(c, inst->regions[0]) ||
+        !is_quiet(c, inst->regions[1])) {
+        return false;
+    }
+    CExpr parts[] = {cs_scalar(c, inst->in[0]), branch_expression(c, inst->regions[0]),
+                     branch_expression(c, inst->regions[1])};
+    if (!parts[1].text || !parts[2].text ||
+        strlen(parts[1].text) + strlen(parts[2].text) > LONGEST) {
+        return false;
+    }
+    cs_define(c, out, cs_choice(c, parts), NULL, false, inst->loc);
+    return true;
+}
+
 static void print_if(CSource *c, const Inst *inst) {
+    if (print_choice(c, inst)) {
+        return;
+    }
     cs_show_line(c, inst->loc);
     declare_results(c, inst);
     cs_line(c, "if (%s) {", cs_scalar(c, inst->in[0]).text);

@@ -128,10 +128,17 @@ static CExpr logic(CSource *c, Op op, const CExpr *x) {
         arena_printf(c->arena, "%s %s %s", sides[0], op == OP_and ? "&&" : "||", sides[1]), prec);
 }
 
-static CExpr choice(CSource *c, const CExpr *x) {
+CExpr cs_choice(CSource *c, const CExpr *x) {
+    CExpr either[] = {x[0], x[2]};
+    if (strcmp(x[1].text, "true") == 0) {
+        return logic(c, OP_or, either);
+    }
+    if (strcmp(x[2].text, "false") == 0) {
+        return logic(c, OP_and, x);
+    }
     const char *cond = cs_wrap(c, x[0], PREC_or), *yes = cs_wrap(c, x[1], PREC_or);
-    return cs_expr(arena_printf(c->arena, "%s ? %s : %s", cond, yes, cs_wrap(c, x[2], PREC_or)),
-                   PREC_cond);
+    const char *no = cs_wrap(c, x[2], PREC_or);
+    return cs_expr(arena_printf(c->arena, "%s ? %s : %s", cond, yes, no), PREC_cond);
 }
 
 /* ---- floats ---- */
@@ -259,7 +266,7 @@ void cs_elementwise(CSource *c, const Inst *inst) {
     Scalar elem = inst->in[inst->op == OP_select ? 1 : 0]->type->elem;
     OpClass class = op_info[inst->op].class;
     if (inst->op == OP_select) {
-        result = choice(c, x);
+        result = cs_choice(c, x);
     } else if (class == OPC_CMP) {
         result = compare(c, inst->op, x[0], x[1]);
     } else if (class == OPC_LOG) {
