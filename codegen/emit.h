@@ -86,6 +86,10 @@ LLVMValueRef emit_size(Emit *e, const Size *size);
 /* Sets e->slots, in the entry block; NULL-workspace when no slot needs it. */
 void emit_slots(Emit *e, LLVMValueRef work);
 void emit_work_function(Emit *e, const Export *export);
+bool param_is_integer(const Param *param); /* a parameter that NAME_work takes too */
+
+/* ---- emit_entry.c: after the function and its NAME_work ---- */
+void emit_entries(Emit *e, const Export *export);
 
 /* ---- emit_value.c: values, lanes, index arithmetic ---- */
 LLVMTypeRef emit_type(Emit *e, Scalar elem);        /* bool is i1 */

@@ -334,4 +334,7 @@ void emit_export(Emit *e, const Export *export) {
     LLVMBuildRet(e->builder, LLVMConstInt(e->i32, 0, false));
     LLVMBuildBr(e->entry, body);
     emit_work_function(e, export);
+    if (e->options->entries) {
+        emit_entries(e, export);
+    }
 }

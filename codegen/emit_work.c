@@ -121,7 +121,7 @@ static void report_unbounded(Emit *e, const SizeSym *sym) {
     e->failed = true;
 }
 
-static bool is_integer_scalar(const Param *param) {
+bool param_is_integer(const Param *param) {
     return !param->is_record && param->type->rank == 0 &&
            (param->type->elem == S_i64 || param->type->elem == S_i32);
 }
@@ -130,7 +130,7 @@ static bool is_integer_scalar(const Param *param) {
 static int collect_integers(const Export *export, int *leaves) {
     int n = 0, leaf = 0;
     for (int i = 0; i < export->n_params; i++) {
-        if (is_integer_scalar(&export->params[i])) {
+        if (param_is_integer(&export->params[i])) {
             leaves[n++] = leaf;
         }
         leaf += param_leaves(&export->params[i]);

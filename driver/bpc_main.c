@@ -8,6 +8,7 @@
 #include "driver/files.h"
 #include "driver/options.h"
 #include "driver/report.h"
+#include "driver/run_command.h"
 #include "driver/test_command.h"
 #include "parser/parser.h"
 
@@ -196,18 +197,37 @@ static CompileOptions compile_options(Context *ctx, const Options *options, cons
 }
 
 /* `bpc test`: what it finds is its output. */
-static int run_tests(Context *ctx, const Options *options) {
+static int run_tests(Context *ctx, const Options *options, Source *source, const CompileOptions *how, Text *out) {
+    int failures = test_command(ctx, source, how, options->interpret, options->libraries.data,
+                                options->libraries.n, out);
+    return failures == 0 ? EXIT_ok : EXIT_program;
+}
+
+static int run_function(Context *ctx, const Options *options, Source *source, const CompileOptions *how, Text *out) {
+    ProgramOptions program = {how, options->libraries.data, options->libraries.n};
+    ArgumentTexts arguments = {options->args.data, options->args.n, options->sizes.data, options->sizes.n};
+    const char *output = options->output ? options->output : "-";
+    bool ok = run_command(ctx, source, &program, options->function, &arguments, output, out) &&
+              write_outputs(ctx, &(FileOut){output, out->data ? out->data : "", out->n}, 1);
+    out->n = 0;
+    return ok ? EXIT_ok : EXIT_program;
+}
+
+/* The commands that read a model and write nothing beside it. */
+static int run_command_of(Context *ctx, const Options *options) {
     CompileOptions how = compile_options(ctx, options, "-");
     ctx->real_is_f32 = options->real_is_f32;
     Source *source = read_source(ctx, options->input);
     Text out;
     text_init(&out, &ctx->arena);
-    int failures = source ? test_command(ctx, source, &how, options->interpret, options->libraries.data,
-                                         options->libraries.n, &out)
-                          : -1;
+    int status = EXIT_program;
+    if (source && options->command == COMMAND_test)
+        status = run_tests(ctx, options, source, &how, &out);
+    else if (source && options->command == COMMAND_run)
+        status = run_function(ctx, options, source, &how, &out);
     fwrite(out.data ? out.data : "", 1, out.n, stdout);
     report(ctx, options);
-    return failures == 0 ? EXIT_ok : EXIT_program;
+    return status;
 }
 
 static bool compile(Context *ctx, const Options *options, const char *output) {
@@ -253,8 +273,8 @@ static int run(Context *ctx, int argc, char **argv) {
         return explain(options.explain);
     if (!options.input)
         return usage_error("no input");
-    if (options.test)
-        return run_tests(ctx, &options);
+    if (options.command != COMMAND_compile)
+        return run_command_of(ctx, &options);
 
     const char *output = options.output ? options.output : default_output(&ctx->arena, &options);
     if (file_is_same(options.input, output) ||

@@ -14,24 +14,44 @@
 #include <string.h>
 
 /* Exports given beside the text are sources of their own, so that messages can point into them. */
+static ExportDecl *add_export(Context *ctx, AstModule *ast, const char *name, const char *text) {
+    Source *source = source_add(&ctx->sources, name, text, strlen(text));
+    ExportDecl *decl = source ? parse_export(ctx, source) : NULL;
+    if (decl)
+        vec_push(&ctx->arena, &ast->exports, decl);
+    return decl;
+}
+
 static bool add_exports(Context *ctx, AstModule *ast, const CompileOptions *options) {
     bool ok = true;
-    for (int i = 0; i < options->n_exports; i++) {
-        const char *text = options->exports[i];
-        Source *source = source_add(&ctx->sources, "<export>", text, strlen(text));
-        ExportDecl *decl = source ? parse_export(ctx, source) : NULL;
+    for (int i = 0; i < options->n_exports; i++)
+        ok &= add_export(ctx, ast, "<export>", options->exports[i]) != NULL;
+    return ok;
+}
+
+/* Functions that are called here and now: their names in C are ours. */
+static bool replace_exports(Context *ctx, AstModule *ast, const CompileOptions *options) {
+    bool ok = true;
+    ast->exports.n = 0;
+    for (int i = 0; i < options->n_only; i++) {
+        ExportDecl *decl = add_export(ctx, ast, "<function>", options->only[i]);
         if (decl)
-            vec_push(&ctx->arena, &ast->exports, decl);
-        else
-            ok = false;
+            decl->as = (Name){atom_of(&ctx->atoms, arena_printf(&ctx->arena, "bpc_function%d", i)), decl->loc};
+        ok &= decl != NULL;
     }
     return ok;
 }
 
-AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *options) {
+AstModule *compile_parse(Context *ctx, Source *source, const CompileOptions *options) {
     AstModule *ast = parse_source(ctx, source);
-    bool ok = import_modules(ctx, ast, &options->reader) && add_exports(ctx, ast, options);
-    return ok && ctx->diags.errors == 0 && check_module(ctx, ast) ? ast : NULL;
+    bool ok = import_modules(ctx, ast, &options->reader);
+    ok = ok && (options->only ? replace_exports : add_exports)(ctx, ast, options);
+    return ok && ctx->diags.errors == 0 ? ast : NULL;
+}
+
+AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *options) {
+    AstModule *ast = compile_parse(ctx, source, options);
+    return ast && check_module(ctx, ast) ? ast : NULL;
 }
 
 IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options) {
@@ -73,6 +93,7 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
         .cpu = options->cpu,
         .debug = options->debug,
         .freestanding = options->freestanding,
+        .entries = options->entries,
         .module_name = options->module_name,
     };
     return codegen_emit(ctx, ir, &codegen, kind, out);

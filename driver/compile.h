@@ -11,12 +11,17 @@ typedef struct CompileOptions {
     const char *module_name; /* a C identifier: prefix of the error function, header guard */
     const char *const *exports; /* as after `export`, besides those of the text */
     int n_exports;
+    const char *const *only; /* not NULL: these functions are compiled, named bpc_function0, ..., and no export is */
+    int n_only;
+    bool entries; /* see CodegenOptions */
     int opt_level;
     const char *cpu; /* NULL: this machine's */
     bool debug, freestanding;
     ImportReader reader; /* of imported files */
 } CompileOptions;
 
+/* Parsed, with what is imported and the exports of the options. */
+AstModule *compile_parse(Context *ctx, Source *source, const CompileOptions *options);
 /* Parsed and checked. */
 AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *options);
 /* Lowered, derivative operators still in place. */

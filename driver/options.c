@@ -2,6 +2,8 @@
 #include "driver/options.h"
 #include "support/diag.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef enum OptionForm { FLAG, VALUE, JOINED } OptionForm;
@@ -36,6 +38,19 @@ static const char *const emit_help[] = {
 #include "driver/options.def"
 #undef EMIT
 };
+
+typedef struct CommandRow {
+    const char *name, *operands, *help;
+} CommandRow;
+
+static const CommandRow commands[] = {
+    {NULL, NULL, NULL},
+#define COMMAND(name, operands, help) {#name, operands, help},
+#include "driver/options.def"
+#undef COMMAND
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 enum { EMIT_COUNT = sizeof emit_names / sizeof *emit_names };
 
@@ -107,11 +122,20 @@ static bool set_emit(Reader *reader, Options *options, const char *value) {
     return false;
 }
 
+/* A number without a sign, at most `most`. */
+static bool read_count(const char *value, unsigned long long most, unsigned long long *number) {
+    char *end = NULL;
+    errno = 0;
+    *number = strtoull(value, &end, 10);
+    return value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && *number <= most;
+}
+
 static bool set_option(Reader *reader, Options *options, OptionId id, const char *value) {
     static const char *const widths[] = {"f64", "f32"}, *const levels[] = {"0", "1", "2", "3"},
                              *const formats[] = {"text", "json"},
                              *const colors[] = {"auto", "always", "never"};
     int choice = 0;
+    unsigned long long number = 0;
     switch (id) {
     case OPT_output: options->output = value; break;
     case OPT_emit: return set_emit(reader, options, value);
@@ -127,6 +151,17 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
     case OPT_explain: options->explain = value; break;
     case OPT_interpret: options->interpret = true; break;
     case OPT_load: vec_push(reader->arena, &options->libraries, value); break;
+    case OPT_arg: vec_push(reader->arena, &options->args, value); break;
+    case OPT_size: vec_push(reader->arena, &options->sizes, value); break;
+    case OPT_points:
+        choice = read_count(value, 1000000, &number) && number > 0 ? 0 : -1;
+        options->points = (int)number;
+        break;
+    case OPT_seed:
+        choice = read_count(value, UINT64_MAX, &number) ? 0 : -1;
+        options->seed = number;
+        break;
+    case OPT_check: options->check = true; break;
     case OPT_help: options->help = true; break;
     case OPT_version: options->version = true; break;
     case OPT_COUNT: break;
@@ -153,49 +188,79 @@ static bool read_option(Reader *reader, Options *options, const char *arg) {
     return set_option(reader, options, id, value);
 }
 
-static bool read_input(Reader *reader, Options *options, const char *arg) {
-    if (options->input && strcmp(options->input, "test") == 0 && !options->test) {
-        options->test = true;
-        options->input = NULL;
+/* A command is the first operand, and another follows: `bpc test` compiles a file of that name, and so does
+ * `bpc ./test MODEL.bp`, or rather complains of two inputs. */
+static Command find_command(const char *word) {
+    for (int k = 1; k < COMMAND_COUNT; k++)
+        if (strcmp(word, commands[k].name) == 0)
+            return (Command)k;
+    return COMMAND_compile;
+}
+
+static bool takes_function(Command command) {
+    return command == COMMAND_run || command == COMMAND_gradcheck;
+}
+
+static bool read_operand(Reader *reader, Options *options, const char *arg) {
+    if (options->input && options->command == COMMAND_compile) {
+        options->command = find_command(options->input);
+        if (options->command != COMMAND_compile)
+            options->input = NULL;
     }
-    if (options->input) {
-        reader->error = arena_printf(reader->arena, "one input at a time: '%s' and '%s'",
-                                     options->input, arg);
+    if (options->command == COMMAND_explain && !options->explain) {
+        options->explain = arg;
+    } else if (!options->input) {
+        options->input = arg;
+    } else if (takes_function(options->command) && !options->function) {
+        options->function = arg;
+    } else {
+        reader->error = takes_function(options->command)
+                            ? arena_printf(reader->arena, "one function at a time: '%s' and '%s'",
+                                           options->function, arg)
+                            : arena_printf(reader->arena, "one input at a time: '%s' and '%s'",
+                                           options->input, arg);
         return false;
     }
-    options->input = arg;
     return true;
+}
+
+static bool complete(Reader *reader, const Options *options) {
+    if (!takes_function(options->command) || options->function || options->help || options->version)
+        return true;
+    reader->error = arena_printf(reader->arena, "bpc %s needs %s", commands[options->command].name,
+                                 commands[options->command].operands);
+    return false;
 }
 
 bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error) {
     *options = (Options){.emit = OUTPUT_obj, .opt_level = 3};
     Reader reader = {.arena = arena, .argc = argc, .next = 1, .argv = argv};
-    bool only_inputs = false, ok = true;
+    bool only_operands = false, ok = true;
 
     while (ok && reader.next < argc) {
         const char *arg = argv[reader.next++];
-        if (!only_inputs && strcmp(arg, "--") == 0)
-            only_inputs = true;
-        else if (!only_inputs && arg[0] == '-' && arg[1] != '\0')
+        if (!only_operands && strcmp(arg, "--") == 0)
+            only_operands = true;
+        else if (!only_operands && arg[0] == '-' && arg[1] != '\0')
             ok = read_option(&reader, options, arg);
         else
-            ok = read_input(&reader, options, arg);
-        /* `bpc explain E0123`, unless a file of that name is meant: then write ./explain. So for `bpc test MODEL.bp`. */
-        if (ok && options->input && strcmp(options->input, "explain") == 0 && reader.next < argc) {
-            options->explain = argv[reader.next++];
-            options->input = NULL;
-        }
+            ok = read_operand(&reader, options, arg);
     }
+    ok = ok && complete(&reader, options);
     *error = reader.error;
     return ok;
 }
 
 void options_help(Text *out) {
     text_puts(out, "usage: bpc MODEL.bp [options]\n"
-                   "       bpc test MODEL.bp [options]\n"
-                   "       bpc explain E0123\n\n"
+                   "       bpc COMMAND ... [options]\n\n"
                    "Compiles a model and its derivatives to an object file and a C header.\n"
-                   "MODEL.bp may be -, the standard input.\n\noptions:\n");
+                   "MODEL.bp may be -, the standard input.\n\ncommands:\n");
+    for (int k = 1; k < COMMAND_COUNT; k++) {
+        char *left = arena_printf(out->arena, "%s %s", commands[k].name, commands[k].operands);
+        text_printf(out, "  %-26s %s\n", left, commands[k].help);
+    }
+    text_puts(out, "\noptions:\n");
     for (int id = 0; id < OPT_COUNT; id++) {
         const OptionRow *row = &rows[id];
         const char *gap = row->form == VALUE ? (row->spelling[1] == 'o' ? " " : "=") : "";

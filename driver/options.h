@@ -13,7 +13,16 @@ typedef enum OutputKind {
 
 typedef enum ColorWhen { COLOR_auto, COLOR_always, COLOR_never } ColorWhen;
 
+/* What bpc does: `bpc MODEL.bp` compiles, `bpc COMMAND MODEL.bp` does something else. */
+typedef enum Command {
+    COMMAND_compile,
+#define COMMAND(name, operands, help) COMMAND_##name,
+#include "driver/options.def"
+#undef COMMAND
+} Command;
+
 typedef struct Options {
+    Command command;
     const char *input;  /* "-": standard input */
     const char *output; /* NULL: none given; "-": standard output */
     OutputKind emit;
@@ -25,9 +34,14 @@ typedef struct Options {
     bool json;
     ColorWhen color;
     bool link_flags, help, version;
-    bool test; /* bpc test MODEL.bp: run its tests, write nothing */
     bool interpret;
     VEC(const char *) libraries;
+    const char *function; /* run, gradcheck */
+    VEC(const char *) args;
+    VEC(const char *) sizes;
+    int points; /* gradcheck; 0: not given */
+    uint64_t seed;
+    bool check; /* fmt */
     const char *explain; /* a code, or NULL */
 } Options;
 

@@ -5,10 +5,10 @@
  * together and run in order, each with a workspace of its own; one that fails does not keep the others from running. */
 #include "driver/test_command.h"
 
+#include "driver/callable.h"
 #include "parser/lower.h"
 #include "passes/passes.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,17 +18,6 @@ typedef struct Runner {
     IrModule *ir;
     Jit *jit; /* NULL: the interpreter */
 } Runner;
-
-/* Symbols of the libraries become symbols of the process, where the JIT looks. */
-static bool load_libraries(Context *ctx, const char *const *paths, int n) {
-    for (int i = 0; i < n; i++) {
-        if (!dlopen(paths[i], RTLD_NOW | RTLD_GLOBAL)) {
-            diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot load %s: %s", paths[i], dlerror());
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool start_jit(Runner *r) {
     CodeBuffer object = {0};

@@ -1,0 +1,93 @@
+/* `bpc run`: see driver/run_command.h. */
+#include "driver/run_command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- statuses ---- */
+
+/* The place that "FILE:LINE:COLUMN: " at the start of a text means, and what follows it; nowhere when there is none. */
+static Loc parse_place(const SourceMap *sources, const char *text, const char **rest) {
+    for (int i = 0; i < sources->files.n; i++) {
+        const Source *source = sources->files.data[i];
+        size_t n = strlen(source->name);
+        char *end = NULL;
+        if (strncmp(text, source->name, n) != 0 || text[n] != ':')
+            continue;
+        unsigned long line = strtoul(text + n + 1, &end, 10);
+        unsigned long column = *end == ':' ? strtoul(end + 1, &end, 10) : 0;
+        if (line == 0 || line > source->line_count || column == 0 || strncmp(end, ": ", 2) != 0)
+            continue;
+        *rest = end + 2;
+        uint32_t at = source->base + source->lines[line - 1] + (uint32_t)column - 1;
+        return (Loc){at, at + 1};
+    }
+    return (Loc){0, 0};
+}
+
+void report_status(Context *ctx, const char *function, const char *failed) {
+    const char *text = failed;
+    Loc loc = parse_place(&ctx->sources, failed, &text);
+    Diag *diag = diag_error(&ctx->diags, DIAG_run_status, loc, "%s", text);
+    diag_note(&ctx->diags, diag, "while `%s` was running", function);
+}
+
+/* ---- results ---- */
+
+/* One array is its value; several, and fields of records, are named, a line each. */
+static void print_results(Text *out, const Callable *f, Array *const *outputs) {
+    bool named = f->outputs.n > 1 || (f->outputs.n > 0 && strchr(f->outputs.data[0].path, '.'));
+    for (int i = 0; i < f->outputs.n; i++) {
+        if (named)
+            text_printf(out, "%s = ", f->outputs.data[i].path);
+        array_print(out, outputs[i]);
+        text_puts(out, "\n");
+    }
+}
+
+static bool wants_npy(const char *output) {
+    size_t n = strlen(output);
+    return n > 4 && strcmp(output + n - 4, ".npy") == 0;
+}
+
+/* Before the call, which may take long. */
+static bool check_output(Context *ctx, const Callable *f, const char *output) {
+    if (!wants_npy(output) || f->outputs.n == 1)
+        return true;
+    Text names;
+    text_init(&names, &ctx->arena);
+    for (int i = 0; i < f->outputs.n; i++)
+        text_printf(&names, "%s%s", i > 0 ? ", " : "", f->outputs.data[i].path);
+    Diag *diag = diag_error(&ctx->diags, DIAG_file_write, (Loc){0, 0},
+                            "an npy file holds one array, `%s` has the results %s", f->name, names.data);
+    diag_hint(&ctx->diags, diag, "write text, or run a function of the model that gives one of them");
+    return false;
+}
+
+static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments, const char *output, Text *out) {
+    Array **inputs = ARENA_ARRAY(&ctx->arena, f->inputs.n + 1, Array *);
+    Array **outputs = ARENA_ARRAY(&ctx->arena, f->outputs.n + 1, Array *);
+    int64_t *sizes = ARENA_ARRAY(&ctx->arena, f->sizes.n + 1, int64_t);
+    const char *failed = NULL;
+    if (!check_output(ctx, f, output) || !arguments_bind(ctx, f, arguments, inputs, sizes) ||
+        !arguments_complete(ctx, f, inputs, sizes))
+        return false;
+    if (!callable_call(f, sizes, inputs, outputs, &failed)) {
+        report_status(ctx, f->name, failed);
+        return false;
+    }
+    if (wants_npy(output))
+        array_write_npy(out, outputs[0]);
+    else
+        print_results(out, f, outputs);
+    return true;
+}
+
+bool run_command(Context *ctx, Source *source, const ProgramOptions *options, const char *what,
+                 const ArgumentTexts *arguments, const char *output, Text *out) {
+    const char *function = callable_resolve(ctx, source, options->how, what);
+    Program *program = function ? program_new(ctx, source, options, &function, 1) : NULL;
+    bool ok = program && call(ctx, program_function(program, 0), arguments, output, out);
+    program_free(program);
+    return ok;
+}
