@@ -111,7 +111,7 @@ static const char *member(CSource *c, const char *record, const char *sign_of_ac
     Text text;
     text_init(&text, c->arena);
     text_printf(&text, "%s%s", record, sign_of_access);
-    header_member(&text, field->name);
+    text_puts(&text, header_member(field));
     return text.data;
 }
 

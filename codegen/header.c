@@ -31,32 +31,12 @@ Atom header_c_name(AtomTable *atoms, const char *path)
     return atom_intern(atoms, name, n);
 }
 
-/* Names of the language that C or C++ reserves. */
-static bool is_reserved(const char *name)
-{
-    static const char *const words[] = {
-        "alignas",  "alignof",  "asm",      "auto",   "bool",     "break",     "case",     "catch",    "char",
-        "class",    "const",    "continue", "default", "delete",  "do",        "double",   "enum",     "explicit",
-        "float",    "friend",   "goto",     "inline", "int",      "long",      "mutable",  "namespace", "new",
-        "operator", "private",  "protected", "public", "register", "restrict", "return",   "short",    "signed",
-        "sizeof",   "static",   "struct",   "switch", "template", "this",      "throw",    "try",      "typedef",
-        "typename", "union",    "unsigned", "using",  "virtual",  "void",      "volatile", "work",
-    };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(name, words[i]) == 0)
-            return true;
-    return false;
+const char *header_member(const Param *param) {
+    return param->c_name ? param->c_name : param->name;
 }
 
-/* A parameter or member. Tuple components are called 0, 1, ...: as C members they become _0, _1, ...; a reserved word
- * (and `work`, which every function has) gets an underscore behind. */
-void header_member(Text *out, const char *name)
-{
-    if (isdigit((unsigned char)name[0]))
-        text_puts(out, "_");
-    text_puts(out, name);
-    if (is_reserved(name))
-        text_puts(out, "_");
+static const char *size_name(const Export *export, int i) {
+    return export->c_sizes ? export->c_sizes[i] : export->func->sizes.data[i]->name;
 }
 
 /* ---- structs ---- */
@@ -88,7 +68,7 @@ static void print_struct(Text *out, StructSet *done, const Param *param)
         const Param *field = &param->fields[i];
         const char *type = field->is_record ? field->struct_name : header_c_type(field->type->elem);
         text_printf(out, "    %s %s", type, field->is_record ? "" : "*");
-        header_member(out, field->name);
+        text_puts(out, header_member(field));
         text_puts(out, ";\n");
     }
     text_printf(out, "} %s;\n\n", param->struct_name);
@@ -127,7 +107,7 @@ static void print_fields(Text *out, const Param *param)
     for (int i = 0; i < param->n_fields; i++) {
         const Param *field = &param->fields[i];
         text_puts(out, i > 0 ? ", " : "");
-        header_member(out, field->name);
+        text_puts(out, header_member(field));
         if (field->is_record) {
             text_puts(out, " {");
             print_fields(out, field);
@@ -143,7 +123,7 @@ static void print_fields(Text *out, const Param *param)
 static void print_param_doc(Text *out, const Param *param, const char *role)
 {
     text_printf(out, " *   %-4s ", role);
-    header_member(out, param->name);
+    text_puts(out, header_member(param));
     if (param->is_record) {
         text_puts(out, " {");
         print_fields(out, param);
@@ -210,14 +190,14 @@ static void print_input(Text *out, const Param *param)
         text_printf(out, "%s ", header_c_type(param->type->elem));
     else
         text_printf(out, "const %s *", header_c_type(param->type->elem));
-    header_member(out, param->name);
+    text_puts(out, header_member(param));
 }
 
 static void print_result(Text *out, const Param *param)
 {
     const char *type = param->is_record ? param->struct_name : header_c_type(param->type->elem);
     text_printf(out, "%s *", type);
-    header_member(out, param->name);
+    text_puts(out, header_member(param));
 }
 
 /* size_t NAME_work(sizes, integer scalar parameters); */
@@ -230,7 +210,7 @@ static void print_work(Text *out, const Export *export)
     for (int i = 0; i < export->func->sizes.n; i++) {
         next_param(out, &count, &line_start, indent);
         text_puts(out, "int64_t ");
-        header_member(out, export->func->sizes.data[i]->name);
+        text_puts(out, size_name(export, i));
     }
     for (int i = 0; i < export->n_params; i++) {
         if (is_integer_scalar(&export->params[i])) {
@@ -250,7 +230,7 @@ static void print_function(Text *out, const Export *export)
     for (int i = 0; i < export->func->sizes.n; i++) {
         next_param(out, &count, &line_start, indent);
         text_puts(out, "int64_t ");
-        header_member(out, export->func->sizes.data[i]->name);
+        text_puts(out, size_name(export, i));
     }
     for (int i = 0; i < export->n_params; i++) {
         next_param(out, &count, &line_start, indent);

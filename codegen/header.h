@@ -12,8 +12,8 @@ void header_print(Text *out, const IrModule *m);
 /* The C identifier made of a file's name: folders and the last suffix dropped, other characters replaced by '_'. */
 Atom header_c_name(AtomTable *atoms, const char *path);
 
-/* Appends the name of a parameter or member as the header has it: no keyword, no leading digit. */
-void header_member(Text *out, const char *name);
+/* The name of a parameter or member as the header has it (see codegen/cnames.h). */
+const char *header_member(const Param *param);
 
 /* The C type of an element: "double", "int64_t", ... */
 const char *header_c_type(Scalar elem);

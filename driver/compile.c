@@ -2,6 +2,7 @@
 #include "driver/compile.h"
 
 #include "codegen/bpsource.h"
+#include "codegen/cnames.h"
 #include "codegen/csource.h"
 #include "codegen/header.h"
 #include "codegen/memory.h"
@@ -55,7 +56,8 @@ AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *optio
 }
 
 IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options) {
-    return lower_module(ctx, &ctx->arena, ast, options->module_name);
+    IrModule *ir = lower_module(ctx, &ctx->arena, ast, options->module_name);
+    return ir && cnames_assign(ir) ? ir : NULL;
 }
 
 const char *compile_header(Context *ctx, const IrModule *ir) {

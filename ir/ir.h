@@ -200,6 +200,7 @@ struct Func {
  * params/results. */
 typedef struct Param {
     Atom name;
+    Atom c_name; /* in the header; NULL until codegen/cnames.c gave it */
     bool is_record;
     const Type *type; /* leaf */
     Atom struct_name; /* record */
@@ -216,6 +217,7 @@ typedef struct Export {
     const char *doc; /* "export value_and_grad[p](loss) as step", or NULL */
     Param *params, *results;
     int n_params, n_results;
+    Atom *c_sizes; /* names of the sizes in the header; NULL until codegen/cnames.c gave them */
 } Export;
 
 typedef struct IrModule {
