@@ -5,7 +5,7 @@ The references are textbook formulas in 60 digits by mpmath, with its numerical 
 shared with the library. Run it again after adding a row:  references.py > scalars.def
 A row: how it is called in bp, over a, b, c; the point; the value; the partial derivatives; the tolerance.
 """
-from mpmath import mp, mpf, log, exp, pi, gamma, loggamma, beta, binomial, erfc, sqrt, fabs, diff, factorial
+from mpmath import mp, mpf, gammainc, inf, log, exp, pi, gamma, loggamma, beta, binomial, erfc, sqrt, fabs, diff, factorial
 
 mp.dps = 60
 EPS = 4e-15
@@ -76,6 +76,10 @@ row("normal_pdf(a)", lambda a: exp(-a * a / 2) / sqrt(2 * pi), 0.5, -6.0)
 row("normal_cdf(a)", Phi, 0.5, -6.0, -30.0, 3.0, tol=2e-13)
 row("normal_log_cdf(a)", lambda a: log(Phi(a)), 0.5, -4.99, -5.01, -6.0, -40.0, -1e4, 3.0, tol=2e-13)
 row("normal_quantile(a)", quantile, 0.5, 0.3, 0.01, 1e-12, 1e-300, 0.999, tol=2e-14)
+row("gamma_p(a, b)", lambda a, b: gammainc(a, 0, b, regularized=True), (2.5, 1.5), (0.3, 0.01), (0.5, 4.0), (30.0, 25.0), (30.0, 45.0),
+    (1000.0, 990.0), tol=2e-13)
+row("gamma_q(a, b)", lambda a, b: gammainc(a, b, inf, regularized=True), (2.5, 1.5), (0.5, 4.0), (0.5, 60.0), (30.0, 45.0), (3.0, 200.0),
+    tol=2e-13)
 # ---- std/prob, continuous
 row("normal_lpdf(a, b, c)", normal, (1.5, 0.5, 2.0), (-3.0, 4.0, 0.1))
 row("std_normal_lpdf(a)", lambda a: normal(a, 0, mpf(1)), 1.5)
