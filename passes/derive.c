@@ -12,6 +12,7 @@ typedef struct Derive {
     IrModule *m;
     PtrMap done;
     bool keep_rules; /* calls of functions with a rule stay */
+    int emitted;     /* instructions so far */
     bool failed;
 } Derive;
 
@@ -143,9 +144,23 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
         irmap_put(map, inst->out[i], irmap_get(&inner, f->body->yields.data[i]));
 }
 
+/* Expanding calls must end within memory, with a message. */
+static bool is_too_large(Derive *d, const Inst *inst) {
+    enum { MOST_INSTRUCTIONS = 1000000 };
+    if (++d->emitted <= MOST_INSTRUCTIONS)
+        return false;
+    DiagList *diags = &d->m->ctx->diags;
+    Diag *diag = diag_error(diags, DIAG_program_too_large, inst->loc,
+                            "with its calls expanded the program has more than %d operations",
+                            MOST_INSTRUCTIONS);
+    diag_hint(diags, diag, "write what repeats as a `loop`");
+    d->failed = true;
+    return true;
+}
+
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Derive *d = user;
-    if (d->failed)
+    if (d->failed || is_too_large(d, inst))
         return;
     if (inst->op == OP_vjp || inst->op == OP_jvp)
         emit_derivative(d, b, inst, map);
@@ -166,8 +181,10 @@ static void resolve(Derive *d, Func *f) {
     if (f->is_extern || d->failed)
         return;
     rebuild_func(d->m, f, emit, d);
-    if (!d->failed && d->keep_rules)
-        lift_func(d->m, f); /* before anything differentiates it */
+    if (d->failed || !d->keep_rules)
+        return;
+    stacks_func(d->m, f); /* before anything differentiates it */
+    lift_func(d->m, f);
 }
 
 /* The second round inlines what has a rule. With exports, only they and what they need. */

@@ -16,6 +16,7 @@ bool pass_loops(IrModule *m);
 bool pass_fuse(IrModule *m);
 bool pass_lift(IrModule *m);
 bool pass_precompute(IrModule *m);
+bool pass_stacks(IrModule *m);
 bool pass_exported(IrModule *m);
 
 /* ---- activity (activity.c) ---- */
@@ -52,6 +53,7 @@ Func *func_placed(IrModule *m, Func *f, Loc loc);
 bool has_segments(const Region *region);   /* holds a loop marked CHECK_every */
 void split_segments(IrModule *m, Func *f); /* rewrites those into two loops (checkpoint.c) */
 void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops shrinking */
+void stacks_func(IrModule *m, Func *f);   /* rows written in turn become stacks */
 void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
 
 /* ---- rebuilding (rebuild.c) ---- */
