@@ -1,11 +1,12 @@
-/* Entries for callers that learn the signature of a function at run time: tools of the driver, tests. Asked for by
- * CodegenOptions.entries; no object that is written to a file has them.
+/* Entries for callers that learn the signature of a function at run time: tools of the driver,
+ * tests. Asked for by CodegenOptions.entries; no object that is written to a file has them.
  *
  * Beside NAME, with parameters p0, p1, ..., stands
  *     int NAME.entry(void *const *args)
- * which calls NAME with args[k] for p_k: the pointer itself where p_k is one, what it points to where p_k is a number.
- * NAME_work.entry takes the same array (it reads the sizes and integer parameters) and returns the bytes. So LLVM knows
- * how arguments are passed, and nobody else has to. */
+ * which calls NAME with args[k] for p_k: the pointer itself where p_k is one, what it points to
+ * where p_k is a number. NAME_work.entry takes the same array (it reads the sizes and integer
+ * parameters) and returns the bytes. So LLVM knows how arguments are passed, and nobody else has
+ * to. */
 #include "codegen/emit.h"
 
 #include <string.h>
@@ -41,7 +42,8 @@ static void emit_forwarder(Emit *e, const char *name, const int *slots) {
     LLVMTypeRef callee_type = LLVMGlobalGetValueType(callee);
     unsigned n = LLVMCountParams(callee);
     LLVMTypeRef type = LLVMFunctionType(LLVMGetReturnType(callee_type), &e->ptr, 1, false);
-    LLVMValueRef function = LLVMAddFunction(e->module, arena_printf(e->arena, "%s.entry", name), type);
+    LLVMValueRef function =
+        LLVMAddFunction(e->module, arena_printf(e->arena, "%s.entry", name), type);
     emit_function_attributes(e, function);
     LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->llvm, function, "entry"));
     LLVMSetCurrentDebugLocation2(e->builder, NULL);

@@ -1,7 +1,8 @@
 /* Binding arguments to parameters. See driver/arguments.h.
  *
- * Sizes are not asked for where extents give them: an extent that is a polynomial with one unknown, which stands in it
- * linearly, is solved for that one, again and again until nothing new is learnt. Then every extent is compared. */
+ * Sizes are not asked for where extents give them: an extent that is a polynomial with one unknown,
+ * which stands in it linearly, is solved for that one, again and again until nothing new is learnt.
+ * Then every extent is compared. */
 #include "driver/arguments.h"
 
 #include "driver/files.h"
@@ -75,7 +76,8 @@ static void unknown_parameter(Binding *b, const char *name) {
 }
 
 /* Splits NAME=VALUE. False after a message. */
-static bool split(Binding *b, const char *option, const char *text, const char **name, const char **value) {
+static bool split(Binding *b, const char *option, const char *text, const char **name,
+                  const char **value) {
     const char *equal = strchr(text, '=');
     if (!equal || equal == text) {
         COMPLAIN(b, "%s takes NAME=VALUE, not '%s'", option, text);
@@ -129,7 +131,8 @@ static Array *read_value(Binding *b, const char *path, const char *value) {
         char *bytes = NULL;
         size_t size = 0;
         if (!file_read(b->arena, value + 1, &bytes, &size, &error)) {
-            diag_error(&b->ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", value + 1, error);
+            diag_error(&b->ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", value + 1,
+                       error);
             return NULL;
         }
         size_t n = strlen(value);
@@ -165,7 +168,8 @@ static const char *shape_text(Binding *b, const Array *a) {
     return text.data;
 }
 
-/* Tables stand for vectors and numbers, [] for any empty array (its other extents are learnt later: -1). */
+/* Tables stand for vectors and numbers, [] for any empty array (its other extents are learnt later:
+ * -1). */
 static bool adapt_rank(Array *a, int rank) {
     if (a->loose && a->count == 0 && rank > a->rank) {
         for (int axis = a->rank; axis < rank; axis++)
@@ -198,7 +202,8 @@ static bool read_argument(Binding *b, const char *text) {
     if (!a)
         return false;
     if (!adapt_rank(a, type->rank)) {
-        COMPLAIN(b, "the parameter `%s` is %s, the argument is %s", name, type_text(b, type), shape_text(b, a));
+        COMPLAIN(b, "the parameter `%s` is %s, the argument is %s", name, type_text(b, type),
+                 shape_text(b, a));
         return false;
     }
     b->inputs[k] = array_convert(b->arena, a, type->elem, &error);
@@ -209,8 +214,10 @@ static bool read_argument(Binding *b, const char *text) {
 
 /* ---- sizes that follow ---- */
 
-/* The term without the unknown: coefficient times known symbols. *degree: how often the unknown stands in it. */
-static bool term_factor(const Binding *b, const SizeTerm *term, int *unknown, int *degree, int64_t *factor) {
+/* The term without the unknown: coefficient times known symbols. *degree: how often the unknown
+ * stands in it. */
+static bool term_factor(const Binding *b, const SizeTerm *term, int *unknown, int *degree,
+                        int64_t *factor) {
     *factor = term->coef;
     *degree = 0;
     for (int k = 0; k < term->degree; k++) {
@@ -244,8 +251,8 @@ static bool learn(Binding *b, const Size *size, int64_t extent, const char *from
             return false;
     }
     int64_t difference;
-    if (unknown < 0 || slope == 0 || __builtin_sub_overflow(extent, rest, &difference) || difference == INT64_MIN ||
-        difference % slope != 0 || difference / slope < 0)
+    if (unknown < 0 || slope == 0 || __builtin_sub_overflow(extent, rest, &difference) ||
+        difference == INT64_MIN || difference % slope != 0 || difference / slope < 0)
         return false;
     b->sizes[unknown] = difference / slope;
     b->size_from[unknown] = from;
@@ -272,8 +279,9 @@ static void note_sizes(Binding *b, Diag *diag, const Size *size, const char *exc
         const char *from = b->size_from[i];
         if (!from || !size_mentions(size, b->f->sizes.data[i]) || strcmp(from, except) == 0)
             continue;
-        diag_note(&b->ctx->diags, diag, "%s is %" PRId64 ", by %s%s%s", b->f->sizes.data[i]->name, b->sizes[i],
-                  strcmp(from, "--size") == 0 ? "" : "`", from, strcmp(from, "--size") == 0 ? "" : "`");
+        diag_note(&b->ctx->diags, diag, "%s is %" PRId64 ", by %s%s%s", b->f->sizes.data[i]->name,
+                  b->sizes[i], strcmp(from, "--size") == 0 ? "" : "`", from,
+                  strcmp(from, "--size") == 0 ? "" : "`");
     }
 }
 
@@ -288,14 +296,15 @@ static bool check_extent(Binding *b, const Leaf *leaf, Array *a, int axis) {
         return true;
     Text text;
     text_init(&text, b->arena);
-    text_printf(&text, "the argument `%s` is %s, but `%s` is %s and ", leaf->path, shape_text(b, a), leaf->path,
-                type_text(b, leaf->type));
+    text_printf(&text, "the argument `%s` is %s, but `%s` is %s and ", leaf->path, shape_text(b, a),
+                leaf->path, type_text(b, leaf->type));
     size_print(&text, size);
     if (size_is_const(size, &want))
         text.n -= strlen(" and ") + strlen(arena_printf(b->arena, "%" PRId64, want));
     else
         text_printf(&text, " is %" PRId64, want);
-    Diag *diag = diag_error(&b->ctx->diags, DIAG_run_argument, (Loc){0, 0}, "%.*s", (int)text.n, text.data);
+    Diag *diag =
+        diag_error(&b->ctx->diags, DIAG_run_argument, (Loc){0, 0}, "%.*s", (int)text.n, text.data);
     note_sizes(b, diag, size, leaf->path);
     return false;
 }
@@ -313,8 +322,10 @@ static bool check_extents(Binding *b) {
 
 /* ---- entries ---- */
 
-bool arguments_bind(Context *ctx, const Callable *f, const ArgumentTexts *texts, Array **inputs, int64_t *sizes) {
-    Binding b = {ctx, &ctx->arena, f, inputs, sizes, ARENA_ARRAY(&ctx->arena, f->sizes.n + 1, const char *)};
+bool arguments_bind(Context *ctx, const Callable *f, const ArgumentTexts *texts, Array **inputs,
+                    int64_t *sizes) {
+    Binding b = {ctx,    &ctx->arena, f,
+                 inputs, sizes,       ARENA_ARRAY(&ctx->arena, f->sizes.n + 1, const char *)};
     bool ok = true;
     for (int i = 0; i < f->inputs.n; i++)
         inputs[i] = NULL;
@@ -330,7 +341,8 @@ bool arguments_bind(Context *ctx, const Callable *f, const ArgumentTexts *texts,
     return check_extents(&b);
 }
 
-bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs, const int64_t *sizes) {
+bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs,
+                        const int64_t *sizes) {
     Binding b = {.ctx = ctx, .arena = &ctx->arena, .f = f};
     bool ok = true;
     for (int i = 0; i < f->inputs.n; i++) {
@@ -345,7 +357,8 @@ bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs, c
         if (sizes[i] >= 0)
             continue;
         ok = false;
-        Diag *diag = COMPLAIN(&b, "the size `%s` does not follow from the arguments", f->sizes.data[i]->name);
+        Diag *diag = COMPLAIN(&b, "the size `%s` does not follow from the arguments",
+                              f->sizes.data[i]->name);
         diag_hint(&ctx->diags, diag, "--size %s=...", f->sizes.data[i]->name);
     }
     return ok;

@@ -1,5 +1,6 @@
-/* Arguments of the command line (--arg, --size) bound to the parameters of a function. Used by run_command.c and
- * gradcheck*.c. Messages are queued in the context; none has a place in a source. */
+/* Arguments of the command line (--arg, --size) bound to the parameters of a function. Used by
+ * run_command.c and gradcheck*.c. Messages are queued in the context; none has a place in a source.
+ */
 #ifndef BPC_DRIVER_ARGUMENTS_H
 #define BPC_DRIVER_ARGUMENTS_H
 
@@ -12,11 +13,14 @@ typedef struct ArgumentTexts {
     int n_sizes;
 } ArgumentTexts;
 
-/* Reads what is given: inputs[k] has the element type of leaf k, or stays NULL; sizes[k] becomes what is given or follows
- * from extents, or -1. False after messages: unknown names, unreadable values, extents that do not fit. */
-bool arguments_bind(Context *ctx, const Callable *f, const ArgumentTexts *texts, Array **inputs, int64_t *sizes);
+/* Reads what is given: inputs[k] has the element type of leaf k, or stays NULL; sizes[k] becomes
+ * what is given or follows from extents, or -1. False after messages: unknown names, unreadable
+ * values, extents that do not fit. */
+bool arguments_bind(Context *ctx, const Callable *f, const ArgumentTexts *texts, Array **inputs,
+                    int64_t *sizes);
 
 /* False, after messages, when a parameter has no argument or a size is not known. */
-bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs, const int64_t *sizes);
+bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs,
+                        const int64_t *sizes);
 
 #endif

@@ -1,5 +1,5 @@
-/* Arrays of the driver's tools: elements, conversion, text. See driver/array.h; the readers stand in array_text.c and
- * array_npy.c. */
+/* Arrays of the driver's tools: elements, conversion, text. See driver/array.h; the readers stand
+ * in array_text.c and array_npy.c. */
 #include "driver/array.h"
 
 #include <inttypes.h>
@@ -35,9 +35,12 @@ Array *array_new(Arena *arena, Scalar elem, int rank, const int64_t *dims) {
 
 int64_t array_get_int(const Array *a, int64_t k) {
     switch (a->elem) {
-    case S_bool: return ((const unsigned char *)a->data)[k] != 0;
-    case S_i32: return ((const int32_t *)a->data)[k];
-    default: return ((const int64_t *)a->data)[k];
+    case S_bool:
+        return ((const unsigned char *)a->data)[k] != 0;
+    case S_i32:
+        return ((const int32_t *)a->data)[k];
+    default:
+        return ((const int64_t *)a->data)[k];
     }
 }
 
@@ -51,9 +54,15 @@ double array_get(const Array *a, int64_t k) {
 
 void array_set_int(Array *a, int64_t k, int64_t x) {
     switch (a->elem) {
-    case S_bool: ((unsigned char *)a->data)[k] = x != 0; break;
-    case S_i32: ((int32_t *)a->data)[k] = (int32_t)x; break;
-    default: ((int64_t *)a->data)[k] = x; break;
+    case S_bool:
+        ((unsigned char *)a->data)[k] = x != 0;
+        break;
+    case S_i32:
+        ((int32_t *)a->data)[k] = (int32_t)x;
+        break;
+    default:
+        ((int64_t *)a->data)[k] = x;
+        break;
     }
 }
 

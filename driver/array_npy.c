@@ -1,9 +1,10 @@
-/* NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. See driver/array.h.
+/* NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. See
+ * driver/array.h.
  *
- * A file is magic, version, the length of the header, the header (the text of a Python dictionary with the keys
- * 'descr', 'fortran_order', 'shape'), the elements. Every length is compared with what is there before it is used, and
- * the elements must fill the rest of the file exactly, so that no header makes the reader ask for more memory than a
- * small multiple of the file. */
+ * A file is magic, version, the length of the header, the header (the text of a Python dictionary
+ * with the keys 'descr', 'fortran_order', 'shape'), the elements. Every length is compared with
+ * what is there before it is used, and the elements must fill the rest of the file exactly, so that
+ * no header makes the reader ask for more memory than a small multiple of the file. */
 #include "driver/array.h"
 
 #include <ctype.h>
@@ -75,18 +76,25 @@ static bool read_descr(Header *h) {
     const char *text = NULL;
     int n = 0;
     if (peek(h) == '[')
-        return fail(h, "records ('descr' is a list) are not read: save each field as an array of its own");
+        return fail(
+            h, "records ('descr' is a list) are not read: save each field as an array of its own");
     if (!take_string(h, &text, &n))
         return fail(h, "the header's 'descr' is not a string");
     if (n == 3 && text[0] == '>')
-        return fail(h, arena_printf(h->arena, "the elements are big-endian ('%.*s'): save a.astype('<%c%c')", n, text,
-                                    text[1], text[2]));
-    bool known = n == 3 && strchr("<|=", text[0]) &&
-                 ((text[1] == 'f' && (text[2] == '4' || text[2] == '8')) || (text[1] == 'b' && text[2] == '1') ||
-                  (strchr("iu", text[1]) && strchr("1248", text[2])));
+        return fail(h, arena_printf(h->arena,
+                                    "the elements are big-endian ('%.*s'): save a.astype('<%c%c')",
+                                    n, text, text[1], text[2]));
+    bool known =
+        n == 3 && strchr("<|=", text[0]) &&
+        ((text[1] == 'f' && (text[2] == '4' || text[2] == '8')) ||
+         (text[1] == 'b' && text[2] == '1') || (strchr("iu", text[1]) && strchr("1248", text[2])));
     if (!known)
-        return fail(h, arena_printf(h->arena, "elements of type '%.*s' are not read: floats of 4 and 8 bytes, integers and"
-                                    " bool are", n, text));
+        return fail(
+            h, arena_printf(
+                   h->arena,
+                   "elements of type '%.*s' are not read: floats of 4 and 8 bytes, integers and"
+                   " bool are",
+                   n, text));
     h->kind = text[1];
     h->width = text[2] - '0';
     h->has_descr = true;
@@ -104,7 +112,8 @@ static bool read_extent(Header *h) {
     if (!isdigit((unsigned char)peek(h)))
         return fail(h, "the header's 'shape' is not a tuple of numbers");
     while (h->next < h->end && isdigit((unsigned char)*h->next))
-        if (__builtin_mul_overflow(n, (int64_t)10, &n) || __builtin_add_overflow(n, *h->next++ - '0', &n))
+        if (__builtin_mul_overflow(n, (int64_t)10, &n) ||
+            __builtin_add_overflow(n, *h->next++ - '0', &n))
             return fail(h, "an extent of the shape is beyond 64 bits");
     take(h, 'L'); /* as Python 2 wrote it */
     if (h->rank == IR_MAX_RANK)
@@ -169,7 +178,8 @@ static bool open_header(Header *h, const char *bytes, size_t size) {
     if (size < 10 || !array_is_npy(bytes, size))
         return fail(h, "this is not an npy file");
     if (head[6] < 1 || head[6] > 3)
-        return fail(h, arena_printf(h->arena, "version %d.%d of the npy format is unknown", head[6], head[7]));
+        return fail(h, arena_printf(h->arena, "version %d.%d of the npy format is unknown", head[6],
+                                    head[7]));
     size_t start = head[6] == 1 ? 10 : 12, length = (size_t)head[8] | (size_t)head[9] << 8;
     if (start == 12 && size >= start)
         length |= (size_t)head[10] << 16 | (size_t)head[11] << 24;
@@ -245,8 +255,10 @@ Array *array_read_npy(Arena *arena, const char *bytes, size_t size, const char *
         size_t rest = size - (size_t)(h.end - bytes);
         int64_t need = h.count * h.width;
         if ((uint64_t)need != rest)
-            fail(&h, arena_printf(arena, "the header promises %" PRId64 " bytes of elements, the file has %zu", need,
-                                  rest));
+            fail(&h,
+                 arena_printf(arena,
+                              "the header promises %" PRId64 " bytes of elements, the file has %zu",
+                              need, rest));
         else
             a = read_elements(&h);
     }

@@ -77,7 +77,8 @@ enum { MOST_ELEMENTS = INT32_MAX / 16 };
 /* False: bools among numbers, or too many. */
 static bool numbers_add(Numbers *all, Number number) {
     bool first = all->floats.n == 0;
-    if (all->floats.n == MOST_ELEMENTS || (!first && (all->kind == S_bool) != (number.kind == S_bool)))
+    if (all->floats.n == MOST_ELEMENTS ||
+        (!first && (all->kind == S_bool) != (number.kind == S_bool)))
         return false;
     if (first || number.kind > all->kind)
         all->kind = number.kind;
@@ -105,7 +106,7 @@ typedef struct Reader {
     const char *next, *end;
     const char *error;
     Numbers numbers;
-    int rank; /* -1: no number was seen yet, and no empty list */
+    int rank;                  /* -1: no number was seen yet, and no empty list */
     int64_t dims[IR_MAX_RANK]; /* -1: not known yet */
 } Reader;
 
@@ -132,12 +133,13 @@ static bool read_one(Reader *r, int depth) {
     Number number;
     if (!read_number(r->next, n, &number)) {
         r->error = n == 0 ? "a number is missing"
-                          : arena_printf(r->arena, "'%.*s' is not a number", n > 40 ? 40 : (int)n, r->next);
+                          : arena_printf(r->arena, "'%.*s' is not a number", n > 40 ? 40 : (int)n,
+                                         r->next);
         return false;
     }
     r->next += n;
-    return set_rank(r, depth) &&
-           (numbers_add(&r->numbers, number) || fail(r, "numbers and bools do not mix in one array"));
+    return set_rank(r, depth) && (numbers_add(&r->numbers, number) ||
+                                  fail(r, "numbers and bools do not mix in one array"));
 }
 
 static bool read_level(Reader *r, int depth);
@@ -173,7 +175,8 @@ Array *array_read_literal(Arena *arena, const char *text, const char **error) {
     r.numbers.arena = arena;
     for (int axis = 0; axis < IR_MAX_RANK; axis++)
         r.dims[axis] = -1;
-    bool ok = read_level(&r, 0) && (skip_blanks(&r) == '\0' || fail(&r, "something follows the value"));
+    bool ok =
+        read_level(&r, 0) && (skip_blanks(&r) == '\0' || fail(&r, "something follows the value"));
     if (!ok) {
         *error = r.error;
         return NULL;
@@ -209,8 +212,10 @@ static void trim(const char **at, const char **end) {
         --*end;
 }
 
-/* The field at *at, without blanks and quotes around it; *at moves behind its separator, or becomes NULL at the end. */
-static void next_field(const Table *t, const char **at, const char *end, const char **from, const char **to) {
+/* The field at *at, without blanks and quotes around it; *at moves behind its separator, or becomes
+ * NULL at the end. */
+static void next_field(const Table *t, const char **at, const char *end, const char **from,
+                       const char **to) {
     const char *stop = *at;
     while (stop < end && (t->separator == ' ' ? !is_blank(*stop) : *stop != t->separator))
         stop++;
@@ -245,7 +250,8 @@ static bool add_field(Table *t, int64_t column, const char *from, const char *to
         t->error = arena_printf(t->arena, "line %d, column %lld: '%.*s' is not a number", t->line,
                                 (long long)column + 1, n, from);
     else if (!numbers_add(&t->numbers, number))
-        t->error = arena_printf(t->arena, "line %d: numbers and bools do not mix in one array", t->line);
+        t->error =
+            arena_printf(t->arena, "line %d: numbers and bools do not mix in one array", t->line);
     return !t->error;
 }
 
@@ -258,8 +264,8 @@ static bool add_row(Table *t, const char *at, const char *end) {
             return false;
     }
     if (t->rows > 0 && columns != t->columns) {
-        t->error = arena_printf(t->arena, "line %d has %lld columns, the lines before have %lld", t->line,
-                                (long long)columns, (long long)t->columns);
+        t->error = arena_printf(t->arena, "line %d has %lld columns, the lines before have %lld",
+                                t->line, (long long)columns, (long long)t->columns);
         return false;
     }
     t->columns = columns;

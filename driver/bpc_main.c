@@ -6,6 +6,7 @@
 #include "driver/bpc.h"
 #include "driver/compile.h"
 #include "driver/files.h"
+#include "driver/gradcheck_command.h"
 #include "driver/options.h"
 #include "driver/report.h"
 #include "driver/run_command.h"
@@ -213,6 +214,18 @@ static int run_function(Context *ctx, const Options *options, Source *source, co
     return ok ? EXIT_ok : EXIT_program;
 }
 
+static int check_gradients(Context *ctx, const Options *options, Source *source, const CompileOptions *how, Text *out) {
+    enum { DEFAULT_POINTS = 5 };
+    ProgramOptions program = {how, options->libraries.data, options->libraries.n};
+    GradcheckOptions check = {
+        .function = options->function,
+        .arguments = {options->args.data, options->args.n, options->sizes.data, options->sizes.n},
+        .points = options->points ? options->points : DEFAULT_POINTS,
+        .seed = options->seed,
+    };
+    return gradcheck_command(ctx, source, &program, &check, out) ? EXIT_ok : EXIT_program;
+}
+
 /* The commands that read a model and write nothing beside it. */
 static int run_command_of(Context *ctx, const Options *options) {
     CompileOptions how = compile_options(ctx, options, "-");
@@ -225,6 +238,8 @@ static int run_command_of(Context *ctx, const Options *options) {
         status = run_tests(ctx, options, source, &how, &out);
     else if (source && options->command == COMMAND_run)
         status = run_function(ctx, options, source, &how, &out);
+    else if (source && options->command == COMMAND_gradcheck)
+        status = check_gradients(ctx, options, source, &how, &out);
     fwrite(out.data ? out.data : "", 1, out.n, stdout);
     report(ctx, options);
     return status;

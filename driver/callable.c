@@ -1,8 +1,8 @@
 /* Functions of any signature as calls on arrays. See driver/callable.h.
  *
- * Code generation makes an entry for each function that takes one array of pointers (codegen/emit_entry.c), so that
- * nothing here knows how a processor passes arguments. What is left to do is to lay out the structs of records and to
- * know the extents of results before the call. */
+ * Code generation makes an entry for each function that takes one array of pointers
+ * (codegen/emit_entry.c), so that nothing here knows how a processor passes arguments. What is left
+ * to do is to lay out the structs of records and to know the extents of results before the call. */
 #include "driver/callable.h"
 
 #include <dlfcn.h>
@@ -22,7 +22,9 @@ struct Program {
 static bool is_identifier(const char *text) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     size_t n = strspn(text, letters);
-    return n > 0 && text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")] == '\0';
+    return n > 0 &&
+           text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")] ==
+               '\0';
 }
 
 static bool is_declared(const AstModule *ast, const char *name) {
@@ -42,7 +44,8 @@ static bool is_declared(const AstModule *ast, const char *name) {
 static const char *export_text(Context *ctx, const ExportDecl *decl) {
     const Source *source = source_of(&ctx->sources, decl->fn->loc);
     Loc loc = decl->fn->loc;
-    return arena_strdup(&ctx->arena, source->text + (loc.begin - source->base), loc.end - loc.begin);
+    return arena_strdup(&ctx->arena, source->text + (loc.begin - source->base),
+                        loc.end - loc.begin);
 }
 
 static void suggest_function(Context *ctx, Diag *diag, const AstModule *ast, const char *name) {
@@ -57,7 +60,8 @@ static void suggest_function(Context *ctx, Diag *diag, const AstModule *ast, con
         diag_hint(&ctx->diags, diag, "did you mean `%s`?", near);
 }
 
-const char *callable_resolve(Context *ctx, Source *source, const CompileOptions *how, const char *what) {
+const char *callable_resolve(Context *ctx, Source *source, const CompileOptions *how,
+                             const char *what) {
     AstModule *ast = compile_parse(ctx, source, how);
     if (!ast)
         return NULL;
@@ -69,8 +73,8 @@ const char *callable_resolve(Context *ctx, Source *source, const CompileOptions 
     for (int i = 0; i < ast->exports.n; i++)
         if (strcmp(ast->exports.data[i]->c_name, what) == 0)
             return export_text(ctx, ast->exports.data[i]);
-    Diag *diag = diag_error(&ctx->diags, DIAG_run_function, (Loc){0, 0}, "%s has no function or export `%s`",
-                            source->name, what);
+    Diag *diag = diag_error(&ctx->diags, DIAG_run_function, (Loc){0, 0},
+                            "%s has no function or export `%s`", source->name, what);
     suggest_function(ctx, diag, ast, what);
     return NULL;
 }
@@ -80,7 +84,8 @@ const char *callable_resolve(Context *ctx, Source *source, const CompileOptions 
 bool load_libraries(Context *ctx, const char *const *paths, int n) {
     for (int i = 0; i < n; i++) {
         if (!dlopen(paths[i], RTLD_NOW | RTLD_GLOBAL)) {
-            diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot load %s: %s", paths[i], dlerror());
+            diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot load %s: %s", paths[i],
+                       dlerror());
             return false;
         }
     }
@@ -93,7 +98,8 @@ static void add_leaves(Arena *arena, LeafList *leaves, const Param *param, const
         vec_push(arena, leaves, leaf);
     }
     for (int i = 0; param->is_record && i < param->n_fields; i++)
-        add_leaves(arena, leaves, &param->fields[i], arena_printf(arena, "%s.%s", path, param->fields[i].name));
+        add_leaves(arena, leaves, &param->fields[i],
+                   arena_printf(arena, "%s.%s", path, param->fields[i].name));
 }
 
 /* A size symbol that is the value of a parameter. */
@@ -110,11 +116,18 @@ static void add_bound_sizes(Arena *arena, Callable *f, const Size *size) {
     }
 }
 
+static void add_all_bound_sizes(Callable *f, const LeafList *leaves) {
+    for (int i = 0; i < leaves->n; i++)
+        for (int axis = 0; axis < leaves->data[i].type->rank; axis++)
+            add_bound_sizes(f->arena, f, leaves->data[i].type->dims[axis]);
+}
+
 /* Before the passes, which make other values. */
 static Callable *describe(Program *program, const Export *export, const char *name) {
     Arena *arena = &program->ctx->arena;
     Callable *f = ARENA_NEW(arena, Callable);
     f->program = program;
+    f->arena = arena;
     f->export = export;
     f->name = name;
     for (int i = 0; i < export->n_params; i++)
@@ -123,9 +136,8 @@ static Callable *describe(Program *program, const Export *export, const char *na
         add_leaves(arena, &f->outputs, &export->results[i], export->results[i].name);
     for (int i = 0; i < export->func->sizes.n; i++)
         vec_push(arena, &f->sizes, export->func->sizes.data[i]);
-    for (int i = 0; i < f->outputs.n; i++)
-        for (int axis = 0; axis < f->outputs.data[i].type->rank; axis++)
-            add_bound_sizes(arena, f, f->outputs.data[i].type->dims[axis]);
+    add_all_bound_sizes(f, &f->inputs);
+    add_all_bound_sizes(f, &f->outputs);
     return f;
 }
 
@@ -146,20 +158,22 @@ static bool find_entries(Program *program, const CompileOptions *how) {
     for (int i = 0; i < program->functions.n && found; i++) {
         Callable *f = program->functions.data[i];
         f->entry = jit_lookup(program->jit, arena_printf(&ctx->arena, "%s.entry", f->export->name));
-        f->work_entry = jit_lookup(program->jit, arena_printf(&ctx->arena, "%s_work.entry", f->export->name));
+        f->work_entry =
+            jit_lookup(program->jit, arena_printf(&ctx->arena, "%s_work.entry", f->export->name));
         found = f->entry && f->work_entry;
     }
     void *error = jit_lookup(program->jit, arena_printf(&ctx->arena, "%s_error", how->module_name));
     memcpy(&program->error, &error, sizeof error); /* ISO C has no cast to a function pointer */
     if (found && error)
         return true;
-    Diag *diag = diag_error(&ctx->diags, DIAG_codegen, (Loc){0, 0}, "the functions cannot be linked");
+    Diag *diag =
+        diag_error(&ctx->diags, DIAG_codegen, (Loc){0, 0}, "the functions cannot be linked");
     diag_hint(&ctx->diags, diag, "is an extern function not found? give its library: --load");
     return false;
 }
 
-Program *program_new(Context *ctx, Source *source, const ProgramOptions *options, const char *const *functions,
-                     int n) {
+Program *program_new(Context *ctx, Source *source, const ProgramOptions *options,
+                     const char *const *functions, int n) {
     Program *program = ARENA_NEW(&ctx->arena, Program);
     CompileOptions how = *options->how;
     program->ctx = ctx;
@@ -171,7 +185,8 @@ Program *program_new(Context *ctx, Source *source, const ProgramOptions *options
     AstModule *ast = compile_ast(ctx, source, &how);
     program->ir = ast ? compile_ir(ctx, ast, &how) : NULL;
     for (int i = 0; program->ir && i < program->ir->exports.n; i++)
-        vec_push(&ctx->arena, &program->functions, describe(program, program->ir->exports.data[i], functions[i]));
+        vec_push(&ctx->arena, &program->functions,
+                 describe(program, program->ir->exports.data[i], functions[i]));
     if (program->ir && link(program, &how) && find_entries(program, &how))
         return program;
     program_free(program);
@@ -189,8 +204,8 @@ void program_free(Program *program) {
 
 /* ---- sizes ---- */
 
-static bool symbol_value(const Callable *f, const SizeSym *sym, const int64_t *sizes, Array *const *inputs,
-                         int64_t *value) {
+static bool symbol_value(const Callable *f, const SizeSym *sym, const int64_t *sizes,
+                         Array *const *inputs, int64_t *value) {
     for (int i = 0; i < f->sizes.n; i++) {
         if (f->sizes.data[i] == sym) {
             *value = sizes[i];
@@ -207,7 +222,8 @@ static bool symbol_value(const Callable *f, const SizeSym *sym, const int64_t *s
     return false;
 }
 
-bool callable_extent(const Callable *f, const Size *size, const int64_t *sizes, Array *const *inputs, int64_t *value) {
+bool callable_extent(const Callable *f, const Size *size, const int64_t *sizes,
+                     Array *const *inputs, int64_t *value) {
     int64_t total = 0;
     for (int t = 0; t < size->n; t++) {
         int64_t term = size->terms[t].coef, factor = 0;
@@ -265,9 +281,9 @@ static void add_slots(Slots *slots, const Param *params, int n_params, Array *co
     }
 }
 
-static bool make_output(const Callable *f, const Leaf *leaf, const int64_t *sizes, Array *const *inputs,
-                        Array **output, const char **failed) {
-    Arena *arena = &f->program->ctx->arena;
+static bool make_output(const Callable *f, const Leaf *leaf, const int64_t *sizes,
+                        Array *const *inputs, Array **output, const char **failed) {
+    Arena *arena = f->arena;
     int64_t dims[IR_MAX_RANK], count = 1;
     const char *wrong = NULL;
     for (int axis = 0; axis < leaf->type->rank && !wrong; axis++) {
@@ -311,7 +327,7 @@ bool callable_call(const Callable *f, const int64_t *sizes, Array *const *inputs
         if (!outputs[i] && !make_output(f, &f->outputs.data[i], sizes, inputs, &outputs[i], failed))
             return false;
     int n = f->sizes.n + export->n_params + export->n_results + 1;
-    Slots slots = {.arena = &f->program->ctx->arena};
+    Slots slots = {.arena = f->arena};
     slots.data = ARENA_ARRAY(slots.arena, n, void *);
     int64_t *own_sizes = ARENA_ARRAY(slots.arena, f->sizes.n + 1, int64_t);
     for (int i = 0; i < f->sizes.n; i++) {

@@ -1,6 +1,7 @@
-/* Calling functions of a model from the tools of the driver: whatever their signature, with arrays as arguments and
- * results. A Program is native code in this process; a Callable one of its functions. Both live in the context's arena,
- * but for the JIT, which program_free gives back. Called by run_command.c and gradcheck*.c. */
+/* Calling functions of a model from the tools of the driver: whatever their signature, with arrays
+ * as arguments and results. A Program is native code in this process; a Callable one of its
+ * functions. Both live in the context's arena, but for the JIT, which program_free gives back.
+ * Called by run_command.c and gradcheck*.c. */
 #ifndef BPC_DRIVER_CALLABLE_H
 #define BPC_DRIVER_CALLABLE_H
 
@@ -23,6 +24,7 @@ typedef struct BoundSize {
 typedef struct Program Program;
 typedef struct Callable {
     Program *program;
+    Arena *arena;
     const Export *export;
     const char *name; /* for messages */
     LeafList inputs, outputs;
@@ -37,27 +39,31 @@ typedef struct ProgramOptions {
     int n_libraries;
 } ProgramOptions;
 
-/* The text of the function that `what` means: the name of a function, of an export, or an expression such as
- * grad[w](loss), which is itself. NULL after a message. */
-const char *callable_resolve(Context *ctx, Source *source, const CompileOptions *how, const char *what);
+/* The text of the function that `what` means: the name of a function, of an export, or an
+ * expression such as grad[w](loss), which is itself. NULL after a message. */
+const char *callable_resolve(Context *ctx, Source *source, const CompileOptions *how,
+                             const char *what);
 
-/* Compiles the functions of the model, as callable_resolve gave them or put into derivative operators. NULL after
- * messages. */
-Program *program_new(Context *ctx, Source *source, const ProgramOptions *options, const char *const *functions,
-                     int n);
+/* Compiles the functions of the model, as callable_resolve gave them or put into derivative
+ * operators. NULL after messages. */
+Program *program_new(Context *ctx, Source *source, const ProgramOptions *options,
+                     const char *const *functions, int n);
 Callable *program_function(Program *program, int k);
 void program_free(Program *program); /* accepts NULL */
 
-/* Calls f: inputs have the types of the leaves and extents that fit the sizes. The results go to outputs, which are made
- * where NULL. False: *failed says why; "FILE:LINE:COLUMN: text" where the function itself gave a status. */
+/* Calls f: inputs have the types of the leaves and extents that fit the sizes. The results go to
+ * outputs, which are made where NULL. False: *failed says why; "FILE:LINE:COLUMN: text" where the
+ * function itself gave a status. */
 bool callable_call(const Callable *f, const int64_t *sizes, Array *const *inputs, Array **outputs,
                    const char **failed);
 
-/* The value of a size, of which symbols are given by sizes (-1: not known) and by integer inputs (NULL: not known).
- * False: not known, or beyond 64 bits. */
-bool callable_extent(const Callable *f, const Size *size, const int64_t *sizes, Array *const *inputs, int64_t *value);
+/* The value of a size, of which symbols are given by sizes (-1: not known) and by integer inputs
+ * (NULL: not known). False: not known, or beyond 64 bits. */
+bool callable_extent(const Callable *f, const Size *size, const int64_t *sizes,
+                     Array *const *inputs, int64_t *value);
 
-/* Libraries become part of this process, where the JIT looks for extern functions. False after a message. */
+/* Libraries become part of this process, where the JIT looks for extern functions. False after a
+ * message. */
 bool load_libraries(Context *ctx, const char *const *paths, int n);
 
 #endif

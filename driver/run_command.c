@@ -6,7 +6,8 @@
 
 /* ---- statuses ---- */
 
-/* The place that "FILE:LINE:COLUMN: " at the start of a text means, and what follows it; nowhere when there is none. */
+/* The place that "FILE:LINE:COLUMN: " at the start of a text means, and what follows it; nowhere
+ * when there is none. */
 static Loc parse_place(const SourceMap *sources, const char *text, const char **rest) {
     for (int i = 0; i < sources->files.n; i++) {
         const Source *source = sources->files.data[i];
@@ -58,13 +59,16 @@ static bool check_output(Context *ctx, const Callable *f, const char *output) {
     text_init(&names, &ctx->arena);
     for (int i = 0; i < f->outputs.n; i++)
         text_printf(&names, "%s%s", i > 0 ? ", " : "", f->outputs.data[i].path);
-    Diag *diag = diag_error(&ctx->diags, DIAG_file_write, (Loc){0, 0},
-                            "an npy file holds one array, `%s` has the results %s", f->name, names.data);
-    diag_hint(&ctx->diags, diag, "write text, or run a function of the model that gives one of them");
+    Diag *diag =
+        diag_error(&ctx->diags, DIAG_file_write, (Loc){0, 0},
+                   "an npy file holds one array, `%s` has the results %s", f->name, names.data);
+    diag_hint(&ctx->diags, diag,
+              "write text, or run a function of the model that gives one of them");
     return false;
 }
 
-static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments, const char *output, Text *out) {
+static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments,
+                 const char *output, Text *out) {
     Array **inputs = ARENA_ARRAY(&ctx->arena, f->inputs.n + 1, Array *);
     Array **outputs = ARENA_ARRAY(&ctx->arena, f->outputs.n + 1, Array *);
     int64_t *sizes = ARENA_ARRAY(&ctx->arena, f->sizes.n + 1, int64_t);

@@ -4,8 +4,8 @@
 
 #include "driver/arguments.h"
 
-/* Calls the function and gives what goes to the output: text, or one result as .npy when `output` ends so. False after
- * messages; a status of the function is one. */
+/* Calls the function and gives what goes to the output: text, or one result as .npy when `output`
+ * ends so. False after messages; a status of the function is one. */
 bool run_command(Context *ctx, Source *source, const ProgramOptions *options, const char *what,
                  const ArgumentTexts *arguments, const char *output, Text *out);
 
