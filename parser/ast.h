@@ -443,8 +443,8 @@ struct FnDecl {
     bool exported, is_extern;
     bool brackets;
     NameList size_names;
-    TypeParamList types; /* not empty: a template. It is copied for the types of its calls, and only the copies are
-                            checked and lowered */
+    TypeParamList types; /* not empty: a template. It is copied for the types of its calls, and only
+                            the copies are checked and lowered */
     ParamList params;
     TypeExpr *result; /* NULL: inferred */
     Expr *where; /* NULL: none. Size equalities are in sig->sizes already; the rest is checked on
@@ -522,7 +522,8 @@ typedef struct Test {
     Expr *body;
 } Test;
 
-/* One file. What it declares and what it imports are visible in it, what its imports import is not. */
+/* One file. What it declares and what it imports are visible in it, what its imports import is not.
+ */
 struct AstModule {
     Context *ctx;
     Source *source;

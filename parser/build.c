@@ -552,9 +552,8 @@ TypeExpr *build_type_fn(Builder *b, Loc loc, TypeExprList *params, TypeExpr *res
 /* ---- declarations ---- */
 
 Name build_qualified(Builder *b, Name module, Name name) {
-    return (Name){
-        atom_of(&b->ctx->atoms, arena_printf(b->arena, "%s.%s", module.atom, name.atom)),
-        loc_join(module.loc, name.loc)};
+    return (Name){atom_of(&b->ctx->atoms, arena_printf(b->arena, "%s.%s", module.atom, name.atom)),
+                  loc_join(module.loc, name.loc)};
 }
 
 void build_type_param(Builder *b, Generics *generics, Name name, Name class_name) {
@@ -564,8 +563,9 @@ void build_type_param(Builder *b, Generics *generics, Name name, Name class_name
     } else if (strcmp(class_name.atom, "float") != 0) {
         Diag *diag = diag_error(&b->ctx->diags, DIAG_unknown_type, class_name.loc,
                                 "no class of types is called `%s`", class_name.atom);
-        diag_hint(&b->ctx->diags, diag, "`%s: float` is f64 or f32, `%s: floats` anything made of them",
-                  name.atom, name.atom);
+        diag_hint(&b->ctx->diags, diag,
+                  "`%s: float` is f64 or f32, `%s: floats` anything made of them", name.atom,
+                  name.atom);
     }
     vec_push(b->arena, &generics->types, param);
 }

@@ -543,8 +543,8 @@ void check_rule(Checker *c, Rule *rule) {
     }
     if (rule->types.n != fn->types.n) {
         Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
-                                "`%s` has %d type parameter%s, its rule %d", fn->name.atom, fn->types.n,
-                                fn->types.n == 1 ? "" : "s", rule->types.n);
+                                "`%s` has %d type parameter%s, its rule %d", fn->name.atom,
+                                fn->types.n, fn->types.n == 1 ? "" : "s", rule->types.n);
         diag_label(c->diags, diag, fn->name.loc, "declared here");
         return;
     }

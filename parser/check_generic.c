@@ -1,13 +1,15 @@
 /* Templates: functions with type parameters, `fn f[n, T: float](x: [n]T)`. Part of the checker.
  *
- * A template is never checked itself. Each call finds what its type parameters stand for, from the types of the
- * arguments, and calls a copy of the function in which they stand for that. Sizes are no part of it: the copy for
- * [3]f64 takes any [k]f64, where k is a size parameter of the copy. The result type is stated, so that the body of
- * a copy can wait until the body that asked for it is done.
+ * A template is never checked itself. Each call finds what its type parameters stand for, from the
+ * types of the arguments, and calls a copy of the function in which they stand for that. Sizes are
+ * no part of it: the copy for [3]f64 takes any [k]f64, where k is a size parameter of the copy. The
+ * result type is stated, so that the body of a copy can wait until the body that asked for it is
+ * done.
  *
  * Note [Types that literals leave open]
- * A parameter of class `float` that only literals or nothing stands for takes the width of the floats in the other
- * type parameters where these have one, as a literal takes the precision of what stands beside it; else `real`. */
+ * A parameter of class `float` that only literals or nothing stands for takes the width of the
+ * floats in the other type parameters where these have one, as a literal takes the precision of
+ * what stands beside it; else `real`. */
 #include "parser/checker.h"
 #include "parser/copy.h"
 
@@ -27,8 +29,8 @@ const Ty *find_type_arg(const Checker *c, Atom name) {
 }
 
 static const Size *new_size(Checker *c, const TypeParam *param, int *count) {
-    Atom name = atom_of(&c->ctx->atoms,
-                        arena_printf(c->arena, "%s_%d", param->name.atom, (*count)++));
+    Atom name =
+        atom_of(&c->ctx->atoms, arena_printf(c->arena, "%s_%d", param->name.atom, (*count)++));
     SizeParam size = {.name = {name, param->name.loc}, .from_param = -1};
     size.sym = sizesym_new(c->polys, name, param->name.loc);
     size.size = size_sym(c->polys, size.sym);
@@ -117,8 +119,8 @@ static FnDecl *new_instance(Checker *c, FnDecl *fn, const Ty **types, Loc use) {
     vec_push(c->arena, &fn->instances, instance);
     vec_push(c->arena, &c->main->instances, instance);
     if (instance->instance_depth > MOST_DEEP) {
-        Diag *diag = diag_error(c->diags, DIAG_recursion, use, "`%s` needs copies of itself without end",
-                                fn->name.atom);
+        Diag *diag = diag_error(c->diags, DIAG_recursion, use,
+                                "`%s` needs copies of itself without end", fn->name.atom);
         diag_label(c->diags, diag, fn->name.loc, "declared here");
         diag_hint(c->diags, diag, "recursion is not part of the language; use `loop`");
         instance->sig_state = CHECK_failed;
@@ -141,8 +143,9 @@ void check_template(Checker *c, FnDecl *fn) {
     for (int i = 0; i < fn->types.n; i++) {
         for (int k = 0; k < i; k++) {
             if (fn->types.data[k].name.atom == fn->types.data[i].name.atom) {
-                Diag *diag = diag_error(c->diags, DIAG_duplicate, fn->types.data[i].name.loc,
-                                        "the type `%s` is listed twice", fn->types.data[i].name.atom);
+                Diag *diag =
+                    diag_error(c->diags, DIAG_duplicate, fn->types.data[i].name.loc,
+                               "the type `%s` is listed twice", fn->types.data[i].name.atom);
                 diag_label(c->diags, diag, fn->types.data[k].name.loc, "the first");
                 fn->sig_state = CHECK_failed;
             }
@@ -151,7 +154,8 @@ void check_template(Checker *c, FnDecl *fn) {
     if (!fn->result) {
         Diag *diag = diag_error(c->diags, DIAG_result_unstated, fn->name.loc,
                                 "a function with type parameters states its result type");
-        diag_hint(c->diags, diag, "write `-> %s` behind the parameters", fn->types.data[0].name.atom);
+        diag_hint(c->diags, diag, "write `-> %s` behind the parameters",
+                  fn->types.data[0].name.atom);
         fn->sig_state = CHECK_failed;
     }
 }
@@ -160,10 +164,10 @@ static bool fits_class(Checker *c, const FnDecl *fn, int i, const Ty *ty, Loc lo
     const TypeParam *param = &fn->types.data[i];
     bool fits = ty_all_floats(ty) && (param->class == CLASS_floats || ty->kind == TY_scalar);
     if (!fits) {
-        Diag *diag = diag_error(c->diags, DIAG_type_mismatch, loc,
-                                "`%s` takes %s for its type `%s`, not `%s`", fn->name.atom,
-                                param->class == CLASS_float ? "f64 or f32" : "values made of floats",
-                                param->name.atom, ty_text(c, ty));
+        Diag *diag = diag_error(
+            c->diags, DIAG_type_mismatch, loc, "`%s` takes %s for its type `%s`, not `%s`",
+            fn->name.atom, param->class == CLASS_float ? "f64 or f32" : "values made of floats",
+            param->name.atom, ty_text(c, ty));
         diag_label(c->diags, diag, param->name.loc, "`%s` is declared here", param->name.atom);
         if (ty_is(ty, SK_i64) || ty_is(ty, SK_i32)) {
             diag_hint(c->diags, diag, "convert it: `f64(...)`");
@@ -224,8 +228,8 @@ static void infer_type(Inference *in, const TypeExpr *type, const Ty *arg, Loc l
 
 static void infer_array(Inference *in, const TypeExpr *type, const Ty *arg, Loc loc) {
     if (arg->kind == TY_array && arg->rank >= type->sizes.n) {
-        const Ty *elem = arg->rank == type->sizes.n ? arg->elem
-                                                    : ty_drop_axes(in->c->arena, arg, type->sizes.n);
+        const Ty *elem =
+            arg->rank == type->sizes.n ? arg->elem : ty_drop_axes(in->c->arena, arg, type->sizes.n);
         infer_type(in, type->elem, elem, loc);
     }
 }
@@ -325,7 +329,8 @@ static void infer_from_args(Inference *in, const ArgList *args, int n) {
     for (int i = 0; i < n; i++) { /* Note [Types that literals leave open] */
         const Expr *arg = args->data[i].value;
         if (!is_fn_param(in->fn, i) && is_literal_type(arg->ty)) {
-            infer_type(in, in->fn->params.data[i]->type, literal_as(in->c, arg->ty, width), arg->loc);
+            infer_type(in, in->fn->params.data[i]->type, literal_as(in->c, arg->ty, width),
+                       arg->loc);
         }
     }
 }
@@ -363,7 +368,8 @@ FnDecl *instance_at_real(Checker *c, FnDecl *fn, Loc use) {
                                     "the type `%s` of `%s` is not known here",
                                     fn->types.data[i].name.atom, fn->name.atom);
             diag_label(c->diags, diag, fn->types.data[i].name.loc, "declared here");
-            diag_hint(c->diags, diag, "name a function that calls it with values of the type you mean");
+            diag_hint(c->diags, diag,
+                      "name a function that calls it with values of the type you mean");
             return NULL;
         }
     }

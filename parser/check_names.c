@@ -1,8 +1,10 @@
-/* What is visible in a file: its own declarations and those of the files it imports. Part of the checker.
+/* What is visible in a file: its own declarations and those of the files it imports. Part of the
+ * checker.
  *
- * A name that starts with `_` stays in its file. What an import with `as p` brings is called `p.name`, which no
- * declaration can be called, so one map serves both; expressions `p.name` are turned into names before they are
- * looked at. What an imported file imports itself is not visible. */
+ * A name that starts with `_` stays in its file. What an import with `as p` brings is called
+ * `p.name`, which no declaration can be called, so one map serves both; expressions `p.name` are
+ * turned into names before they are looked at. What an imported file imports itself is not visible.
+ */
 #include "parser/checker.h"
 
 #include <string.h>
@@ -48,13 +50,15 @@ static void declare_fns(Checker *c) {
 static void report_clash(Checker *c, const Import *import, Atom name, Loc other) {
     bool own = source_of(&c->ctx->sources, other) == c->module->source;
     Diag *diag = diag_error(c->diags, DIAG_duplicate, import->path.loc,
-                            own ? "`%s` is declared here and in `%s`" : "`%s` is imported twice, here from `%s`",
+                            own ? "`%s` is declared here and in `%s`"
+                                : "`%s` is imported twice, here from `%s`",
                             name, import->path.atom);
     diag_label(c->diags, diag, other, own ? "declared here" : "the other one");
     const char *base = strrchr(import->path.atom, '/');
     base = base ? base + 1 : import->path.atom;
     int len = (int)strcspn(base, ".");
-    diag_hint(c->diags, diag, "import it under a name, `import \"%s\" as %.*s;`, and write `%.*s.%s`",
+    diag_hint(c->diags, diag,
+              "import it under a name, `import \"%s\" as %.*s;`, and write `%.*s.%s`",
               import->path.atom, len, base, len, base, name);
 }
 
@@ -63,9 +67,9 @@ static Atom imported_name(Checker *c, const Import *import, Atom name) {
     if (name[0] == '_') {
         return NULL;
     }
-    return import->as.atom ? atom_of(&c->ctx->atoms,
-                                     arena_printf(c->arena, "%s.%s", import->as.atom, name))
-                           : name;
+    return import->as.atom
+               ? atom_of(&c->ctx->atoms, arena_printf(c->arena, "%s.%s", import->as.atom, name))
+               : name;
 }
 
 static bool clashes(Checker *c, const Import *import, Atom name, const void *decl) {

@@ -67,11 +67,12 @@ int visible_types(Checker *c, const char **names, int n, int most);
 /* ---- check_generic.c: functions with type parameters ---- */
 bool is_template(const FnDecl *fn);
 void check_template(Checker *c, FnDecl *fn); /* what can be said without types */
-/* What a type parameter of the function being checked stands for; NULL when there is none of that name. */
+/* What a type parameter of the function being checked stands for; NULL when there is none of that
+ * name. */
 const Ty *find_type_arg(const Checker *c, Atom name);
 void declare_type_args(Checker *c, FnDecl *fn); /* gives fn->type_args sizes of c->sig */
-/* The copy of a template for a call, a place of function type, or where nothing is known; NULL after a message.
- * The first args->n arguments that are values have been checked. */
+/* The copy of a template for a call, a place of function type, or where nothing is known; NULL
+ * after a message. The first args->n arguments that are values have been checked. */
 FnDecl *instance_for_args(Checker *c, FnDecl *fn, const ArgList *args, Loc use);
 FnDecl *instance_for_type(Checker *c, FnDecl *fn, const Ty *want, Loc use);
 FnDecl *instance_at_real(Checker *c, FnDecl *fn, Loc use);

@@ -1,5 +1,5 @@
-/* See parser/copy.h. Recursion is bounded by AST_MAX_DEPTH. Must not be given a tree that was checked: the names
- * of a template mean different things in each of its copies. */
+/* See parser/copy.h. Recursion is bounded by AST_MAX_DEPTH. Must not be given a tree that was
+ * checked: the names of a template mean different things in each of its copies. */
 #include "parser/copy.h"
 
 static Expr *copy_expr(Arena *arena, const Expr *e);

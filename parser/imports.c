@@ -1,6 +1,7 @@
-/* Imports: `std/name` is carried inside the compiler, every other path is a file beside the one that imports it.
- * Called by the driver between parsing and checking. Modules are parsed once, however often they are imported, and
- * listed behind those that they import themselves. Must not look at what modules declare: see check_names.c. */
+/* Imports: `std/name` is carried inside the compiler, every other path is a file beside the one
+ * that imports it. Called by the driver between parsing and checking. Modules are parsed once,
+ * however often they are imported, and listed behind those that they import themselves. Must not
+ * look at what modules declare: see check_names.c. */
 #include "parser/imports.h"
 #include "parser/parser.h"
 

@@ -1,4 +1,5 @@
-/* Imports through the library: the standard library always, files only through the host's callback. */
+/* Imports through the library: the standard library always, files only through the host's callback.
+ */
 #include "driver/bpc.h"
 
 #include <stdio.h>
@@ -16,7 +17,8 @@ static int failures;
 
 static bool host_files(void *user, const char *path, const char **text, size_t *len) {
     ++*(int *)user;
-    *text = strcmp(path, "models/cell.bp") == 0 ? "import \"std/special\"; fn cell(x: f64) -> f64 = expit(x) + 1.0;"
+    *text = strcmp(path, "models/cell.bp") == 0
+                ? "import \"std/special\"; fn cell(x: f64) -> f64 = expit(x) + 1.0;"
             : strcmp(path, "models/bad.bp") == 0 ? "fn cell(x: f64) -> f64 = x + ;"
                                                  : NULL;
     *len = *text ? strlen(*text) : 0;
@@ -38,7 +40,8 @@ int main(void) {
     int calls = 0;
     EXPECT(options.import == NULL);
 
-    BpcModule *module = compile(ctx, "import \"std/nn\"; export fn f(x: f64) -> f64 = silu(x);", &options);
+    BpcModule *module =
+        compile(ctx, "import \"std/nn\"; export fn f(x: f64) -> f64 = silu(x);", &options);
     EXPECT(module != NULL);
     bpc_module_free(module);
 
@@ -50,13 +53,15 @@ int main(void) {
     options.import_user = &calls;
     module = compile(ctx, cell, &options);
     EXPECT(module != NULL && calls == 1);
-    int (*f)(double, double *, void *) = module ? (int (*)(double, double *, void *))bpc_module_function(module, "f") : NULL;
+    int (*f)(double, double *, void *) =
+        module ? (int (*)(double, double *, void *))bpc_module_function(module, "f") : NULL;
     double y = 0;
     EXPECT(f && f(0.0, &y, NULL) == 0 && y == 1.5);
     bpc_module_free(module);
 
     EXPECT(compile(ctx, "import \"bad\"; export fn f(x: f64) -> f64 = cell(x);", &options) == NULL);
-    EXPECT(bpc_diagnostic_count(ctx) == 1 && strcmp(bpc_diagnostic(ctx, 0)->file, "models/bad.bp") == 0);
+    EXPECT(bpc_diagnostic_count(ctx) == 1 &&
+           strcmp(bpc_diagnostic(ctx, 0)->file, "models/bad.bp") == 0);
     EXPECT(compile(ctx, "import \"none\"; export fn f(x: f64) -> f64 = x;", &options) == NULL);
     EXPECT(strstr(first_message(ctx), "the host does not give this file"));
     bpc_context_free(ctx);

@@ -1,6 +1,7 @@
-/* The logistic regression of examples/models against a reference of its own: value, gradient and Hessian at the size of
- * a real data set (569 samples, 30 features of very different scales), at every optimisation level.
- * With a file as argument, on its data: n,d,... in the first line, then d features and a label of 0 or 1 a line. */
+/* The logistic regression of examples/models against a reference of its own: value, gradient and
+ * Hessian at the size of a real data set (569 samples, 30 features of very different scales), at
+ * every optimisation level. With a file as argument, on its data: n,d,... in the first line, then d
+ * features and a label of 0 or 1 a line. */
 #include "driver/bpc.h"
 
 #include <math.h>
@@ -20,9 +21,10 @@ typedef struct Result {
     long double value, grad[D + 1], hess[D + 1][D + 1];
 } Result;
 
-typedef int Value(int64_t, int64_t, const double *, double, const double *, const int64_t *, double *, void *);
-typedef int Gradient(int64_t, int64_t, const double *, double, const double *, const int64_t *, double *, double *,
-                     double *, void *);
+typedef int Value(int64_t, int64_t, const double *, double, const double *, const int64_t *,
+                  double *, void *);
+typedef int Gradient(int64_t, int64_t, const double *, double, const double *, const int64_t *,
+                     double *, double *, double *, void *);
 typedef size_t Work(int64_t, int64_t);
 
 static int failures;
@@ -101,7 +103,8 @@ static void reference(const Problem *p, Result *r) {
 
 /* ---- the comparison ---- */
 
-static void expect(const char *what, int level, double got, long double want, long double scale, double tolerance) {
+static void expect(const char *what, int level, double got, long double want, long double scale,
+                   double tolerance) {
     if (fabsl(got - want) <= tolerance * scale)
         return;
     failures++;
@@ -122,12 +125,15 @@ static void check(BpcModule *module, int level, const Problem *p) {
     static double hess[D + 1][D + 1];
     double value, value2, grad[D + 1];
     reference(p, &want);
-    size_t bytes = ((Work *)find(module, "precision_work"))(N, D) + ((Work *)find(module, "log_post_work"))(N, D) +
+    size_t bytes = ((Work *)find(module, "precision_work"))(N, D) +
+                   ((Work *)find(module, "log_post_work"))(N, D) +
                    ((Work *)find(module, "log_post_grad_work"))(N, D) + 64;
     void *work = aligned_alloc(64, (bytes + 63) / 64 * 64);
     const double *X = p->X[0];
-    int status = ((Value *)find(module, "log_post"))(N, D, p->beta, p->alpha, X, p->y, &value, work);
-    status |= ((Gradient *)find(module, "log_post_grad"))(N, D, p->beta, p->alpha, X, p->y, &value2, grad, grad + D, work);
+    int status =
+        ((Value *)find(module, "log_post"))(N, D, p->beta, p->alpha, X, p->y, &value, work);
+    status |= ((Gradient *)find(module, "log_post_grad"))(N, D, p->beta, p->alpha, X, p->y, &value2,
+                                                          grad, grad + D, work);
     status |= ((Value *)find(module, "precision"))(N, D, p->beta, p->alpha, X, p->y, hess[0], work);
     free(work);
     failures += status != 0;

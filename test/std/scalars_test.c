@@ -1,5 +1,6 @@
-/* The scalar functions of std/special and std/prob against Inputs/scalars.def: value and gradient in f64 and f32, and
- * second derivatives against differences of the gradient. One module holds a wrapper of every row. */
+/* The scalar functions of std/special and std/prob against Inputs/scalars.def: value and gradient
+ * in f64 and f32, and second derivatives against differences of the gradient. One module holds a
+ * wrapper of every row. */
 #include "driver/bpc.h"
 
 #include <math.h>
@@ -17,7 +18,8 @@ typedef struct Row {
 
 #define POINT(x, y, z) {x, y, z}
 static const Row rows[] = {
-#define ROW(call, n, at, value, slope, tolerance) {call, n, POINT at, value, POINT slope, tolerance},
+#define ROW(call, n, at, value, slope, tolerance)                                                  \
+    {call, n, POINT at, value, POINT slope, tolerance},
 #include "Inputs/scalars.def"
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -29,8 +31,8 @@ static void expect(const char *what, const Row *row, double got, double want, do
     if (got == want || fabs(got - want) <= allowed + 1e-40)
         return;
     failures++;
-    printf("%s of %s at (%g, %g, %g): got %.17g, expected %.17g, relative error %.2g\n", what, row->call, row->at[0],
-           row->at[1], row->at[2], got, want, fabs(got - want) / fabs(want));
+    printf("%s of %s at (%g, %g, %g): got %.17g, expected %.17g, relative error %.2g\n", what,
+           row->call, row->at[0], row->at[1], row->at[2], got, want, fabs(got - want) / fabs(want));
 }
 
 /* ---- the module ---- */
@@ -39,7 +41,8 @@ static void add_wrapper(FILE *out, int i, const char *type) {
     fprintf(out, "export fn v%d(", i);
     for (int k = 0; k < rows[i].n; k++)
         fprintf(out, "%s%c: %s", k ? ", " : "", 'a' + k, type);
-    fprintf(out, ") -> %s = %s;\nexport grad(v%d) as g%d;\nexport hessian(v%d) as h%d;\n", type, rows[i].call, i, i, i, i);
+    fprintf(out, ") -> %s = %s;\nexport grad(v%d) as g%d;\nexport hessian(v%d) as h%d;\n", type,
+            rows[i].call, i, i, i, i);
 }
 
 static BpcModule *compile(BpcContext *ctx, const char *type) {
@@ -76,25 +79,27 @@ static void *find(BpcModule *module, char kind, int i) {
 static _Alignas(64) char work[1 << 16];
 
 /* A function of n numbers with `outs` results by pointer; n of them in a gradient. */
-#define DEFINE_CALLS(T)                                                                                                \
-    static int value_##T(BpcModule *m, int i, const double *x, double *out) {                                          \
-        void *f = find(m, 'v', i);                                                                                     \
-        T r = 0, a = (T)x[0], b = (T)x[1], c = (T)x[2];                                                                \
-        int status = rows[i].n == 1   ? ((int (*)(T, T *, void *))f)(a, &r, work)                                      \
-                     : rows[i].n == 2 ? ((int (*)(T, T, T *, void *))f)(a, b, &r, work)                                \
-                                      : ((int (*)(T, T, T, T *, void *))f)(a, b, c, &r, work);                         \
-        *out = (double)r;                                                                                              \
-        return status;                                                                                                 \
-    }                                                                                                                  \
-    static int slope_##T(BpcModule *m, int i, const double *x, double *out) {                                          \
-        void *f = find(m, 'g', i);                                                                                     \
-        T r[MOST] = {0}, a = (T)x[0], b = (T)x[1], c = (T)x[2];                                                        \
-        int status = rows[i].n == 1   ? ((int (*)(T, T *, void *))f)(a, r, work)                                       \
-                     : rows[i].n == 2 ? ((int (*)(T, T, T *, T *, void *))f)(a, b, r, r + 1, work)                     \
-                                      : ((int (*)(T, T, T, T *, T *, T *, void *))f)(a, b, c, r, r + 1, r + 2, work);  \
-        for (int k = 0; k < MOST; k++)                                                                                 \
-            out[k] = (double)r[k];                                                                                     \
-        return status;                                                                                                 \
+#define DEFINE_CALLS(T)                                                                            \
+    static int value_##T(BpcModule *m, int i, const double *x, double *out) {                      \
+        void *f = find(m, 'v', i);                                                                 \
+        T r = 0, a = (T)x[0], b = (T)x[1], c = (T)x[2];                                            \
+        int status = rows[i].n == 1   ? ((int (*)(T, T *, void *))f)(a, &r, work)                  \
+                     : rows[i].n == 2 ? ((int (*)(T, T, T *, void *))f)(a, b, &r, work)            \
+                                      : ((int (*)(T, T, T, T *, void *))f)(a, b, c, &r, work);     \
+        *out = (double)r;                                                                          \
+        return status;                                                                             \
+    }                                                                                              \
+    static int slope_##T(BpcModule *m, int i, const double *x, double *out) {                      \
+        void *f = find(m, 'g', i);                                                                 \
+        T r[MOST] = {0}, a = (T)x[0], b = (T)x[1], c = (T)x[2];                                    \
+        int status =                                                                               \
+            rows[i].n == 1 ? ((int (*)(T, T *, void *))f)(a, r, work)                              \
+            : rows[i].n == 2                                                                       \
+                ? ((int (*)(T, T, T *, T *, void *))f)(a, b, r, r + 1, work)                       \
+                : ((int (*)(T, T, T, T *, T *, T *, void *))f)(a, b, c, r, r + 1, r + 2, work);    \
+        for (int k = 0; k < MOST; k++)                                                             \
+            out[k] = (double)r[k];                                                                 \
+        return status;                                                                             \
     }
 DEFINE_CALLS(double)
 DEFINE_CALLS(float)
@@ -103,12 +108,14 @@ static int hessian(BpcModule *m, int i, const double *x, double *out) {
     void *f = find(m, 'h', i);
     return rows[i].n == 1   ? ((int (*)(double, double *, void *))f)(x[0], out, work)
            : rows[i].n == 2 ? ((int (*)(double, double, double *, void *))f)(x[0], x[1], out, work)
-                            : ((int (*)(double, double, double, double *, void *))f)(x[0], x[1], x[2], out, work);
+                            : ((int (*)(double, double, double, double *, void *))f)(
+                                  x[0], x[1], x[2], out, work);
 }
 
 /* ---- the checks ---- */
 
-/* A partial derivative is as exact as the terms it is the sum of, which are of the size of value/x. */
+/* A partial derivative is as exact as the terms it is the sum of, which are of the size of value/x.
+ */
 static double slope_scale(const Row *row, int k) {
     double terms = row->at[k] != 0 ? fabs(row->value / row->at[k]) : 0;
     return fmax(fabs(row->slope[k]), terms);
@@ -150,14 +157,17 @@ static void check_second(BpcModule *m, int i) {
     for (int r = 0; r < row->n; r++) {
         for (int c = 0; c < row->n; c++) {
             double scale = fabs(row->at[c]) > 0 ? fabs(row->at[c]) : 1, got = h[r * row->n + c];
-            double coarse = difference(m, i, r, c, 1e-3 * scale), fine = difference(m, i, r, c, 2e-4 * scale);
-            double trust = 10 * fabs(coarse - fine) + 1e-8 * fabs(row->slope[r]) / scale + 1e-7 * fabs(fine);
+            double coarse = difference(m, i, r, c, 1e-3 * scale),
+                   fine = difference(m, i, r, c, 2e-4 * scale);
+            double trust =
+                10 * fabs(coarse - fine) + 1e-8 * fabs(row->slope[r]) / scale + 1e-7 * fabs(fine);
             checks++;
             if (!isfinite(fine) || fabs(got - fine) <= trust)
                 continue;
             failures++;
-            printf("second derivative %d%d of %s at (%g, %g, %g): got %.17g, by differences %.17g\n", r, c, row->call,
-                   row->at[0], row->at[1], row->at[2], got, fine);
+            printf(
+                "second derivative %d%d of %s at (%g, %g, %g): got %.17g, by differences %.17g\n",
+                r, c, row->call, row->at[0], row->at[1], row->at[2], got, fine);
         }
     }
 }
