@@ -65,7 +65,6 @@ static const Size *end_of_binder(void *user, SizeSym *sym) {
     Checker *c = ends->c;
     const Local *local = ptrmap_get(&c->sym_locals, sym);
     if (!local || !local->binder) {
-        ends->known = ends->known && !sym->computed;
         return NULL;
     }
     bool linear = true;
@@ -98,12 +97,31 @@ static const Size *end_of(Checker *c, const Size *at, bool largest) {
     return NULL;
 }
 
+/* a >= b for all values of the size parameters; of a computed size nothing is known, not its sign.
+ */
+static bool surely_at_least(Checker *c, const Size *a, const Size *b) {
+    const Size *rest = size_sub(c->polys, a, b);
+    for (int i = 0; rest && i < rest->n; i++) {
+        for (int j = 0; j < rest->terms[i].degree; j++) {
+            if (rest->terms[i].syms[j]->computed) {
+                return false;
+            }
+        }
+    }
+    return rest && size_at_least(c->polys, a, b);
+}
+
+static bool surely_nonneg(Checker *c, const Size *size) {
+    const Size *low = size ? end_of(c, size, false) : NULL;
+    return low && surely_at_least(c, low, size_const(c->polys, 0));
+}
+
 static bool proved_in_range(Checker *c, const Size *at, const Size *dim) {
     const Size *low = at ? end_of(c, at, false) : NULL;
     const Size *high = low ? end_of(c, at, true) : NULL;
     const Size *past = high ? size_add(c->polys, high, size_const(c->polys, 1)) : NULL;
-    return past && size_at_least(c->polys, low, size_const(c->polys, 0)) &&
-           size_at_least(c->polys, dim, past);
+    return past && surely_at_least(c, low, size_const(c->polys, 0)) &&
+           surely_at_least(c, dim, past);
 }
 
 static bool report_constant(Checker *c, const Expr *at, const Size *dim) {
@@ -124,15 +142,20 @@ static bool report_constant(Checker *c, const Expr *at, const Size *dim) {
     return true;
 }
 
-/* In i + j, one variable is the start of a window that a loop over the other slices: it must be known as a size. */
+/* In i + j, one variable is the start of a window that a loop over the other slices: it must be
+ * known as a size. */
 static void mark_window(Checker *c, const Size *at) {
     int variables = 0;
+    bool counts = false;
     for (int t = 0; t < at->n; t++) {
-        for (int k = 0; k < at->terms[t].degree; k++) {
-            variables += ptrmap_get(&c->sym_locals, at->terms[t].syms[k]) != NULL;
+        const SizeTerm *term = &at->terms[t];
+        for (int k = 0; k < term->degree; k++) {
+            const Local *local = ptrmap_get(&c->sym_locals, term->syms[k]);
+            variables += local != NULL;
+            counts = counts || (local && local->binder && term->degree == 1 && term->coef == 1);
         }
     }
-    if (variables > 1) {
+    if (variables > 1 && counts) {
         mark_size_used(c, at);
     }
 }
@@ -172,9 +195,8 @@ static bool check_range(Checker *c, Index *at, const Size *dim) {
         diag_error(c->diags, DIAG_size_overflow, at->loc, "the size is beyond 64 bits");
         return false;
     }
-    const Size *zero = size_const(c->polys, 0);
-    at->in_range = size_at_least(c->polys, lo, zero) && size_at_least(c->polys, dim, hi) &&
-                   size_at_least(c->polys, at->extent, zero);
+    at->in_range = surely_nonneg(c, lo) && surely_nonneg(c, size_sub(c->polys, dim, hi)) &&
+                   surely_nonneg(c, at->extent);
     int64_t past, extent;
     bool too_far = size_is_const(size_sub(c->polys, hi, dim), &past) && past > 0;
     if (too_far || (size_is_const(at->extent, &extent) && extent < 0)) {

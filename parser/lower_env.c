@@ -152,11 +152,19 @@ static bool has_size(Lower *L, const Local *local) {
                                           ptrmap_get(&L->sym_owner, local->sym) == L->fn);
 }
 
+/* max(x, 0), and what else cannot be negative by its own form. */
+static bool value_nonneg(const Value *value) {
+    const Inst *inst = value->inst;
+    if (inst && inst->op == OP_const)
+        return inst->attr.integer >= 0;
+    return inst && inst->op == OP_max && (value_nonneg(inst->in[0]) || value_nonneg(inst->in[1]));
+}
+
 void env_bind(Lower *L, Local *local, Tree *tree) {
     ptrmap_put(&L->frame->trees, local, tree);
     if (local->sym && local->sym_used && tree->kind == TREE_leaf && !has_size(L, local)) {
-        bool nonneg = local->kind == LOCAL_binder && local->binder && !local->binder->lo;
-        env_bind_sym(L, local->sym, tree->value, nonneg);
+        bool counter = local->kind == LOCAL_binder && local->binder && !local->binder->lo;
+        env_bind_sym(L, local->sym, tree->value, counter || value_nonneg(tree->value));
     }
 }
 
