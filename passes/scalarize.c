@@ -119,7 +119,8 @@ static void find_whole(Scalarize *s, const Region *region, bool *changed) {
         bool scatters = inst->op == OP_add_at || inst->op == OP_update || inst->op == OP_add_slice;
         if ((indexed || scatters) && !has_constant_indices(s, inst))
             keep_whole(s, inst->in[0], changed);
-        if (scatters)
+        bool sums = (inst->op == OP_add || inst->op == OP_sub) && inst->in[0]->is_acc;
+        if (scatters || sums)
             tie(s, (Value *[]){inst->in[0], inst->out[0]}, 2, changed);
         for (int k = 0; k < inst->n_region; k++)
             find_whole(s, inst->regions[k], changed);
@@ -452,6 +453,8 @@ static Parts *split_inst(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *ma
     if (count == 0)
         return NULL;
     if (op_is_elementwise(inst->op) || inst->op == OP_convert) {
+        if (inst->in[0]->is_acc && !splits(s, inst->in[0]))
+            return NULL; /* a sum that stays an array is added to as one */
         bool dear = op_info[inst->op].cost >= DEAR_COST && count > SMALL_DEAR;
         return dear ? NULL : split_elementwise(s, b, inst, map);
     }
