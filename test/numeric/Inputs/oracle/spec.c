@@ -105,7 +105,7 @@ static bool read_comments(Spec *spec, Arena *arena, const char *text) {
 }
 
 bool spec_read(Spec *spec, Arena *arena, const char *path, const char *text) {
-    *spec = (Spec){.order = 2, .trials = 2, .coordinates = 4, .single = 1, .scale = 1e-3};
+    *spec = (Spec){.order = 2, .trials = 2, .coordinates = 4, .single = 1, .scale = 0.05};
     bool ok = path ? read_file(spec, arena, path) : read_comments(spec, arena, text);
     if (spec->rows.n == 0)
         vec_push(arena, &spec->rows, (SizeRow){0});
