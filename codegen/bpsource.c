@@ -91,13 +91,22 @@ static void print_sizes(Printer *p, const Func *f) {
     text_puts(p->out, f->sizes.n > 0 ? "]" : "");
 }
 
+/* The name of the size that this parameter gives: they have one name. NULL: it gives none. */
+static const char *size_given_by(const Printer *p, const Export *export, int param) {
+    for (int k = 0; k < export->func->sizes.n; k++)
+        if (export_size_from(export, k) == param)
+            return ptrmap_get(&p->syms, export->func->sizes.data[k]);
+    return NULL;
+}
+
 static void print_params(Printer *p, const Export *export) {
     int n = export->n_params;
     const char **names = ARENA_ARRAY(p->arena, n + 1, const char *),
                **items = ARENA_ARRAY(p->arena, n + 1, const char *);
     Value *const *next = export->func->body->params.data;
     for (int i = 0; i < n; i++) {
-        names[i] = bp_names_new(&p->names, p->arena, export->params[i].name);
+        const char *size = size_given_by(p, export, (int)(next - export->func->body->params.data));
+        names[i] = size ? size : bp_names_new(&p->names, p->arena, export->params[i].name);
         bind_leaves(p, &export->params[i], names[i], &next);
     }
     name_tied_sizes(p, export->func);

@@ -81,10 +81,13 @@ void debug_function(Emit *e, const Export *export) {
     LLVMMetadataRef location = LLVMDIBuilderCreateDebugLocation(e->llvm, line, 0, debug->scope, NULL);
     LLVMSetCurrentDebugLocation2(e->builder, location);
     LLVMSetCurrentDebugLocation2(e->entry, location);
-    int n_sizes = export->func->sizes.n;
-    for (int k = 0; k < n_sizes; k++) {
-        Param size = {.name = export->func->sizes.data[k]->name, .type = ir_scalar(e->m, S_i64)};
-        add_variable(e, location, line, (unsigned)k + 1, &size, LLVMGetParam(e->function, (unsigned)k));
+    int n_sizes = 0;
+    for (int k = 0; k < export->func->sizes.n; k++) {
+        if (export_size_from(export, k) < 0) {
+            unsigned at = (unsigned)n_sizes++;
+            Param size = {.name = export->func->sizes.data[k]->name, .type = ir_scalar(e->m, S_i64)};
+            add_variable(e, location, line, at + 1, &size, LLVMGetParam(e->function, at));
+        }
     }
     for (int k = 0; k < export->n_params; k++) {
         unsigned at = (unsigned)(n_sizes + k);

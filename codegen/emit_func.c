@@ -48,7 +48,7 @@ static bool is_by_value(const Param *param) {
 }
 
 static LLVMValueRef declare(Emit *e, const Export *export) {
-    int n_sizes = export->func->sizes.n, n = 0;
+    int n_sizes = export_n_sizes(export), n = 0;
     LLVMTypeRef *types =
         ARENA_ARRAY(e->arena, n_sizes + export->n_params + export->n_results + 1, LLVMTypeRef);
     for (; n < n_sizes; n++) {
@@ -120,13 +120,16 @@ static void bind_record(Emit *e, const Param *param, const Region *body, LLVMVal
 
 static void bind_params(Emit *e, const Export *export) {
     const Func *func = export->func;
+    int n_sizes = 0;
     for (int k = 0; k < func->sizes.n; k++) {
-        ptrmap_put(&e->syms, func->sizes.data[k], LLVMGetParam(e->function, (unsigned)k));
+        if (export_size_from(export, k) < 0) {
+            ptrmap_put(&e->syms, func->sizes.data[k], LLVMGetParam(e->function, (unsigned)n_sizes++));
+        }
     }
     int leaf = 0;
     for (int k = 0; k < export->n_params; k++) {
         const Param *param = &export->params[k];
-        LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(func->sizes.n + k));
+        LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(n_sizes + k));
         if (!param->is_record) {
             Value *value = func->body->params.data[leaf++];
             if (value->type->rank == 0) {
@@ -138,6 +141,27 @@ static void bind_params(Emit *e, const Export *export) {
         }
         int field = 0;
         bind_record(e, param, func->body, arg, &field, &leaf);
+    }
+}
+
+/* Sizes that parameters give; then what no host may pass. */
+static void bind_sizes(Emit *e, const Export *export) {
+    const Func *func = export->func;
+    for (int k = 0; k < func->sizes.n; k++) {
+        int from = export_size_from(export, k);
+        if (from >= 0) {
+            ptrmap_put(&e->syms, func->sizes.data[k], emit_val(e, func->body->params.data[from])->v);
+        }
+    }
+}
+
+static void check_sizes(Emit *e, const Export *export) {
+    const Func *func = export->func;
+    for (int k = 0; k < func->sizes.n; k++) {
+        SizeSym *sym = func->sizes.data[k];
+        LLVMValueRef size = ptrmap_get(&e->syms, sym);
+        LLVMValueRef ok = LLVMBuildICmp(e->builder, LLVMIntSGE, size, emit_i64(e, 0), "");
+        emit_check(e, ok, export->loc, arena_printf(e->arena, "the size %s is negative", sym->name));
     }
 }
 
@@ -158,7 +182,7 @@ static void bind_result(Emit *e, const Param *result, LLVMValueRef record, int *
 
 static void bind_results(Emit *e, const Export *export) {
     e->out = ARENA_ARRAY(e->arena, export->func->body->yields.n + 1, LLVMValueRef);
-    int first = export->func->sizes.n + export->n_params, leaf = 0;
+    int first = export_n_sizes(export) + export->n_params, leaf = 0;
     for (int k = 0; k < export->n_results; k++) {
         const Param *result = &export->results[k];
         LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(first + k));
@@ -326,8 +350,10 @@ void emit_export(Emit *e, const Export *export) {
     LLVMPositionBuilderAtEnd(e->builder, entry);
     debug_function(e, export);
     bind_params(e, export);
+    bind_sizes(e, export);
     bind_results(e, export);
     LLVMPositionBuilderAtEnd(e->builder, body);
+    check_sizes(e, export);
     emit_slots(e, LLVMGetParam(e->function, LLVMCountParams(e->function) - 1));
     emit_region(e, e->func->body);
     store_results(e);

@@ -197,7 +197,7 @@ void emit_slots(Emit *e, LLVMValueRef work) {
 /* ---- NAME_work ---- */
 
 static LLVMValueRef declare_work(Emit *e, const Export *export, const int *leaves, int n) {
-    int n_sizes = export->func->sizes.n;
+    int n_sizes = export_n_sizes(export);
     LLVMTypeRef *types = ARENA_ARRAY(e->arena, n_sizes + n + 1, LLVMTypeRef);
     for (int k = 0; k < n_sizes; k++) {
         types[k] = e->i64;
@@ -212,19 +212,23 @@ static LLVMValueRef declare_work(Emit *e, const Export *export, const int *leave
 /* Uses the plan and the value table of the function just emitted. */
 void emit_work_function(Emit *e, const Export *export) {
     int *leaves = ARENA_ARRAY(e->arena, export->n_params + 1, int);
-    int n = collect_integers(export, leaves), n_sizes = export->func->sizes.n;
+    int n = collect_integers(export, leaves), n_sizes = export_n_sizes(export), passed = 0;
+    const Func *func = export->func;
     LLVMValueRef function = declare_work(e, export, leaves, n);
     emit_function_attributes(e, function);
     LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->llvm, function, "entry"));
     LLVMSetCurrentDebugLocation2(e->builder, NULL);
     memset(e->vals, 0, e->plan->n_values * sizeof e->vals[0]);
     ptrmap_init(&e->syms, e->arena);
-    for (int k = 0; k < n_sizes; k++) {
-        ptrmap_put(&e->syms, export->func->sizes.data[k], LLVMGetParam(function, (unsigned)k));
-    }
     for (int k = 0; k < n; k++) {
         LLVMValueRef arg = LLVMGetParam(function, (unsigned)(n_sizes + k));
-        emit_val(e, export->func->body->params.data[leaves[k]])->v = arg;
+        emit_val(e, func->body->params.data[leaves[k]])->v = arg;
+    }
+    for (int k = 0; k < func->sizes.n; k++) {
+        int from = export_size_from(export, k);
+        LLVMValueRef size = from < 0 ? LLVMGetParam(function, (unsigned)passed++)
+                                     : emit_val(e, func->body->params.data[from])->v;
+        ptrmap_put(&e->syms, func->sizes.data[k], size);
     }
     Layout layout = new_layout(e);
     for (int s = 0; s < e->plan->slots.n; s++) {

@@ -208,6 +208,8 @@ static void print_work(Text *out, const Export *export)
     text_printf(out, "size_t %s_work(", export->name);
     size_t indent = out->n - line_start;
     for (int i = 0; i < export->func->sizes.n; i++) {
+        if (export_size_from(export, i) >= 0)
+            continue;
         next_param(out, &count, &line_start, indent);
         text_puts(out, "int64_t ");
         text_puts(out, size_name(export, i));
@@ -228,6 +230,8 @@ static void print_function(Text *out, const Export *export)
     text_printf(out, "int %s(", export->name);
     size_t indent = out->n - line_start;
     for (int i = 0; i < export->func->sizes.n; i++) {
+        if (export_size_from(export, i) >= 0)
+            continue;
         next_param(out, &count, &line_start, indent);
         text_puts(out, "int64_t ");
         text_puts(out, size_name(export, i));

@@ -218,6 +218,8 @@ typedef struct Export {
     Param *params, *results;
     int n_params, n_results;
     Atom *c_sizes; /* names of the sizes in the header; NULL until codegen/cnames.c gave them */
+    const int *size_from; /* one a size of func: the parameter of func (an i64) that gives it, or -1: C passes the size;
+                             NULL: C passes them all */
 } Export;
 
 typedef struct IrModule {
@@ -363,6 +365,11 @@ void ir_free_values(Arena *arena, const Region *region, ValueList *out);
 void ir_free_syms(Arena *arena, const Region *region, PtrMap *out);
 int ir_count(const Region *region); /* instructions, nested ones too */
 Func *ir_find_func(const IrModule *m, const char *name);
+/* The parameter of the function that gives its size k, or -1: an argument of its own. */
+static inline int export_size_from(const Export *export, int k) {
+    return export->size_from ? export->size_from[k] : -1;
+}
+int export_n_sizes(const Export *export); /* the sizes that are arguments */
 
 /* ---- text, checking, evaluation ---- */
 void ir_print(Text *out, const IrModule *m);

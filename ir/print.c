@@ -19,6 +19,7 @@
  *   extern func @bessel_j(%n: f64, %x: f64) -> (f64)
  *   rule jvp @f = @f_jvp
  *   export @loss as loss_at
+ *   export @hist as hist size(1 = 2)                C passes size 1 as parameter 2
  * A value is written by its source name, made unique by a suffix, else by a number; size symbols
  * likewise. Types stand after the colon, one a result. Names that are not plain are quoted: @"a b".
  * Comments begin with // or ;. The C descriptors of exports have no text: reading gives each leaf a
@@ -528,6 +529,11 @@ void ir_print(Text *out, const IrModule *m) {
         Atom name = ptrmap_get(&names, export->func);
         print_name(out, "export @", name ? name : export->func->name);
         print_name(out, " as ", export->name);
+        for (int k = 0; k < export->func->sizes.n; k++) {
+            if (export_size_from(export, k) >= 0) {
+                text_printf(out, " size(%d = %d)", k, export_size_from(export, k));
+            }
+        }
         text_puts(out, "\n");
     }
 }

@@ -145,3 +145,11 @@ Func *ir_find_func(const IrModule *m, const char *name) {
     }
     return NULL;
 }
+
+int export_n_sizes(const Export *export) {
+    int n = 0;
+    for (int k = 0; k < export->func->sizes.n; k++) {
+        n += export_size_from(export, k) < 0;
+    }
+    return n;
+}

@@ -179,6 +179,24 @@ static Param *leaf_params(Reader *r, const Func *func, bool results, int *n) {
     return params;
 }
 
+/* size(k = p): size k of the function is its parameter p. */
+static bool read_tied_size(Reader *r, Export *export, int *size_from) {
+    const Func *func = export->func;
+    Loc loc = r->token.loc;
+    int size, param;
+    if (!read_take_mark(r, '(') || !read_take_int(r, func->sizes.n - 1, &size) || !read_take_mark(r, '=') ||
+        !read_take_int(r, func->body->params.n - 1, &param) || !read_take_mark(r, ')')) {
+        return false;
+    }
+    const Type *type = func->body->params.data[param]->type;
+    if (!type_is_scalar(type) || type->elem != S_i64) {
+        return read_fail(r, DIAG_ir_type, loc, "a size is given by a parameter of type i64");
+    }
+    size_from[size] = param;
+    export->size_from = size_from;
+    return true;
+}
+
 static bool read_export(Reader *r) {
     Token token = r->token;
     Func *func = read_take_func(r);
@@ -198,6 +216,15 @@ static bool read_export(Reader *r) {
     export->loc = token.loc;
     export->params = leaf_params(r, func, false, &export->n_params);
     export->results = leaf_params(r, func, true, &export->n_results);
+    int *size_from = ARENA_ARRAY(r->arena, func->sizes.n + 1, int);
+    for (int k = 0; k < func->sizes.n; k++) {
+        size_from[k] = -1;
+    }
+    while (read_accept_word(r, "size")) {
+        if (!read_tied_size(r, export, size_from)) {
+            return false;
+        }
+    }
     vec_push(r->arena, &r->m->exports, export);
     return true;
 }
