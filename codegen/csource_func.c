@@ -150,9 +150,21 @@ static bool is_integer(const Type *type) {
     return type->elem == S_i64 || type->elem == S_i32;
 }
 
+/* A size that this parameter gives is called like it. */
+static void name_tied_size(CSource *c, const Value *param, const char *name) {
+    for (int k = 0; k < c->func->sizes.n; k++) {
+        if (export_size_from(c->export, k) == param->index) {
+            ptrmap_put(&c->syms, c->func->sizes.data[k], (void *)(uintptr_t)name);
+        }
+    }
+}
+
 static void sign_inputs(CSource *c, Signature *s) {
     const Func *func = c->func;
     for (int k = 0; k < func->sizes.n; k++) {
+        if (export_size_from(c->export, k) >= 0) {
+            continue;
+        }
         const char *name = cs_fresh(c, func->sizes.data[k]->name);
         ptrmap_put(&c->syms, func->sizes.data[k], (void *)(uintptr_t)name);
         sign(c, s, "int64_t ", name, true);
@@ -172,6 +184,7 @@ static void sign_inputs(CSource *c, Signature *s) {
             sign(c, s, arena_printf(c->arena, "const %s *", type), name, false);
             bind_array(c, value, name);
         } else {
+            name_tied_size(c, value, name);
             sign(c, s, arena_printf(c->arena, "%s ", type), name, is_integer(value->type));
             if (is_integer(value->type)) {
                 ptrmap_put(&s->integers, value, NULL);
@@ -382,6 +395,19 @@ static void print_layout(CSource *c, Text *out, const CLayout *layout, const Sig
                 s->work_arguments.data + 1);
 }
 
+/* Statuses are numbered as code generation does: negative sizes first. */
+static const char *size_checks(CSource *c) {
+    Text out;
+    text_init(&out, c->arena);
+    for (int k = 0; k < c->func->sizes.n; k++) {
+        SizeSym *sym = c->func->sizes.data[k];
+        const char *text = arena_printf(c->arena, "the size %s is negative", sym->name);
+        text_printf(&out, "    if (%s < 0) {\n        return %d; /* %s */\n    }\n",
+                    (const char *)ptrmap_get(&c->syms, sym), cs_status(c, c->export->loc, text), text);
+    }
+    return out.data ? out.data : "";
+}
+
 /* The status where the workspace does not fit comes before those of the body. */
 static const char *entry_check(CSource *c, const CLayout *layout, const Signature *s) {
     if (layout->constant) {
@@ -439,7 +465,7 @@ void cs_export(CSource *c, const Export *export) {
     if (c->failed) {
         return;
     }
-    const char *check = entry_check(c, &layout, &s);
+    const char *sizes = size_checks(c), *check = entry_check(c, &layout, &s);
     print_body(c, &body);
     c->out = out;
 
@@ -447,7 +473,7 @@ void cs_export(CSource *c, const Export *export) {
     ptrmap_init(&used, c->arena);
     cs_identifiers(c, body.data, &used);
     print_buffers(c, &before, &layout, &used, s.workspace);
-    const char *inside = arena_printf(c->arena, "%s%s%s%s", s.entry.data, check,
+    const char *inside = arena_printf(c->arena, "%s%s%s%s%s", sizes, s.entry.data, check,
                                       before.data ? before.data : "", body.data);
     print_layout(c, out, &layout, &s, statements.data ? statements.data : "");
     text_printf(out, "int %s%s\n{\n", export->name, s.text.data);
