@@ -138,6 +138,15 @@ static bool given_sizes(Context *ctx, const Func *f, const char *text, int64_t *
     return true;
 }
 
+static const Export *export_of(const IrModule *m, const Func *f) {
+    for (int i = 0; i < m->exports.n; i++) {
+        if (m->exports.data[i]->func == f) {
+            return m->exports.data[i];
+        }
+    }
+    return NULL;
+}
+
 static bool evaluate(Context *ctx, IrModule *m, const OptOptions *o, Text *out) {
     Func *f = ir_find_func(m, o->eval);
     if (!f) {
@@ -152,7 +161,7 @@ static bool evaluate(Context *ctx, IrModule *m, const OptOptions *o, Text *out) 
     if (!given_sizes(ctx, f, o->sizes, sizes)) {
         return false;
     }
-    if (!eval_args_read(arena, f, o->args.data, o->args.n, sizes, args, &error) ||
+    if (!eval_args_read(arena, f, export_of(m, f), o->args.data, o->args.n, sizes, args, &error) ||
         ir_eval(m, arena, f, sizes, args, results, &error) != 0) {
         diag_error(&ctx->diags, DIAG_ir_eval, (Loc){0, 0}, "%s", error);
         return false;

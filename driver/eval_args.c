@@ -144,7 +144,7 @@ static void complete(const Func *f, Datum *arg, const int64_t *sizes) {
     }
 }
 
-bool eval_args_read(Arena *arena, const Func *f, const char *const *texts, int n, int64_t *sizes,
+bool eval_args_read(Arena *arena, const Func *f, const Export *export, const char *const *texts, int n, int64_t *sizes,
                     Datum **args, const char **error) {
     const Region *body = f->body;
     if (n != body->params.n) {
@@ -158,6 +158,9 @@ bool eval_args_read(Arena *arena, const Func *f, const char *const *texts, int n
         learn_sizes(f, args[i], sizes);
     }
     for (int i = 0; i < f->sizes.n; i++) {
+        if (sizes[i] < 0 && export && export_size_from(export, i) >= 0) {
+            sizes[i] = args[export_size_from(export, i)]->i[0];
+        }
         if (sizes[i] < 0) {
             *error = arena_printf(arena, "the size '%s' does not follow from the arguments: give --sizes %s=...",
                                   f->sizes.data[i]->name, f->sizes.data[i]->name);

@@ -220,14 +220,33 @@ static void push_input(Arguments *a, const Draw *d, const Param *param) {
     }
 }
 
+/* The size that the parameter gives, or -1. */
+static int tied_size(const Export *export, const Param *param) {
+    for (int k = 0; k < export->func->sizes.n; k++) {
+        int from = export_size_from(export, k);
+        if (from >= 0 && export->func->body->params.data[from]->name == param->name)
+            return k;
+    }
+    return -1;
+}
+
 static void arguments_new(Arguments *a, const Draw *d, const Export *export) {
     memset(a, 0, sizeof *a);
     for (int k = 0; k < d->func->sizes.n; k++) {
+        if (export_size_from(export, k) >= 0)
+            continue;
         push(a, d->sizes[k]);
         a->ints[a->n_ints++] = d->sizes[k];
     }
-    for (int k = 0; k < export->n_params; k++)
-        push_input(a, d, &export->params[k]);
+    for (int k = 0; k < export->n_params; k++) {
+        int size = tied_size(export, &export->params[k]);
+        if (size >= 0) {
+            push(a, d->sizes[size]);
+            a->ints[a->n_ints++] = d->sizes[size];
+        } else {
+            push_input(a, d, &export->params[k]);
+        }
+    }
     for (int k = 0; k < export->n_results; k++) {
         if (export->results[k].is_record)
             push_record(a, d, &export->results[k], true);

@@ -239,7 +239,8 @@ static size_t work_bytes(const Build *b, const Export *e, const Point *p) {
     Call call = {0}, *c = &call;
     int leaf = 0;
     for (int i = 0; i < p->n_sizes; i++)
-        push_int(c, p->sizes[i]);
+        if (export_size_from(e, i) < 0)
+            push_int(c, p->sizes[i]);
     for (int i = 0; i < e->n_params; leaf += leaf_count(&e->params[i++])) {
         const Type *type = e->params[i].is_record ? NULL : e->params[i].type;
         if (type && type_is_scalar(type) && (type->elem == S_i64 || type->elem == S_i32))
@@ -280,7 +281,8 @@ static void call_native(const Build *b, const Export *e, const Point *p, const O
     int leaf = 0, result = 0;
     place_results(e, shape, arena, out);
     for (int i = 0; i < p->n_sizes; i++)
-        push_int(c, p->sizes[i]);
+        if (export_size_from(e, i) < 0)
+            push_int(c, p->sizes[i]);
     for (int i = 0; i < e->n_params; i++)
         push_param(c, &e->params[i], p->args, &leaf, true);
     int first = c->n_blocks;

@@ -264,6 +264,9 @@ void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, 
         if (rule)
             add_diagonal(p->args[i], read_expression(row, rule->lo));
     }
+    for (int i = 0; i < p->n_sizes; i++)
+        if (export_size_from(e, i) >= 0)
+            p->args[export_size_from(e, i)]->i[0] = p->sizes[i];
 }
 
 Datum *datum_copy(Arena *arena, const Datum *d) {
