@@ -109,8 +109,10 @@ static void name_prototype(CNames *c, Export *e) {
     e->c_sizes = ARENA_ARRAY(c->arena, n + 1, Atom);
     taken[count++] = atom_of(&c->m->ctx->atoms, "work");
     for (int i = 0; i < n; i++)
-        if (export_size_from(e, i) < 0) /* others are parameters */
-            taken[count++] = e->c_sizes[i] = free_name(c, e->func->sizes.data[i]->name, taken, count);
+        if (export_size_from(e, i) < 0) { /* others are parameters */
+            taken[count] = e->c_sizes[i] = free_name(c, e->func->sizes.data[i]->name, taken, count);
+            count++;
+        }
     for (int i = 0; i < e->n_params; i++, count++)
         taken[count] = e->params[i].c_name = free_name(c, e->params[i].name, taken, count);
     for (int i = 0; i < e->n_results; i++, count++)

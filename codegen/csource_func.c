@@ -150,29 +150,29 @@ static bool is_integer(const Type *type) {
     return type->elem == S_i64 || type->elem == S_i32;
 }
 
-/* A size that this parameter gives is called like it. */
-static void name_tied_size(CSource *c, const Value *param, const char *name) {
+/* The name of the size that this parameter gives: they have one. NULL: it gives none. */
+static const char *size_given_by(CSource *c, int param) {
     for (int k = 0; k < c->func->sizes.n; k++) {
-        if (export_size_from(c->export, k) == param->index) {
-            ptrmap_put(&c->syms, c->func->sizes.data[k], (void *)(uintptr_t)name);
+        if (export_size_from(c->export, k) == param) {
+            return ptrmap_get(&c->syms, c->func->sizes.data[k]);
         }
     }
+    return NULL;
 }
 
 static void sign_inputs(CSource *c, Signature *s) {
     const Func *func = c->func;
     for (int k = 0; k < func->sizes.n; k++) {
-        if (export_size_from(c->export, k) >= 0) {
-            continue;
-        }
         const char *name = cs_fresh(c, func->sizes.data[k]->name);
         ptrmap_put(&c->syms, func->sizes.data[k], (void *)(uintptr_t)name);
-        sign(c, s, "int64_t ", name, true);
+        if (export_size_from(c->export, k) < 0) {
+            sign(c, s, "int64_t ", name, true);
+        }
     }
     int leaf = 0;
     for (int k = 0; k < c->export->n_params; k++) {
         const Param *param = &c->export->params[k];
-        const char *name = cs_fresh(c, param->name);
+        const char *size = size_given_by(c, leaf), *name = size ? size : cs_fresh(c, param->name);
         if (param->is_record) {
             sign(c, s, arena_printf(c->arena, "const %s *", param->struct_name), name, false);
             bind_fields(c, s, param, name, "->", &leaf);
@@ -184,7 +184,6 @@ static void sign_inputs(CSource *c, Signature *s) {
             sign(c, s, arena_printf(c->arena, "const %s *", type), name, false);
             bind_array(c, value, name);
         } else {
-            name_tied_size(c, value, name);
             sign(c, s, arena_printf(c->arena, "%s ", type), name, is_integer(value->type));
             if (is_integer(value->type)) {
                 ptrmap_put(&s->integers, value, NULL);

@@ -58,7 +58,7 @@ static void emit_forwarder(Emit *e, const char *name, const int *slots) {
 }
 
 void emit_entries(Emit *e, const Export *export) {
-    int n_sizes = export->func->sizes.n, n = n_sizes + export->n_params + export->n_results + 1;
+    int n_sizes = export_n_sizes(export), n = n_sizes + export->n_params + export->n_results + 1;
     int *slots = ARENA_ARRAY(e->arena, n, int);
     for (int k = 0; k < n; k++) {
         slots[k] = k;

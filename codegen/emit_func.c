@@ -118,43 +118,51 @@ static void bind_record(Emit *e, const Param *param, const Region *body, LLVMVal
     }
 }
 
-static void bind_params(Emit *e, const Export *export) {
-    const Func *func = export->func;
-    int n_sizes = 0;
-    for (int k = 0; k < func->sizes.n; k++) {
-        if (export_size_from(export, k) < 0) {
-            ptrmap_put(&e->syms, func->sizes.data[k], LLVMGetParam(e->function, (unsigned)n_sizes++));
-        }
-    }
+/* Scalars come first, since some of them give sizes that the types of others mention. */
+static void bind_scalars(Emit *e, const Export *export, int first) {
     int leaf = 0;
     for (int k = 0; k < export->n_params; k++) {
         const Param *param = &export->params[k];
-        LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(n_sizes + k));
-        if (!param->is_record) {
-            Value *value = func->body->params.data[leaf++];
-            if (value->type->rank == 0) {
-                *emit_val(e, value) = val_of(arg);
-            } else {
-                bind_array(e, value, arg);
-            }
-            continue;
+        if (is_by_value(param)) {
+            LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(first + k));
+            *emit_val(e, export->func->body->params.data[leaf]) = val_of(arg);
         }
-        int field = 0;
-        bind_record(e, param, func->body, arg, &field, &leaf);
+        leaf += param_leaves(param);
     }
 }
 
-/* Sizes that parameters give; then what no host may pass. */
 static void bind_sizes(Emit *e, const Export *export) {
     const Func *func = export->func;
+    unsigned passed = 0;
     for (int k = 0; k < func->sizes.n; k++) {
         int from = export_size_from(export, k);
-        if (from >= 0) {
-            ptrmap_put(&e->syms, func->sizes.data[k], emit_val(e, func->body->params.data[from])->v);
-        }
+        LLVMValueRef size = from < 0 ? LLVMGetParam(e->function, passed++)
+                                     : emit_val(e, func->body->params.data[from])->v;
+        ptrmap_put(&e->syms, func->sizes.data[k], size);
     }
 }
 
+static void bind_params(Emit *e, const Export *export) {
+    const Func *func = export->func;
+    int n_sizes = export_n_sizes(export), leaf = 0;
+    bind_scalars(e, export, n_sizes);
+    bind_sizes(e, export);
+    for (int k = 0; k < export->n_params; k++) {
+        const Param *param = &export->params[k];
+        LLVMValueRef arg = LLVMGetParam(e->function, (unsigned)(n_sizes + k));
+        if (param->is_record) {
+            int field = 0;
+            bind_record(e, param, func->body, arg, &field, &leaf);
+            continue;
+        }
+        if (!is_by_value(param)) {
+            bind_array(e, func->body->params.data[leaf], arg);
+        }
+        leaf++;
+    }
+}
+
+/* What no host may pass. */
 static void check_sizes(Emit *e, const Export *export) {
     const Func *func = export->func;
     for (int k = 0; k < func->sizes.n; k++) {
@@ -350,7 +358,6 @@ void emit_export(Emit *e, const Export *export) {
     LLVMPositionBuilderAtEnd(e->builder, entry);
     debug_function(e, export);
     bind_params(e, export);
-    bind_sizes(e, export);
     bind_results(e, export);
     LLVMPositionBuilderAtEnd(e->builder, body);
     check_sizes(e, export);

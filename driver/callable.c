@@ -134,8 +134,13 @@ static Callable *describe(Program *program, const Export *export, const char *na
         add_leaves(arena, &f->inputs, &export->params[i], export->params[i].name);
     for (int i = 0; i < export->n_results; i++)
         add_leaves(arena, &f->outputs, &export->results[i], export->results[i].name);
-    for (int i = 0; i < export->func->sizes.n; i++)
-        vec_push(arena, &f->sizes, export->func->sizes.data[i]);
+    for (int i = 0; i < export->func->sizes.n; i++) {
+        BoundSize given = {export->func->sizes.data[i], export_size_from(export, i)};
+        if (given.input >= 0)
+            vec_push(arena, &f->bound, given);
+        else
+            vec_push(arena, &f->sizes, export->func->sizes.data[i]);
+    }
     add_all_bound_sizes(f, &f->inputs);
     add_all_bound_sizes(f, &f->outputs);
     return f;
