@@ -152,12 +152,16 @@ static bool has_size(Lower *L, const Local *local) {
                                           ptrmap_get(&L->sym_owner, local->sym) == L->fn);
 }
 
-/* max(x, 0), and what else cannot be negative by its own form. */
+static bool is_nonneg_const(const Value *value) {
+    return value->inst && value->inst->op == OP_const && value->inst->attr.integer >= 0;
+}
+
+/* A constant, or max(x, 0): not negative by its own form. */
 static bool value_nonneg(const Value *value) {
     const Inst *inst = value->inst;
-    if (inst && inst->op == OP_const)
-        return inst->attr.integer >= 0;
-    return inst && inst->op == OP_max && (value_nonneg(inst->in[0]) || value_nonneg(inst->in[1]));
+    return is_nonneg_const(value) ||
+           (inst && inst->op == OP_max &&
+            (is_nonneg_const(inst->in[0]) || is_nonneg_const(inst->in[1])));
 }
 
 void env_bind(Lower *L, Local *local, Tree *tree) {
