@@ -621,7 +621,7 @@ static const Ty *call_template(Checker *c, Expr *e, FnDecl *fn) {
         return fail(e);
     }
     FnDecl *instance = check_template_args(c, fn, e, n)
-                           ? instance_for_args(c, fn, &e->as.call.args, e->loc)
+                           ? instance_for_args(c, fn, &e->as.call.args, 0, e->loc)
                            : NULL;
     e->as.call.fn = instance;
     Signature *sig = instance ? fn_signature(c, instance, e->as.call.callee->loc) : NULL;
@@ -631,27 +631,18 @@ static const Ty *call_template(Checker *c, Expr *e, FnDecl *fn) {
 /* grad(f)(x) of a template f: the arguments of f come first, so they say which copy is meant. Gives
  * how many were checked; -1 after a message. */
 static int specialise(Checker *c, Expr *e) {
-    Expr *inner = e->as.call.callee;
-    bool batched = false;
-    while (inner->kind == E_derivative) {
-        batched = batched || inner->as.deriv.op == DERIV_batch;
-        inner = inner->as.deriv.fn;
-    }
-    join_qualified(c, inner);
-    if (inner->kind != E_name || scope_find(c, inner->as.name.atom)) {
-        return 0;
-    }
-    FnDecl *fn = find_fn(c, inner->as.name.atom);
-    inner->as.name.fn = NULL;
-    if (!fn || !is_template(fn) || batched || e->as.call.args.n < fn->params.n) {
+    Expr *name;
+    int batches;
+    FnDecl *fn = template_under(c, e->as.call.callee, &name, &batches);
+    if (!fn || e->as.call.args.n < fn->params.n) {
         return 0;
     }
     if (!check_template_args(c, fn, e, fn->params.n)) {
         return -1;
     }
     ArgList args = {e->as.call.args.data, fn->params.n, fn->params.n};
-    inner->as.name.fn = instance_for_args(c, fn, &args, inner->loc);
-    return inner->as.name.fn ? fn->params.n : -1;
+    name->as.name.fn = instance_for_args(c, fn, &args, batches, name->loc);
+    return name->as.name.fn ? fn->params.n : -1;
 }
 
 static const Ty *call_derivative(Checker *c, Expr *e) {

@@ -146,6 +146,15 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
         return check_lambda(c, s, e, want);
     }
     if (e->kind == E_derivative) {
+        Expr *name;
+        int batches;
+        FnDecl *fn = template_under(c, e, &name, &batches);
+        if (fn) {
+            name->as.name.fn = instance_for_type(c, fn, want, false, batches, e->loc);
+            if (!name->as.name.fn) {
+                return false;
+            }
+        }
         Signature *sig = check_derivative(c, e, false);
         const Size *const *sizes;
         return sig && check_signature_arg(c, s, e, sig, want, &sizes);
@@ -161,7 +170,7 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
             return check_signature_arg(c, s, e, ty_signature(c, local->ty), want, &sizes);
         }
         if (!local && fn) {
-            fn = is_template(fn) ? instance_for_type(c, fn, want, e->loc) : fn;
+            fn = is_template(fn) ? instance_for_type(c, fn, want, true, 0, e->loc) : fn;
             Signature *sig = fn ? fn_signature(c, fn, e->loc) : NULL;
             e->as.name.kind = NAME_function;
             e->as.name.fn = fn;

@@ -171,6 +171,8 @@ static bool fits_class(Checker *c, const FnDecl *fn, int i, const Ty *ty, Loc lo
         diag_label(c->diags, diag, param->name.loc, "`%s` is declared here", param->name.atom);
         if (ty_is(ty, SK_i64) || ty_is(ty, SK_i32)) {
             diag_hint(c->diags, diag, "convert it: `f64(...)`");
+        } else if (ty->kind == TY_array && ty_all_floats(ty)) {
+            diag_hint(c->diags, diag, "call it for each element: `[%s(...) for i]`", fn->name.atom);
         }
     }
     return fits;
@@ -191,6 +193,7 @@ static FnDecl *instantiate(Checker *c, FnDecl *fn, const Ty **types, const Loc *
 typedef struct Inference {
     Checker *c;
     const FnDecl *fn;
+    int batches;      /* leading axes of the arguments that `batch` adds to what fn takes */
     const Ty **types; /* NULL: not known yet */
     Loc *from;
 } Inference;
@@ -279,10 +282,15 @@ static bool infer_rest(Inference *in, Loc use) {
     return true;
 }
 
-static Inference inference(Checker *c, const FnDecl *fn) {
-    Inference in = {c, fn, ARENA_ARRAY(c->arena, fn->types.n, const Ty *),
+static Inference inference(Checker *c, const FnDecl *fn, int batches) {
+    Inference in = {c, fn, batches, ARENA_ARRAY(c->arena, fn->types.n, const Ty *),
                     ARENA_ARRAY(c->arena, fn->types.n, Loc)};
     return in;
+}
+
+static const Ty *unbatched(const Inference *in, const Ty *ty) {
+    int n = ty->kind == TY_array && ty->rank < in->batches ? ty->rank : in->batches;
+    return ty->kind == TY_array && n > 0 ? ty_drop_axes(in->c->arena, ty, n) : ty;
 }
 
 static bool is_fn_param(const FnDecl *fn, int i) {
@@ -316,8 +324,8 @@ static void infer_from_fn(Inference *in, const TypeExpr *type, Expr *arg) {
 static void infer_from_args(Inference *in, const ArgList *args, int n) {
     for (int i = 0; i < n; i++) {
         if (!is_fn_param(in->fn, i)) {
-            infer_type(in, in->fn->params.data[i]->type, expr_type(args->data[i].value),
-                       args->data[i].value->loc);
+            infer_type(in, in->fn->params.data[i]->type,
+                       unbatched(in, expr_type(args->data[i].value)), args->data[i].value->loc);
         }
     }
     for (int i = 0; i < n; i++) {
@@ -329,30 +337,33 @@ static void infer_from_args(Inference *in, const ArgList *args, int n) {
     for (int i = 0; i < n; i++) { /* Note [Types that literals leave open] */
         const Expr *arg = args->data[i].value;
         if (!is_fn_param(in->fn, i) && is_literal_type(arg->ty)) {
-            infer_type(in, in->fn->params.data[i]->type, literal_as(in->c, arg->ty, width),
-                       arg->loc);
+            infer_type(in, in->fn->params.data[i]->type,
+                       unbatched(in, literal_as(in->c, arg->ty, width)), arg->loc);
         }
     }
 }
 
-FnDecl *instance_for_args(Checker *c, FnDecl *fn, const ArgList *args, Loc use) {
+FnDecl *instance_for_args(Checker *c, FnDecl *fn, const ArgList *args, int batches, Loc use) {
     if (fn->sig_state == CHECK_failed) {
         return NULL;
     }
-    Inference in = inference(c, fn);
+    Inference in = inference(c, fn, batches);
     infer_from_args(&in, args, args->n < fn->params.n ? args->n : fn->params.n);
     return infer_rest(&in, use) ? instantiate(c, fn, in.types, in.from, use) : NULL;
 }
 
-FnDecl *instance_for_type(Checker *c, FnDecl *fn, const Ty *want, Loc use) {
+FnDecl *instance_for_type(Checker *c, FnDecl *fn, const Ty *want, bool is_result, int batches,
+                          Loc use) {
     if (fn->sig_state == CHECK_failed) {
         return NULL;
     }
-    Inference in = inference(c, fn);
+    Inference in = inference(c, fn, batches);
     for (int i = 0; i < want->n && i < fn->params.n; i++) {
-        infer_type(&in, fn->params.data[i]->type, want->parts[i], use);
+        infer_type(&in, fn->params.data[i]->type, unbatched(&in, want->parts[i]), use);
     }
-    infer_type(&in, fn->result, want->result, use);
+    if (is_result) {
+        infer_type(&in, fn->result, want->result, use);
+    }
     return infer_rest(&in, use) ? instantiate(c, fn, in.types, in.from, use) : NULL;
 }
 
@@ -374,6 +385,23 @@ FnDecl *instance_at_real(Checker *c, FnDecl *fn, Loc use) {
         }
     }
     return instantiate(c, fn, types, NULL, use);
+}
+
+FnDecl *template_under(Checker *c, const Expr *derivative, Expr **name, int *batches) {
+    Expr *inner = derivative->as.deriv.fn;
+    *batches = derivative->as.deriv.op == DERIV_batch;
+    while (inner->kind == E_derivative) {
+        *batches += inner->as.deriv.op == DERIV_batch;
+        inner = inner->as.deriv.fn;
+    }
+    join_qualified(c, inner);
+    if (inner->kind != E_name || scope_find(c, inner->as.name.atom)) {
+        return NULL;
+    }
+    FnDecl *fn = find_fn(c, inner->as.name.atom);
+    inner->as.name.fn = NULL; /* what an earlier look at this expression found */
+    *name = inner;
+    return fn && is_template(fn) ? fn : NULL;
 }
 
 /* ---- bodies of copies ---- */

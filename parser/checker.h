@@ -73,9 +73,14 @@ const Ty *find_type_arg(const Checker *c, Atom name);
 void declare_type_args(Checker *c, FnDecl *fn); /* gives fn->type_args sizes of c->sig */
 /* The copy of a template for a call, a place of function type, or where nothing is known; NULL
  * after a message. The first args->n arguments that are values have been checked. */
-FnDecl *instance_for_args(Checker *c, FnDecl *fn, const ArgList *args, Loc use);
-FnDecl *instance_for_type(Checker *c, FnDecl *fn, const Ty *want, Loc use);
+FnDecl *instance_for_args(Checker *c, FnDecl *fn, const ArgList *args, int batches, Loc use);
+FnDecl *instance_for_type(Checker *c, FnDecl *fn, const Ty *want, bool is_result, int batches,
+                          Loc use);
 FnDecl *instance_at_real(Checker *c, FnDecl *fn, Loc use);
+/* The template at the bottom of a derivative, whose copy is to be put into name->as.name.fn; NULL:
+ * none. Its parameters come first among those of the derivative, with `batches` more leading axes.
+ */
+FnDecl *template_under(Checker *c, const Expr *derivative, Expr **name, int *batches);
 void check_instances(Checker *c, int *done); /* bodies; of those from *done on */
 void check_unused_templates(Checker *c);
 
