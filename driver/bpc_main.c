@@ -6,6 +6,7 @@
 #include "driver/bpc.h"
 #include "driver/compile.h"
 #include "driver/files.h"
+#include "driver/format.h"
 #include "driver/gradcheck_command.h"
 #include "driver/options.h"
 #include "driver/report.h"
@@ -226,7 +227,45 @@ static int check_gradients(Context *ctx, const Options *options, Source *source,
     return gradcheck_command(ctx, source, &program, &check, out) ? EXIT_ok : EXIT_program;
 }
 
-/* The commands that read a model and write nothing beside it. */
+/* The first line that formatting changes. */
+static void report_difference(Context *ctx, const Source *source, const Text *formatted) {
+    uint32_t at = 0, begin = 0, end;
+    while (at < source->len && at < formatted->n && source->text[at] == formatted->data[at])
+        begin = source->text[at++] == '\n' ? at : begin;
+    for (end = begin; end < source->len && source->text[end] != '\n';)
+        end++;
+    Diag *diag = diag_error(&ctx->diags, DIAG_format_differs, (Loc){source->base + begin, source->base + end},
+                            "the layout differs from here on");
+    diag_hint(&ctx->diags, diag, "bpc fmt %s", source->name);
+}
+
+/* Where formatted text goes: over the input, through links, unless -o says otherwise. */
+static const char *format_output(Context *ctx, const Options *options) {
+    if (options->output || strcmp(options->input, "-") == 0)
+        return options->output ? options->output : "-";
+    char *path = realpath(options->input, NULL);
+    const char *copy = path ? arena_strdup(&ctx->arena, path, strlen(path)) : options->input;
+    free(path);
+    return copy;
+}
+
+static int format_file(Context *ctx, const Options *options, Source *source) {
+    Text out;
+    text_init(&out, &ctx->arena);
+    text_add(&out, "", 0);
+    if (!format_source(ctx, source, &out))
+        return EXIT_program;
+    bool same = out.n == source->len && memcmp(out.data, source->text, out.n) == 0;
+    const char *output = format_output(ctx, options);
+    if (options->check && !same)
+        report_difference(ctx, source, &out);
+    bool in_place = !options->output && strcmp(output, "-") != 0;
+    if (options->check || (same && in_place))
+        return same ? EXIT_ok : EXIT_program;
+    return write_outputs(ctx, &(FileOut){output, out.data, out.n}, 1) ? EXIT_ok : EXIT_program;
+}
+
+/* The commands that take a model and write nothing beside it. */
 static int run_command_of(Context *ctx, const Options *options) {
     CompileOptions how = compile_options(ctx, options, "-");
     ctx->real_is_f32 = options->real_is_f32;
@@ -238,6 +277,8 @@ static int run_command_of(Context *ctx, const Options *options) {
         status = run_tests(ctx, options, source, &how, &out);
     else if (source && options->command == COMMAND_run)
         status = run_function(ctx, options, source, &how, &out);
+    else if (source && options->command == COMMAND_fmt)
+        status = format_file(ctx, options, source);
     else if (source && options->command == COMMAND_gradcheck)
         status = check_gradients(ctx, options, source, &how, &out);
     fwrite(out.data ? out.data : "", 1, out.n, stdout);
