@@ -258,17 +258,17 @@ void options_help(Text *out) {
                    "MODEL.bp may be -, the standard input.\n\ncommands:\n");
     for (int k = 1; k < COMMAND_COUNT; k++) {
         char *left = arena_printf(out->arena, "%s %s", commands[k].name, commands[k].operands);
-        text_printf(out, "  %-26s %s\n", left, commands[k].help);
+        text_printf(out, "  %-28s %s\n", left, commands[k].help);
     }
     text_puts(out, "\noptions:\n");
     for (int id = 0; id < OPT_COUNT; id++) {
         const OptionRow *row = &rows[id];
         const char *gap = row->form == VALUE ? (row->spelling[1] == 'o' ? " " : "=") : "";
         char *left = arena_printf(out->arena, "%s%s%s", row->spelling, gap, row->value ? row->value : "");
-        text_printf(out, "  %-26s %s\n", left, row->help);
+        text_printf(out, "  %-28s %s\n", left, row->help);
     }
     text_puts(out, "\nkinds of --emit:\n");
     for (int i = 0; i < EMIT_COUNT; i++)
-        text_printf(out, "  %-26s %s\n", emit_names[i], emit_help[i]);
+        text_printf(out, "  %-28s %s\n", emit_names[i], emit_help[i]);
     text_puts(out, "\nexit status: 0; 1 for an error in the program or its files; 2 for wrong usage\n");
 }
