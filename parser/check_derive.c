@@ -513,6 +513,68 @@ void check_instance_rule(Checker *c, FnDecl *fn) {
     }
 }
 
+/* ---- rules of builtins ---- */
+
+/* The parameters of the rule say for which width it is: they are floats of one kind. */
+static Signature *builtin_signature(Checker *c, const Rule *rule, const ElementBuiltin *builtin) {
+    if (builtin->class != ELEMENT_float && builtin->class != ELEMENT_number) {
+        diag_error(c->diags, DIAG_rule_signature, rule->name.loc, "`%s` has no derivative to replace",
+                   rule->name.atom);
+        return NULL;
+    }
+    if (rule->params.n != builtin->arity) {
+        diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                   "the builtin `%s` has %d parameter%s, its rule %d", rule->name.atom, builtin->arity,
+                   builtin->arity == 1 ? "" : "s", rule->params.n);
+        return NULL;
+    }
+    Signature *sig = ARENA_NEW(c->arena, Signature);
+    sig->name = rule->name.atom;
+    sig->loc = rule->name.loc;
+    for (int i = 0; i < rule->params.n; i++) {
+        const AstParam *param = rule->params.data[i];
+        const Ty *ty = resolve_type(c, param->type, SIZES_body);
+        if (ty->kind == TY_error) {
+            return NULL;
+        }
+        bool is_float = ty->kind == TY_scalar && sk_is_float(ty->scalar);
+        if (!is_float || (i > 0 && ty->scalar != sig->result->scalar)) {
+            diag_error(c->diags, DIAG_rule_signature, param->type->loc,
+                       "the rule of a builtin is for floats of one width, not `%s`", ty_text(c, ty));
+            return NULL;
+        }
+        sig->result = ty;
+        vec_push(c->arena, &sig->params, ((SigParam){param->name, ty}));
+    }
+    return sig;
+}
+
+/* A function of the builtin's name that only the rule refers to; lowering puts it in the place of
+ * the operation. */
+static void check_builtin_rule(Checker *c, Rule *rule, const ElementBuiltin *builtin) {
+    for (int i = 0; i < c->module->rules.n && c->module->rules.data[i] != rule; i++) {
+        const Rule *before = c->module->rules.data[i];
+        if (before->name.atom == rule->name.atom) {
+            Diag *diag = diag_error(c->diags, DIAG_duplicate, rule->name.loc,
+                                    "`%s` has a rule already", rule->name.atom);
+            diag_label(c->diags, diag, before->name.loc, "the first");
+            return;
+        }
+    }
+    FnDecl *fn = ARENA_NEW(c->arena, FnDecl);
+    fn->sig = builtin_signature(c, rule, builtin);
+    if (!fn->sig) {
+        return;
+    }
+    fn->name = rule->name;
+    fn->loc = rule->loc;
+    fn->module = c->module;
+    fn->params = rule->params;
+    fn->builtin = builtin->op + 1;
+    fn->sig_state = fn->body_state = CHECK_done;
+    check_rule_of(c, rule, fn);
+}
+
 void check_rule(Checker *c, Rule *rule) {
     FnDecl *fn = find_fn(c, rule->name.atom);
     if (fn && fn->module != c->module) {
@@ -524,8 +586,7 @@ void check_rule(Checker *c, Rule *rule) {
     if (!fn) {
         ElementBuiltin builtin;
         if (element_builtin(rule->name.atom, &builtin)) {
-            diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
-                       "`%s` is a builtin, whose derivative is built in as well", rule->name.atom);
+            check_builtin_rule(c, rule, &builtin);
             return;
         }
         Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc,

@@ -7,6 +7,7 @@
  * captures. See parser/lower_internal.h for the pieces. */
 #include "parser/lower.h"
 
+#include "ir/linear.h"
 #include "parser/lower_internal.h"
 
 /* What is set aside while another function is lowered. */
@@ -144,11 +145,50 @@ static void lower_extern(Lower *L, FnCtx *fn, FnDecl *decl) {
 
 /* ---- derivative rules ---- */
 
-static void bind_rule_params(Lower *L, const ParamList *params) {
-    for (int i = 0; i < params->n; i++) {
-        Local *local = params->data[i]->local;
-        env_bind(L, local, add_own_param(L, local->name, env_shape(L, local->ty)));
+static void bind_rule_param(Lower *L, Local *local) {
+    env_bind(L, local, add_own_param(L, local->name, env_shape(L, local->ty)));
+}
+
+static Value *no_tangent(void *user, const Type *type) {
+    const Lower *L = user;
+    return ir_const(L->b, type, 0.0);
+}
+
+/* Integers have no tangents: in the body of the rule they are zero. */
+static void bind_tangent_param(Lower *L, Local *local) {
+    Tree *shape = derive_tangent(L->arena, env_shape(L, local->ty));
+    TreeList leaves = {0};
+    ValueList values = {0};
+    tree_active_leaves(L->arena, shape, &leaves);
+    for (int i = 0; i < leaves.n; i++) {
+        Region *body = L->fn->fn->func->body;
+        vec_push(L->arena, &values, ir_param(L->m, body, leaves.data[i]->type, local->name));
     }
+    Value *const *next = values.data;
+    env_bind(L, local, tree_with_values(L->arena, shape, &next, no_tangent, L));
+}
+
+static Tree *float_values(Lower *L, const Tree *tree) {
+    ValueList values = {0};
+    TreeList parts = {0};
+    tree_values(L->arena, tree, &values);
+    for (int i = 0; i < values.n; i++)
+        if (type_is_float(values.data[i]->type))
+            vec_push(L->arena, &parts, tree_value(L->arena, values.data[i]));
+    return tree_tuple(L->arena, parts.n, parts.data);
+}
+
+/* A vjp rule that is not may still serve reverse mode, where nothing is transposed. */
+static void check_linear(Lower *L, const RulePart *part, const Func *rule, int first) {
+    NotLinear error;
+    if (!part->is_jvp || ir_is_linear(L->m, rule, first, "tangent", &error))
+        return;
+    if (error.loc.begin == rule->loc.begin) /* of a parameter that is the result */
+        error.loc = part->body->loc;
+    Diag *diag = diag_error(&L->ctx->diags, DIAG_rule_not_linear, error.loc,
+                            "a jvp rule is linear in its tangents; this is %s", error.why);
+    diag_label(&L->ctx->diags, diag, part->kind.loc, "the rule");
+    diag_hint(&L->ctx->diags, diag, "every term has one tangent as a factor: f'(x)*dx");
 }
 
 /* A rule is a function of f's parameters and of the tangents, or of the result and its cotangent.
@@ -166,11 +206,19 @@ static Func *lower_rule_part(Lower *L, const FnDecl *decl, const RulePart *part)
         ptrmap_put(&L->nonneg, sym, sym);
         ptrmap_put(&L->frame->syms, of->sizes.data[i], (void *)size_sym(&L->ctx->polys, sym));
     }
-    bind_rule_params(L, &decl->rule->params);
-    bind_rule_params(L, &part->params);
-    Tree *result = lower_expr(L, part->body);
-    fnctx_close(L, fn, low_conform_tree(L, result, env_shape(L, part->ty)));
+    for (int i = 0; i < decl->rule->params.n; i++)
+        bind_rule_param(L, decl->rule->params.data[i]->local);
+    int first = fn->fn->func->body->params.n;
+    for (int i = 0; i < part->params.n; i++) {
+        if (!part->is_jvp && i == 0)
+            bind_rule_param(L, part->params.data[i]->local);
+        else
+            bind_tangent_param(L, part->params.data[i]->local);
+    }
+    Tree *result = low_conform_tree(L, lower_expr(L, part->body), env_shape(L, part->ty));
+    fnctx_close(L, fn, float_values(L, result));
     leave(L, place);
+    check_linear(L, part, fn->fn->func, first);
     return fn->fn->func;
 }
 
@@ -182,6 +230,29 @@ static void lower_rules(Lower *L, const FnDecl *decl, Func *func) {
         else
             func->vjp_rule = lower_rule_part(L, decl, part);
     }
+}
+
+/* The operation itself, on scalars. */
+static void lower_builtin_fn(Lower *L, FnCtx *fn, const FnDecl *decl) {
+    Value *in[3];
+    for (int i = 0; i < decl->sig->params.n; i++) {
+        const SigParam *param = &decl->sig->params.data[i];
+        in[i] = add_own_param(L, param->name.atom, env_shape(L, param->ty))->value;
+    }
+    Tree *result = tree_value(L->arena, ir_ew(L->b, (Op)(decl->builtin - 1), in));
+    add_results(L, fn->fn, result);
+    low_name_results(L->ctx, L->arena, fn->fn, "out");
+    fnctx_close(L, fn, result);
+}
+
+const LowFn *lower_builtin_rule(Lower *L, Op op, Scalar elem) {
+    for (int i = 0; i < L->builtins.n; i++) {
+        FnDecl *decl = L->builtins.data[i];
+        if (decl->builtin == (int)op + 1 && env_scalar(decl->sig->result->scalar) == elem &&
+            source_of(&L->ctx->sources, L->b->loc) == decl->module->source)
+            return lower_fn(L, decl);
+    }
+    return NULL;
 }
 
 LowFn *lower_fn(Lower *L, FnDecl *decl) {
@@ -196,6 +267,8 @@ LowFn *lower_fn(Lower *L, FnDecl *decl) {
     open_sizes(L, fn, decl->sig);
     if (decl->is_extern)
         lower_extern(L, fn, decl);
+    else if (decl->builtin)
+        lower_builtin_fn(L, fn, decl);
     else
         lower_body(L, fn, decl);
     leave(L, place);
@@ -512,6 +585,14 @@ Tree *lower_call_expr(Lower *L, Expr *e) {
 
 /* ---- the module ---- */
 
+static void find_builtins(Lower *L, const AstModule *module) {
+    for (int i = 0; i < module->rules.n; i++) {
+        FnDecl *fn = module->rules.data[i]->fn;
+        if (fn && fn->builtin)
+            vec_push(L->arena, &L->builtins, fn);
+    }
+}
+
 static void start(Lower *L, Context *ctx, Arena *arena, AstModule *ast, const char *name) {
     *L = (Lower){.ctx = ctx, .arena = arena, .ast = ast};
     L->m = ir_module_new(ctx, arena, name);
@@ -522,6 +603,18 @@ static void start(Lower *L, Context *ctx, Arena *arena, AstModule *ast, const ch
     for (int i = 0; i < ast->fns.n; i++)
         if (ast->fns.data[i]->types.n == 0)
             ptrmap_put(&L->names, ast->fns.data[i]->name.atom, NULL);
+    for (int i = 0; i < ast->imported.n; i++)
+        find_builtins(L, ast->imported.data[i]);
+    find_builtins(L, ast);
+}
+
+/* Rules are checked to be linear as they are lowered, whether or not something needs them. */
+static void lower_all_rules(Lower *L) {
+    for (int i = 0; i < L->ast->rules.n; i++) {
+        FnDecl *fn = L->ast->rules.data[i]->fn;
+        if (fn && fn->types.n == 0 && !takes_functions(fn))
+            lower_fn(L, fn);
+    }
 }
 
 IrModule *lower_module(Context *ctx, Arena *arena, AstModule *ast, const char *name) {
@@ -530,6 +623,7 @@ IrModule *lower_module(Context *ctx, Arena *arena, AstModule *ast, const char *n
     start(&L, ctx, arena, ast, name);
     for (int i = 0; i < ast->exports.n; i++)
         lower_export(&L, ast->exports.data[i]);
+    lower_all_rules(&L);
     return ctx->diags.errors == errors ? L.m : NULL;
 }
 

@@ -84,6 +84,18 @@ static const Type *widest(Op op, int n, Tree *const *args) {
     return type;
 }
 
+/* A function of scalars at every element of arrays of one shape. */
+static Value *call_each(Lower *L, IrBuilder *b, Func *f, int n, Value *const *in) {
+    const Type *type = in[0]->type;
+    if (type->rank == 0)
+        return ir_call(b, f, NULL, n, in)->out[0];
+    LoopSpec spec = {.extent = type->dims[0], .n_slice = n, .slices = in};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    ir_yield(&body, call_each(L, &body, f, n, body.region->params.data + 1));
+    return ir_loop_end(b, &spec, &body)->out[0];
+}
+
 static Tree *elementwise_leaves(Lower *L, Op op, int n, Tree *const *args, const Tree *shape) {
     const Type *dims = widest(op, n, args);
     Scalar elem = dims->elem;
@@ -96,6 +108,9 @@ static Tree *elementwise_leaves(Lower *L, Op op, int n, Tree *const *args, const
         Scalar own = op == OP_select && i == 0 ? S_bool : elem;
         in[i] = low_conform(L, args[i]->value, ir_with_elem(L->m, dims, own));
     }
+    const LowFn *with_rule = lower_builtin_rule(L, op, elem);
+    if (with_rule)
+        return tree_value(L->arena, call_each(L, L->b, with_rule->func, n, in));
     return tree_value(L->arena, ir_ew(L->b, op, in));
 }
 

@@ -83,11 +83,14 @@ typedef struct Lower {
     PtrMap nonneg;        /* SizeSym* of the IR that cannot be negative */
     VEC(Derived) derived; /* operators already applied */
     AstModule *linalg[2]; /* std/linalg.bp for f32 and f64, see lower_linalg.c; NULL: not needed yet */
+    VEC(FnDecl *) builtins; /* those that rules are for, of all modules */
     PtrMap names;         /* of IR functions: Atoms already given, those of the source first */
 } Lower;
 
 /* ---- lower.c: functions, variables, sizes ---- */
 LowFn *lower_fn(Lower *L, FnDecl *decl);
+/* The function in place of a builtin, where the text at hand has a rule for it; else NULL. */
+const LowFn *lower_builtin_rule(Lower *L, Op op, Scalar elem);
 LowFn *
 lower_fn_expr(Lower *L,
               Expr *e); /* E_name, E_derivative or E_lambda as something to be called or exported */

@@ -3,6 +3,7 @@
  * jvp_expand emits a function's body once, primal and tangents side by side: a loop becomes one
  * loop whose slices, carries, accs and stacked results are doubled where they vary. The output is
  * ordinary IR and can be differentiated again. Called by derive.c. */
+#include "ir/linear.h"
 #include "passes/internal.h"
 #include "passes/rules.h"
 
@@ -277,7 +278,15 @@ static void fail(Jvp *s, const Inst *inst, const char *why) {
  * cotangents. */
 static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Size *const *sizes,
                                Value **args, int n_args, Value *const *tangents, Value **out) {
-    Func *rule = func_placed(s->m, call->attr.callee.func->vjp_rule, call->loc);
+    Func *f = call->attr.callee.func;
+    NotLinear reason;
+    if (!ir_is_linear(s->m, f->vjp_rule, n_args, "cotangent", &reason)) {
+        const char *why = arena_printf(s->m->arena, "forward mode needs a vjp rule that is linear; this is %s",
+                                       reason.why);
+        *s->error = (DeriveError){.func = f, .loc = reason.loc, .why = why};
+        return false;
+    }
+    Func *rule = func_placed(s->m, f->vjp_rule, call->loc);
     int *wrt = ARENA_ARRAY(s->arena, call->n_out + 1, int), n = 0;
     for (int i = 0; i < call->n_out; i++)
         if (value_is_float(call->out[i])) {
