@@ -1,12 +1,13 @@
 """Prints a program as bp source, compiles that again, and compares every export of both on random inputs.
 
 usage: roundtrip.py BPC BPC-OPT MODEL [--again ...] [--set name=integer] [--dominant name] [--skip EXPORT] [--option OPTION]
-                    [--near TOLERANCE]
+                    [--header] [--near TOLERANCE]
 
 Sizes and integer scalars are 3 unless set; elements of integer arrays are 0 or 1, so that they index anything; square
 matrices that are called dominant are symmetric and positive definite. What is skipped calls functions of C.
 --again 'WHAT = OPERATOR => OPERATOR': exports one more function called WHAT, of the program and of what was printed, where an
 export of the program has become a function: 'g = jvp[p](grad[p](loss)) => jvp[p](loss_grad)'.
+--header: the C header is the same too, but for the names of results.
 Numbers are compared by position: the language does not name results.
 """
 import argparse
@@ -26,6 +27,7 @@ parser.add_argument("--set", action="append", default=[])
 parser.add_argument("--option", action="append", default=[])
 parser.add_argument("--dominant", action="append", default=[])
 parser.add_argument("--skip", action="append", default=[])
+parser.add_argument("--header", action="store_true")
 parser.add_argument("--near", type=float, default=1e-12)
 args = parser.parse_args()
 known = dict((name, int(value)) for name, value in (item.split("=") for item in args.set))
@@ -87,6 +89,16 @@ def evaluate(path, f, sizes, values):
     return [float(x) for x in re.findall(r"[-+]?(?:inf|nan|\d+\.?\d*(?:e[-+]?\d+)?)", text)]
 
 
+def interface(program, options):
+    """Structs and prototypes, without the names of results and of the module."""
+    text = re.sub(r"/\*.*?\*/", "", run(args.bpc, program, "--emit=header", "-o", "-", *options), flags=re.S)
+    text = re.sub(r"\s+", " ", re.sub(r"^#.*", "", text, flags=re.M))
+    protos = re.findall(r"int (\w+)\((.*?)\);", text)
+    results = r"(?<!const )\b(\w+) \*(?!work)\w+"
+    return (sorted(re.findall(r"typedef struct \{.*?\} \w+;", text)), re.findall(r"size_t \w+\(.*?\);", text),
+            [(name, re.sub(results, r"\1 *", params)) for name, params in protos])
+
+
 def compare(first, second, only):
     a, b = exports(run("cat", first)), exports(run("cat", second))
     what = "again" if only else "as exported"
@@ -114,6 +126,8 @@ random.seed(7)
 with tempfile.TemporaryDirectory() as folder:
     printed = folder + "/printed.bp"
     run(args.bpc, args.model, "--emit=bp", "-o", printed, *args.option)
+    if args.header and interface(args.model, args.option) != interface(printed, []):
+        sys.exit("the headers differ:\n%s\n%s" % (interface(args.model, args.option), interface(printed, [])))
     for again in [None] + args.again:
         name, operators = re.match(r"(\w+) = (.*)", again).groups() if again else (None, "")
         operators = (operators.split(" => ") * 2)[:2]
