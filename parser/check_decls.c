@@ -378,7 +378,11 @@ static Atom export_name(Checker *c, const Expr *fn) {
         return atom_of(&c->ctx->atoms,
                        arena_printf(c->arena, "%s_%s", inner, deriv_names[fn->as.deriv.op]));
     }
-    return fn->kind == E_name ? fn->as.name.atom : "";
+    if (fn->kind != E_name) {
+        return "";
+    }
+    const char *dot = strrchr(fn->as.name.atom, '.'); /* p.f, of an import p */
+    return dot ? atom_of(&c->ctx->atoms, dot + 1) : fn->as.name.atom;
 }
 
 static bool is_c_keyword(const char *name) {
