@@ -244,6 +244,15 @@ static bool is_quiet(CSource *c, const Region *region) {
     return true;
 }
 
+static void leave_early(CSource *c, const Inst *loop) {
+    int flag = ir_loop_flag(loop);
+    if (flag >= 0 && is_read(c, loop, flag)) {
+        cs_line(c, "if (!%s) {", cs_wrap(c, cs_value(c, state_param(loop, flag))->expr, PREC_primary));
+        cs_line(c, "    break;");
+        cs_line(c, "}");
+    }
+}
+
 static void print_loop(CSource *c, const Inst *loop) {
     cs_show_line(c, loop->loc);
     bind_arrays(c, loop);
@@ -257,6 +266,7 @@ static void print_loop(CSource *c, const Inst *loop) {
     store_stacked(c, loop);
     copy_arrays(c, loop);
     assign_scalars(c, loop);
+    leave_early(c, loop);
     c->quiet = outer;
     cs_end_block(c);
     cs_release(c, mark);

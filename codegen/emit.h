@@ -154,6 +154,7 @@ typedef struct Counted {
     int64_t step;
     int n;
     LLVMValueRef *initial, *phis;
+    LLVMValueRef go_on; /* NULL, or a condition for another iteration */
 } Counted;
 /* values: the initial ones; replaced by those in the loop. The builder moves into the loop. */
 void counted_begin(Emit *e, Counted *loop, LLVMValueRef start, LLVMValueRef end, int64_t step, int n,

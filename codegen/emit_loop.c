@@ -57,6 +57,9 @@ static void end_with(Emit *e, Counted *loop, LLVMValueRef *values, LLVMBasicBloc
 void counted_end(Emit *e, Counted *loop, LLVMValueRef *values) {
     LLVMValueRef next = LLVMBuildNSWAdd(e->builder, loop->index, emit_i64(e, loop->step), "");
     LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntSLT, next, loop->end, "");
+    if (loop->go_on) {
+        more = LLVMBuildAnd(e->builder, more, loop->go_on, "");
+    }
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->builder);
     LLVMBuildCondBr(e->builder, more, loop->head, loop->after);
     LLVMAddIncoming(loop->index, &next, &latch, 1);
@@ -181,6 +184,16 @@ static void bind_state(Emit *e, const Inst *loop, bool results, LLVMValueRef *va
     }
 }
 
+/* Whether the flag of the loop is still true, for some lane at least; NULL: it has none. */
+static LLVMValueRef goes_on(Emit *e, const Inst *loop) {
+    int k = ir_loop_flag(loop);
+    if (k < 0) {
+        return NULL;
+    }
+    Val flag = *emit_val(e, loop->regions[0]->yields.data[k]);
+    return val_is_uniform(flag) ? flag.v : emit_any(e, emit_mask_and(e, e->mask, flag.v));
+}
+
 static void emit_serial_loop(Emit *e, const Inst *loop) {
     LLVMValueRef extent = emit_size(e, loop->attr.loop.extent);
     LLVMValueRef *values = ARENA_ARRAY(e->arena, n_state(loop) + 1, LLVMValueRef);
@@ -199,6 +212,7 @@ static void emit_serial_loop(Emit *e, const Inst *loop) {
     copy_carries(e, loop);
     collect_state(e, loop, loop->regions[0]->yields.data, values);
     debug_location(e, loop->loc);
+    counted.go_on = goes_on(e, loop);
     counted_end(e, &counted, values);
     bind_state(e, loop, true, values);
 }

@@ -250,6 +250,7 @@ static bool eval_loop(Eval *e, const Inst *inst) {
         return false;
     }
     const Region *body = inst->regions[0];
+    int flag = ir_loop_flag(inst);
     Datum *index = eval_place(e, body->params.data[0], inst->loc);
     for (int64_t step = 0; step < extent; step++) {
         int64_t i = inst->attr.loop.reverse ? extent - 1 - step : step;
@@ -259,6 +260,9 @@ static bool eval_loop(Eval *e, const Inst *inst) {
         }
         if (!eval_region(e, body) || !loop_next(e, &l, i)) {
             return false;
+        }
+        if (flag >= 0 && !eval_get(e, inst->out[flag])->i[0]) {
+            break;
         }
     }
     return true;

@@ -359,6 +359,10 @@ void ir_inline(IrBuilder *b, Func *f, const Size *const *sizes, Value *const *ar
 
 /* ---- queries ---- */
 bool region_contains(const Region *outer, const Region *inner); /* inner == outer or nested in it */
+/* A loop that only goes on while one of its carries, a bool, is true: after that no iteration changes a carry or has an
+ * effect, so it may be left. Found by its form (what lowering makes of `while`): every carry is kept, and the flag stays
+ * false, by the branch not taken of one `if` on the flag; nothing is stacked or summed. Which carry; -1: no such loop. */
+int ir_loop_flag(const Inst *loop);
 /* Values used in `region` (or nested) but defined outside, in order of first use. */
 typedef VEC(Value *) ValueList;
 void ir_free_values(Arena *arena, const Region *region, ValueList *out);

@@ -124,6 +124,54 @@ void ir_free_syms(Arena *arena, const Region *region, PtrMap *out) {
     syms_walk(&walk, region);
 }
 
+/* ---- loops that stop ---- */
+
+static bool is_false(const Value *v) {
+    return v->inst && v->inst->op == OP_const && v->type->elem == S_bool && type_is_scalar(v->type) &&
+           v->inst->attr.integer == 0;
+}
+
+/* Where the flag is false, carry k is what it was; the flag itself may be given as false. */
+static bool carry_is_kept(const Inst *loop, int k, const Inst *guard, bool is_flag) {
+    const Region *body = loop->regions[0];
+    const Value *param = body->params.data[1 + loop->attr.loop.n_slice + k];
+    const Value *yield = body->yields.data[k];
+    if (yield == param)
+        return !is_flag;
+    if (yield->inst != guard)
+        return false;
+    const Value *kept = guard->regions[1]->yields.data[yield->index];
+    return kept == param || (is_flag && is_false(kept));
+}
+
+static bool only_guard_works(const Region *body, const Inst *guard) {
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        if (inst != guard && (inst->n_region > 0 || op_info[inst->op].effect))
+            return false;
+    }
+    return true;
+}
+
+int ir_loop_flag(const Inst *loop) {
+    if (loop->op != OP_loop || loop->attr.loop.n_acc > 0 || loop->attr.loop.n_stack > 0)
+        return -1;
+    const Region *body = loop->regions[0];
+    for (int flag = 0; flag < loop->attr.loop.n_carry; flag++) {
+        const Inst *guard = body->yields.data[flag]->inst;
+        const Value *param = body->params.data[1 + loop->attr.loop.n_slice + flag];
+        if (!guard || guard->op != OP_if || guard->region != body || guard->in[0] != param ||
+            guard->regions[1]->insts.n > 1)
+            continue;
+        bool kept = only_guard_works(body, guard);
+        for (int k = 0; k < loop->attr.loop.n_carry && kept; k++)
+            kept = carry_is_kept(loop, k, guard, k == flag);
+        if (kept)
+            return flag;
+    }
+    return -1;
+}
+
 /* ---- the rest ---- */
 
 int ir_count(const Region *region) {
