@@ -298,10 +298,11 @@ static void print_rule(Printer *p, const Func *f, const Func *rule) {
     if (rule == f->jvp_rule) {
         print_leaf_params(p, rule, n, rule->body->params.n);
     } else {
-        int half = (rule->body->params.n - n) / 2;
+        int results =
+            f->is_extern ? 1 : f->body->yields.n; /* cotangents: of the floats among them */
         const char *items[2];
-        items[0] = tuple_param(p, rule, n, half, "y");
-        items[1] = tuple_param(p, rule, n + half, half, "dy");
+        items[0] = tuple_param(p, rule, n, results, "y");
+        items[1] = tuple_param(p, rule, n + results, rule->body->params.n - n - results, "dy");
         print_list(p, "(", items, 2, ")");
     }
     print_body(p, rule->body, 1);
