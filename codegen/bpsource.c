@@ -285,10 +285,46 @@ static void print_body(Printer *p, const Region *body, int indent) {
     text_printf(p->out, code.text[0] == '{' ? " %s\n" : " = %s;\n", code.text);
 }
 
+typedef struct SizePairs {
+    const Func *from, *to;
+    PolyTable *polys;
+} SizePairs;
+
+static const Size *paired_size(void *user, SizeSym *sym) {
+    SizePairs *pairs = user;
+    for (int i = 0; i < pairs->from->sizes.n; i++)
+        if (pairs->from->sizes.data[i] == sym)
+            return size_sym(pairs->polys, pairs->to->sizes.data[i]);
+    return NULL;
+}
+
+/* In the language the tangent of a result has its type: integers stand in it as zeros. */
+static void add_integer_tangents(IrModule *m, const Func *f, const Func *rule) {
+    Region *body = rule->body;
+    ValueList yields = {0};
+    IrBuilder b;
+    SizePairs pairs = {f, rule, &m->ctx->polys};
+    if (f->is_extern || body->yields.n == f->body->yields.n)
+        return;
+    ir_builder_init(&b, m, body);
+    for (int i = 0, k = 0; i < f->body->yields.n; i++) {
+        const Type *type = f->body->yields.data[i]->type;
+        Value *v = type_is_float(type)
+                       ? body->yields.data[k++]
+                       : ir_const(&b, ir_subst_type(m, type, paired_size, &pairs), 0.0);
+        vec_push(m->arena, &yields, v);
+    }
+    body->yields.n = 0;
+    for (int i = 0; i < yields.n; i++)
+        ir_yield(&b, yields.data[i]);
+}
+
 /* jvp(tangents) or vjp(result, its cotangent). */
 static void print_rule(Printer *p, const Func *f, const Func *rule) {
     if (!rule)
         return;
+    if (rule == f->jvp_rule)
+        add_integer_tangents((IrModule *)(uintptr_t)p->m, f, rule);
     int mark = bp_names_mark(&p->names), n = f->body->params.n;
     printer_enter(p, rule);
     text_printf(p->out, "derivative %s", (const char *)ptrmap_get(&p->funcs, f));
