@@ -1,10 +1,11 @@
-/* The step of examples/digits/digits.bp as an expert would write it by hand, for one fixed shape: what bpc's code is
- * measured against. Compiled with clang -O3 -march=native.
+/* The step of examples/digits/digits.bp as an expert would write it by hand, for one fixed shape:
+ * what bpc's code is measured against. Compiled with clang -O3 -march=native.
  *
- * Samples run along the lanes: X is transposed once, and then every product of the forward pass and of the error
- * reads its weights in their own layout, softmax needs no horizontal operation, and nothing is padded. Weight
- * gradients stay in registers until Adam has used them; they are never stored. Same arithmetic as the model (true
- * square roots and divisions), same layout of the arguments. */
+ * Samples run along the lanes: X is transposed once, and then every product of the forward pass and
+ * of the error reads its weights in their own layout, softmax needs no horizontal operation, and
+ * nothing is padded. Weight gradients stay in registers until Adam has used them; they are never
+ * stored. Same arithmetic as the model (true square roots and divisions), same layout of the
+ * arguments. */
 #include "digits_hand.h"
 
 #include <math.h>
@@ -85,25 +86,30 @@ INLINE Vec log_vec(Vec x) {
     return f + y + k * 0.693359375f;
 }
 
-/* Transposes a LANES x LANES block in registers: log2(LANES) rounds of exchanges between rows at distance d. */
+/* Transposes a LANES x LANES block in registers: log2(LANES) rounds of exchanges between rows at
+ * distance d. */
 INLINE void transpose_block(const float *from, int from_stride, float *to, int to_stride) {
     Vec row[LANES];
     UNROLL for (int i = 0; i < LANES; i++) row[i] = load(from + i * from_stride);
-#define EXCHANGE(d, LO, HI)                                                                                            \
-    UNROLL for (int i = 0; i < LANES; i++) if (!(i & d)) {                                                             \
-        Vec a = row[i], b = row[i | d];                                                                                \
-        row[i] = LO;                                                                                                   \
-        row[i | d] = HI;                                                                                               \
+#define EXCHANGE(d, LO, HI)                                                                        \
+    UNROLL for (int i = 0; i < LANES; i++) if (!(i & d)) {                                         \
+        Vec a = row[i], b = row[i | d];                                                            \
+        row[i] = LO;                                                                               \
+        row[i | d] = HI;                                                                           \
     }
 #ifdef __AVX512F__
-    EXCHANGE(1, __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
-             __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-    EXCHANGE(2, __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
-             __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-    EXCHANGE(4, __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
-             __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-    EXCHANGE(8, __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-             __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    EXCHANGE(
+        1, __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+        __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+    EXCHANGE(
+        2, __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+        __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    EXCHANGE(
+        4, __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+        __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    EXCHANGE(
+        8, __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+        __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
 #else
     EXCHANGE(1, __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14),
              __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15))
@@ -122,16 +128,16 @@ INLINE void transpose(const float *from, int rows, int cols, float *to) {
             transpose_block(from + i * cols + j, cols, to + j * rows + i, rows);
 }
 
-/* acc[r][c] = sum_k A(r, k) * B[k, c]: ROWS rows of A by COLS vectors of B, all sums in registers. A's element
- * (r, k) is at a + r*row + k*step. */
-#define TILE(acc, ROWS, COLS, K, a, row, step, b, b_stride)                                                            \
-    _Pragma("clang loop unroll(disable)") for (int k = 0; k < (K); k++) {                                              \
-        Vec bv[COLS];                                                                                                  \
-        UNROLL for (int c = 0; c < (COLS); c++) bv[c] = load((b) + k * (b_stride) + c * LANES);                        \
-        UNROLL for (int r = 0; r < (ROWS); r++) {                                                                      \
-            Vec x = splat((a)[r * (row) + k * (step)]);                                                                \
-            UNROLL for (int c = 0; c < (COLS); c++) acc[r][c] += x * bv[c];                                            \
-        }                                                                                                              \
+/* acc[r][c] = sum_k A(r, k) * B[k, c]: ROWS rows of A by COLS vectors of B, all sums in registers.
+ * A's element (r, k) is at a + r*row + k*step. */
+#define TILE(acc, ROWS, COLS, K, a, row, step, b, b_stride)                                        \
+    _Pragma("clang loop unroll(disable)") for (int k = 0; k < (K); k++) {                          \
+        Vec bv[COLS];                                                                              \
+        UNROLL for (int c = 0; c < (COLS); c++) bv[c] = load((b) + k * (b_stride) + c * LANES);    \
+        UNROLL for (int r = 0; r < (ROWS); r++) {                                                  \
+            Vec x = splat((a)[r * (row) + k * (step)]);                                            \
+            UNROLL for (int c = 0; c < (COLS); c++) acc[r][c] += x * bv[c];                        \
+        }                                                                                          \
     }
 
 typedef struct Adam {
@@ -139,8 +145,8 @@ typedef struct Adam {
 } Adam;
 
 /* One vector of one parameter: g is its gradient. */
-INLINE void adam_vec(Adam adam, Vec g, const float *p, const float *m, const float *v, float *p1, float *m1,
-                     float *v1) {
+INLINE void adam_vec(Adam adam, Vec g, const float *p, const float *m, const float *v, float *p1,
+                     float *m1, float *v1) {
     Vec mn = 0.9f * load(m) + 0.1f * g;
     Vec vn = 0.999f * load(v) + 0.001f * (g * g);
     store(m1, mn);
@@ -148,8 +154,8 @@ INLINE void adam_vec(Adam adam, Vec g, const float *p, const float *m, const flo
     store(p1, load(p) - adam.rate * mn / (__builtin_elementwise_sqrt(vn) + 1e-8f));
 }
 
-INLINE void adam_scalar(Adam adam, float g, const float *p, const float *m, const float *v, float *p1, float *m1,
-                        float *v1) {
+INLINE void adam_scalar(Adam adam, float g, const float *p, const float *m, const float *v,
+                        float *p1, float *m1, float *v1) {
     *m1 = 0.9f * *m + 0.1f * g;
     *v1 = 0.999f * *v + 0.001f * (g * g);
     *p1 = *p - adam.rate * *m1 / (sqrtf(*v1) + 1e-8f);
@@ -167,7 +173,8 @@ static void hidden_layer(const HandMlp *p, const float *Xt, float *Zt) {
     enum { ROWS = LANES == 16 ? 8 : 2 };
     for (int i = 0; i < H; i += ROWS) {
         Vec acc[ROWS][NV];
-        UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int c = 0; c < NV; c++) acc[r][c] = splat(p->b1[i + r]);
+        UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int c = 0; c < NV; c++) acc[r][c] =
+            splat(p->b1[i + r]);
         TILE(acc, ROWS, NV, D, p->W1 + i * D, D, 1, Xt, N)
         UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int c = 0; c < NV; c++)
             store(Zt + (i + r) * N + c * LANES, max_vec(acc[r][c], splat(0)));
@@ -214,11 +221,13 @@ static void hidden_error(const HandMlp *p, const float *Zt, const float *Ot, flo
     }
 }
 
-#define UPDATE(F, leaf, g, at)                                                                                         \
-    F(adam, g, p->leaf + (at), m->leaf + (at), v->leaf + (at), p1->leaf + (at), m1->leaf + (at), v1->leaf + (at))
+#define UPDATE(F, leaf, g, at)                                                                     \
+    F(adam, g, p->leaf + (at), m->leaf + (at), v->leaf + (at), p1->leaf + (at), m1->leaf + (at),   \
+      v1->leaf + (at))
 
-static void update_hidden(Adam adam, const HandMlp *p, const HandMlp *m, const HandMlp *v, const float *Et,
-                          const float *X, const HandMlp *p1, const HandMlp *m1, const HandMlp *v1) {
+static void update_hidden(Adam adam, const HandMlp *p, const HandMlp *m, const HandMlp *v,
+                          const float *Et, const float *X, const HandMlp *p1, const HandMlp *m1,
+                          const HandMlp *v1) {
     enum { ROWS = 4, COLS = LANES == 16 ? 4 : 2 };
     for (int i = 0; i < H; i += ROWS)
         for (int j = 0; j < D; j += COLS * LANES) {
@@ -237,8 +246,9 @@ static void update_hidden(Adam adam, const HandMlp *p, const HandMlp *m, const H
     }
 }
 
-static void update_output(Adam adam, const HandMlp *p, const HandMlp *m, const HandMlp *v, const float *Ot,
-                          const float *Z, const HandMlp *p1, const HandMlp *m1, const HandMlp *v1) {
+static void update_output(Adam adam, const HandMlp *p, const HandMlp *m, const HandMlp *v,
+                          const float *Ot, const float *Z, const HandMlp *p1, const HandMlp *m1,
+                          const HandMlp *v1) {
     enum { ROWS = LANES == 16 ? 10 : 2 };
     for (int c = 0; c < C; c += ROWS) {
         Vec acc[ROWS][HV] = {0};
@@ -256,8 +266,9 @@ static void update_output(Adam adam, const HandMlp *p, const HandMlp *m, const H
     }
 }
 
-void hand_step(const HandMlp *p, const HandMlp *m, const HandMlp *v, float t, float lr, const float *X,
-               const int64_t *y, float *loss, HandMlp *p1, HandMlp *m1, HandMlp *v1) {
+void hand_step(const HandMlp *p, const HandMlp *m, const HandMlp *v, float t, float lr,
+               const float *X, const int64_t *y, float *loss, HandMlp *p1, HandMlp *m1,
+               HandMlp *v1) {
     _Alignas(64) float Xt[D * N], Zt[H * N], Z[N * H], Ot[C * N], Et[H * N];
     Adam adam = {lr * sqrtf(1 - powf(0.999f, t)) / (1 - powf(0.9f, t))};
 

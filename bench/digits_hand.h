@@ -8,8 +8,10 @@ typedef struct HandMlp {
     float *W1, *b1, *W2, *b2;
 } HandMlp;
 
-/* As `step` in digits.h: the loss at p, and p, m, v after one step of Adam. Arrays are 64-byte aligned. */
-void hand_step(const HandMlp *p, const HandMlp *m, const HandMlp *v, float t, float lr, const float *X,
-               const int64_t *y, float *loss, HandMlp *p1, HandMlp *m1, HandMlp *v1);
+/* As `step` in digits.h: the loss at p, and p, m, v after one step of Adam. Arrays are 64-byte
+ * aligned. */
+void hand_step(const HandMlp *p, const HandMlp *m, const HandMlp *v, float t, float lr,
+               const float *X, const int64_t *y, float *loss, HandMlp *p1, HandMlp *m1,
+               HandMlp *v1);
 
 #endif

@@ -2,8 +2,8 @@
  *
  *   bench BPC FOLDER    BPC: the compiler; FOLDER: where it may write
  *
- * Linked with the objects that bpc made of examples/digits/digits.bp and examples/models/lotka.bp. Exits with 1 when
- * compiled code computes something else than the C it is compared with. */
+ * Linked with the objects that bpc made of examples/digits/digits.bp and examples/models/lotka.bp.
+ * Exits with 1 when compiled code computes something else than the C it is compared with. */
 #include "digits.h"
 #include "digits_hand.h"
 #include "lotka.h"
@@ -71,7 +71,8 @@ static void digits_case_init(DigitsCase *c) {
 
 static void run_digits_bpc(void *user) {
     DigitsCase *c = user;
-    int status = step(&c->p, &c->m, &c->v, 5, 0.01f, c->X, c->y, &c->loss, &c->p1, &c->m1, &c->v1, c->work);
+    int status =
+        step(&c->p, &c->m, &c->v, 5, 0.01f, c->X, c->y, &c->loss, &c->p1, &c->m1, &c->v1, c->work);
     check(status, status ? digits_error(status) : "");
 }
 
@@ -105,9 +106,11 @@ static void bench_digits(void) {
     double bpc = runs[0].median, hand = runs[1].median;
 
     printf("digits step, batch 32, f32\n");
-    printf("  bpc %.2f us, by hand %.2f us: %.2f of its speed (aim 0.70)\n", bpc * 1e6, hand * 1e6, hand / bpc);
-    printf("  machine's peak %.0f Gflop/s (%d bits): bpc reaches %.2f of it (aim 0.50), by hand %.2f\n\n", peak,
-           bits, digits_flops / bpc * 1e-9 / peak, digits_flops / hand * 1e-9 / peak);
+    printf("  bpc %.2f us, by hand %.2f us: %.2f of its speed (aim 0.70)\n", bpc * 1e6, hand * 1e6,
+           hand / bpc);
+    printf("  machine's peak %.0f Gflop/s (%d bits): bpc reaches %.2f of it (aim 0.50), by hand "
+           "%.2f\n\n",
+           peak, bits, digits_flops / bpc * 1e-9 / peak, digits_flops / hand * 1e-9 / peak);
 }
 
 /* ---- a long integration ---- */
@@ -127,8 +130,8 @@ static void run_lotka(void *user) {
 
 static void run_lotka_grad(void *user) {
     LotkaCase *c = user;
-    int status = lotka_grad(POINTS, c->th, c->u0, c->data, 1e-3, STEPS, &c->value, c->grad_th, c->grad_u0,
-                            c->grad_work);
+    int status = lotka_grad(POINTS, c->th, c->u0, c->data, 1e-3, STEPS, &c->value, c->grad_th,
+                            c->grad_u0, c->grad_work);
     check(status, status ? lotka_error(status) : "");
 }
 
@@ -141,9 +144,10 @@ static void bench_lotka(void) {
     Candidate runs[2] = {{run_lotka, &c, 0}, {run_lotka_grad, &c, 0}};
     measure(runs, 2, 101, 2);
     printf("lotka, %d RK4 steps\n", POINTS * STEPS);
-    printf("  primal %.0f us, value and gradient %.0f us: %.2f times (aim 3.50), workspace %zu KB\n\n",
-           runs[0].median * 1e6, runs[1].median * 1e6, runs[1].median / runs[0].median,
-           lotka_grad_work(POINTS, STEPS) / 1024);
+    printf(
+        "  primal %.0f us, value and gradient %.0f us: %.2f times (aim 3.50), workspace %zu KB\n\n",
+        runs[0].median * 1e6, runs[1].median * 1e6, runs[1].median / runs[0].median,
+        lotka_grad_work(POINTS, STEPS) / 1024);
 }
 
 /* ---- compile times ---- */
@@ -160,7 +164,8 @@ static double cpu_seconds(const struct rusage *usage) {
 
 static void run_compile(void *user) {
     CompileCase *c = user;
-    char *arguments[] = {(char *)(size_t)c->bpc, (char *)(size_t)c->model, "-o", (char *)(size_t)c->object, NULL};
+    char *arguments[] = {(char *)(size_t)c->bpc, (char *)(size_t)c->model, "-o",
+                         (char *)(size_t)c->object, NULL};
     pid_t child;
     int status = 1;
     struct rusage usage = {0};
@@ -173,7 +178,8 @@ static void run_compile(void *user) {
 
 static void bench_compile(const char *bpc, const char *folder) {
     static const char *const models[] = {"bench/ten_lines.bp", "examples/models/mlp.bp",
-                                         "examples/models/lotka.bp", "examples/models/black_scholes.bp"};
+                                         "examples/models/lotka.bp",
+                                         "examples/models/black_scholes.bp"};
     enum { COUNT = sizeof models / sizeof *models };
     char object[4096];
     snprintf(object, sizeof object, "%s/timed.o", folder);
@@ -186,8 +192,8 @@ static void bench_compile(const char *bpc, const char *folder) {
     measure(runs, COUNT, 7, 1);
     printf("compile time of bpc as a process\n");
     for (int i = 0; i < COUNT; i++)
-        printf("  %-34s %4.0f ms (aim %d), %.0f ms of them at work\n", models[i], runs[i].median * 1e3,
-               i == 0 ? 60 : 250, cases[i].least_cpu * 1e3);
+        printf("  %-34s %4.0f ms (aim %d), %.0f ms of them at work\n", models[i],
+               runs[i].median * 1e3, i == 0 ? 60 : 250, cases[i].least_cpu * 1e3);
 }
 
 int main(int argc, char **argv) {

@@ -1,5 +1,5 @@
-/* Timing for the benchmarks: alternatives are measured in turn within one process, so that a ratio of their medians
- * means something on a machine whose clock wanders. */
+/* Timing for the benchmarks: alternatives are measured in turn within one process, so that a ratio
+ * of their medians means something on a machine whose clock wanders. */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
@@ -13,11 +13,12 @@ typedef struct Candidate {
 
 double measure_now(void); /* seconds */
 
-/* Fills in the medians of n candidates (at most 8): `rounds` rounds, in each of which every candidate runs
- * `repeats` times in a row. */
+/* Fills in the medians of n candidates (at most 8): `rounds` rounds, in each of which every
+ * candidate runs `repeats` times in a row. */
 void measure(Candidate *candidates, int n, int rounds, int repeats);
 
-/* The best rate of dependent-free f32 fused multiply-adds on one core, in Gflop/s; *bits is the vector width. */
+/* The best rate of dependent-free f32 fused multiply-adds on one core, in Gflop/s; *bits is the
+ * vector width. */
 double measure_fma_peak(int *bits);
 
 /* Zeroed, 64-byte aligned memory; ends the program when there is none. */

@@ -1,6 +1,7 @@
-/* The names that C sees. Those of the language are kept wherever C allows them (hosts rely on them); what is reserved in C, or
- * taken already in the same struct or prototype, gets underscores behind until it is free. The names of functions are promises
- * to the linker and are never changed: one that C or its library owns, or that another function of the module has, is an error.
+/* The names that C sees. Those of the language are kept wherever C allows them (hosts rely on
+ * them); what is reserved in C, or taken already in the same struct or prototype, gets underscores
+ * behind until it is free. The names of functions are promises to the linker and are never changed:
+ * one that C or its library owns, or that another function of the module has, is an error.
  *
  * Runs once on a lowered module, before anything prints a header or a signature. */
 #include "codegen/cnames.h"
@@ -93,7 +94,8 @@ static void name_struct(CNames *c, Param *param) {
     for (bool again = true; again;) {
         again = is_function_name(c, name);
         for (int i = 0; i < c->structs.n && !again; i++)
-            again = c->structs.data[i]->struct_name == name && !same_struct(c->structs.data[i], param);
+            again =
+                c->structs.data[i]->struct_name == name && !same_struct(c->structs.data[i], param);
         if (again)
             name = atom_of(&c->m->ctx->atoms, arena_printf(c->arena, "%s_", name));
     }
@@ -133,8 +135,8 @@ static bool check_function(CNames *c, const Export *e) {
     DiagList *diags = &c->m->ctx->diags;
     const char *why = is_reserved(e->name)           ? "means something else in C"
                       : is_library_function(e->name) ? "is a function of the C library"
-                      : is_other_functions(c, e)     ? "is a function that the module defines besides"
-                                                     : NULL;
+                      : is_other_functions(c, e) ? "is a function that the module defines besides"
+                                                 : NULL;
     if (!why)
         return true;
     Diag *diag = diag_error(diags, DIAG_export_clash, e->loc, "`%s` %s", e->name, why);

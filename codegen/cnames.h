@@ -4,8 +4,9 @@
 
 #include "ir/ir.h"
 
-/* Gives every struct, member, size, parameter and result of the exports the name it has in C (Param.c_name, Export.c_sizes).
- * False when an export's own name cannot be used; diagnostics were queued. */
+/* Gives every struct, member, size, parameter and result of the exports the name it has in C
+ * (Param.c_name, Export.c_sizes). False when an export's own name cannot be used; diagnostics were
+ * queued. */
 bool cnames_assign(IrModule *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* From a module of the IR to LLVM text, assembly or an object in memory; see codegen.h.
  *
- * Everything of LLVM lives as long as one call: context, module and builders are made and disposed of here,
- * also when memory runs out in between (that unwinds through here). */
+ * Everything of LLVM lives as long as one call: context, module and builders are made and disposed
+ * of here, also when memory runs out in between (that unwinds through here). */
 #include "codegen/emit.h"
 
 #include <llvm-c/Analysis.h>
@@ -47,7 +47,8 @@ static void describe(IrModule *m, Export *export) {
     export->n_params = body->params.n;
     export->params = ARENA_ARRAY(m->arena, body->params.n + 1, Param);
     for (int k = 0; k < body->params.n; k++) {
-        export->params[k] = plain_param(param_name(m, body->params.data[k]), body->params.data[k]->type);
+        export->params[k] =
+            plain_param(param_name(m, body->params.data[k]), body->params.data[k]->type);
     }
     export->n_results = body->yields.n;
     export->results = ARENA_ARRAY(m->arena, body->yields.n + 1, Param);
@@ -105,7 +106,8 @@ static void dispose_module(Emit *e) {
 }
 
 static bool report(Context *ctx, char *message) {
-    diag_error(&ctx->diags, DIAG_codegen, (Loc){0, 0}, "%s", message ? message : "unknown error of LLVM");
+    diag_error(&ctx->diags, DIAG_codegen, (Loc){0, 0}, "%s",
+               message ? message : "unknown error of LLVM");
     LLVMDisposeMessage(message);
     return false;
 }
@@ -140,7 +142,8 @@ static bool write_out(Emit *e, EmitKind kind, CodeBuffer *out) {
     LLVMMemoryBufferRef memory = NULL;
     char *message = NULL;
     LLVMCodeGenFileType type = kind == EMIT_asm ? LLVMAssemblyFile : LLVMObjectFile;
-    if (LLVMTargetMachineEmitToMemoryBuffer(e->target->machine, e->module, type, &message, &memory)) {
+    if (LLVMTargetMachineEmitToMemoryBuffer(e->target->machine, e->module, type, &message,
+                                            &memory)) {
         return report(e->ctx, message);
     }
     bool filled = fill(e->ctx, out, LLVMGetBufferStart(memory), LLVMGetBufferSize(memory));
@@ -148,7 +151,8 @@ static bool write_out(Emit *e, EmitKind kind, CodeBuffer *out) {
     return filled;
 }
 
-/* LLVM's better code generator takes more than linear time; beyond this it is not worth waiting for. */
+/* LLVM's better code generator takes more than linear time; beyond this it is not worth waiting
+ * for. */
 static bool is_huge(const IrModule *m) {
     enum { HUGE_FUNCTION = 20000 };
     for (int k = 0; k < m->exports.n; k++) {
@@ -166,13 +170,18 @@ typedef struct Session {
     CodeBuffer *out;
 } Session;
 
-static bool run(Session *s, Context *ctx, IrModule *m, const CodegenOptions *options, EmitKind kind) {
+static bool run(Session *s, Context *ctx, IrModule *m, const CodegenOptions *options,
+                EmitKind kind) {
     if (!target_open(ctx, &s->arena, options, is_huge(m), &s->target)) {
         return false;
     }
     codegen_default_exports(m);
     const char *name = options->module_name ? options->module_name : m->name;
-    s->emit = (Emit){.ctx = ctx, .m = m, .arena = &s->arena, .options = options, .target = &s->target,
+    s->emit = (Emit){.ctx = ctx,
+                     .m = m,
+                     .arena = &s->arena,
+                     .options = options,
+                     .target = &s->target,
                      .module_name = name};
     create_module(&s->emit);
     return build(&s->emit) && write_out(&s->emit, kind, s->out);
@@ -185,7 +194,8 @@ static void end(Session *s) {
     arena_free(&s->arena);
 }
 
-bool codegen_emit(Context *ctx, IrModule *m, const CodegenOptions *options, EmitKind kind, CodeBuffer *out) {
+bool codegen_emit(Context *ctx, IrModule *m, const CodegenOptions *options, EmitKind kind,
+                  CodeBuffer *out) {
     memset(out, 0, sizeof *out);
     Session session;
     memset(&session, 0, sizeof session);

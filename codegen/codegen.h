@@ -1,9 +1,9 @@
-/* Code generation: a module in loop form (docs/code-generation.md) becomes LLVM text, assembly or an object in memory, and
- * an object in memory becomes functions to call (the JIT).
+/* Code generation: a module in loop form (docs/code-generation.md) becomes LLVM text, assembly or
+ * an object in memory, and an object in memory becomes functions to call (the JIT).
  *
- * There is one way out: codegen_emit writes into a buffer; who called writes the file or hands the buffer to
- * a Jit. Nothing here prints, exits or keeps state between calls; several threads may each have their own Context.
- * Called by driver/. Knows nothing of the language above the IR. */
+ * There is one way out: codegen_emit writes into a buffer; who called writes the file or hands the
+ * buffer to a Jit. Nothing here prints, exits or keeps state between calls; several threads may
+ * each have their own Context. Called by driver/. Knows nothing of the language above the IR. */
 #ifndef BPC_CODEGEN_CODEGEN_H
 #define BPC_CODEGEN_CODEGEN_H
 
@@ -29,23 +29,28 @@ typedef struct CodeBuffer {
 } CodeBuffer;
 void codebuffer_free(CodeBuffer *buffer);
 
-/* Emits all exports of the module. The module must be in loop form (passes "O0".."O3"). False: diagnostics were
- * queued and out is empty. Exports without descriptors of their parameters get the default ones first. */
-bool codegen_emit(Context *ctx, IrModule *m, const CodegenOptions *options, EmitKind kind, CodeBuffer *out);
+/* Emits all exports of the module. The module must be in loop form (passes "O0".."O3"). False:
+ * diagnostics were queued and out is empty. Exports without descriptors of their parameters get the
+ * default ones first. */
+bool codegen_emit(Context *ctx, IrModule *m, const CodegenOptions *options, EmitKind kind,
+                  CodeBuffer *out);
 
-/* Gives every export without descriptors plain ones: a leaf parameter for each IR parameter, named after it, and
- * results `out`, or `out0`, `out1`, ... Textual IR needs this; the header writer and codegen_emit expect it done. */
+/* Gives every export without descriptors plain ones: a leaf parameter for each IR parameter, named
+ * after it, and results `out`, or `out0`, `out1`, ... Textual IR needs this; the header writer and
+ * codegen_emit expect it done. */
 void codegen_default_exports(IrModule *m);
 
 /* ---- running objects in this process ---- */
 typedef struct Jit Jit;
-/* NULL: diagnostics were queued. A Jit is independent of the context after that, but for its allocator. */
+/* NULL: diagnostics were queued. A Jit is independent of the context after that, but for its
+ * allocator. */
 Jit *jit_new(Context *ctx);
-/* Makes `symbol` (an extern function of the program) resolve to `address`; before the object that uses it is added. */
+/* Makes `symbol` (an extern function of the program) resolve to `address`; before the object that
+ * uses it is added. */
 bool jit_define(Context *ctx, Jit *jit, const char *symbol, void *address);
 /* Copies the object. Any number may be added; their exported names must differ. */
 bool jit_add_object(Context *ctx, Jit *jit, const CodeBuffer *object);
 void *jit_lookup(Jit *jit, const char *symbol); /* NULL: no such symbol */
-void jit_free(Jit *jit);                        /* the functions looked up are gone after that; accepts NULL */
+void jit_free(Jit *jit); /* the functions looked up are gone after that; accepts NULL */
 
 #endif

@@ -7,8 +7,9 @@
 
 /* rows x (vecs vectors) of C; b and c have unit column stride, the operands start at the tile. The
  * last vector has last_lanes lanes, 1..lanes, or some_lanes (i64) if that is not NULL; if
- * store_lanes is not 0, B has more and only that many are stored. `splits` (a power of two) separate sums hide the latency of small tiles.
- * rows*vecs*splits accumulators must fit the registers, and GEN_MAX_STATE with some room. */
+ * store_lanes is not 0, B has more and only that many are stored. `splits` (a power of two)
+ * separate sums hide the latency of small tiles. rows*vecs*splits accumulators must fit the
+ * registers, and GEN_MAX_STATE with some room. */
 typedef struct Tile {
     int rows, vecs, last_lanes, store_lanes, splits;
     LLVMValueRef some_lanes, k;

@@ -247,7 +247,8 @@ static bool is_quiet(CSource *c, const Region *region) {
 static void leave_early(CSource *c, const Inst *loop) {
     int flag = ir_loop_flag(loop);
     if (flag >= 0 && is_read(c, loop, flag)) {
-        cs_line(c, "if (!%s) {", cs_wrap(c, cs_value(c, state_param(loop, flag))->expr, PREC_primary));
+        cs_line(c, "if (!%s) {",
+                cs_wrap(c, cs_value(c, state_param(loop, flag))->expr, PREC_primary));
         cs_line(c, "    break;");
         cs_line(c, "}");
     }

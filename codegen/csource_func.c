@@ -402,7 +402,8 @@ static const char *size_checks(CSource *c) {
         SizeSym *sym = c->func->sizes.data[k];
         const char *text = arena_printf(c->arena, "the size %s is negative", sym->name);
         text_printf(&out, "    if (%s < 0) {\n        return %d; /* %s */\n    }\n",
-                    (const char *)ptrmap_get(&c->syms, sym), cs_status(c, c->export->loc, text), text);
+                    (const char *)ptrmap_get(&c->syms, sym), cs_status(c, c->export->loc, text),
+                    text);
     }
     return out.data ? out.data : "";
 }

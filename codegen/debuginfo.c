@@ -1,5 +1,5 @@
-/* Line tables: which line of the source an instruction comes from; see emit.h. Parameters that are scalars or arrays
- * can be printed in a debugger by their names. */
+/* Line tables: which line of the source an instruction comes from; see emit.h. Parameters that are
+ * scalars or arrays can be printed in a debugger by their names. */
 #include "codegen/emit.h"
 
 #include <llvm-c/DebugInfo.h>
@@ -25,8 +25,8 @@ DebugInfo *debug_new(Emit *e) {
     }
     debug->file = LLVMDIBuilderCreateFile(debug->builder, name, strlen(name), ".", 1);
     LLVMDIBuilderCreateCompileUnit(debug->builder, LLVMDWARFSourceLanguageC, debug->file, "bpc", 3,
-                                   e->options->opt_level > 0, "", 0, 0, "", 0, LLVMDWARFEmissionFull, 0, 0, 0,
-                                   "", 0, "", 0);
+                                   e->options->opt_level > 0, "", 0, 0, "", 0,
+                                   LLVMDWARFEmissionFull, 0, 0, 0, "", 0, "", 0);
     add_flag(e, "Debug Info Version", LLVMDebugMetadataVersion());
     add_flag(e, "Dwarf Version", 5);
     return debug;
@@ -46,14 +46,16 @@ static LLVMMetadataRef debug_type(DebugInfo *debug, const Type *type) {
         [S_i64] = {"i64", 64, ENCODING_signed}, [S_f32] = {"f32", 32, ENCODING_float},
         [S_f64] = {"f64", 64, ENCODING_float},
     };
-    LLVMMetadataRef basic =
-        LLVMDIBuilderCreateBasicType(debug->builder, rows[type->elem].name, strlen(rows[type->elem].name),
-                                     rows[type->elem].bits, rows[type->elem].encoding, LLVMDIFlagZero);
-    return type->rank == 0 ? basic : LLVMDIBuilderCreatePointerType(debug->builder, basic, 64, 64, 0, "", 0);
+    LLVMMetadataRef basic = LLVMDIBuilderCreateBasicType(
+        debug->builder, rows[type->elem].name, strlen(rows[type->elem].name), rows[type->elem].bits,
+        rows[type->elem].encoding, LLVMDIFlagZero);
+    return type->rank == 0
+               ? basic
+               : LLVMDIBuilderCreatePointerType(debug->builder, basic, 64, 64, 0, "", 0);
 }
 
-static void add_variable(Emit *e, LLVMMetadataRef location, unsigned line, unsigned number, const Param *param,
-                         LLVMValueRef arg) {
+static void add_variable(Emit *e, LLVMMetadataRef location, unsigned line, unsigned number,
+                         const Param *param, LLVMValueRef arg) {
     DebugInfo *debug = e->debug;
     if (param->is_record || LLVMTypeOf(arg) == e->i1) {
         return;
@@ -74,18 +76,21 @@ void debug_function(Emit *e, const Export *export) {
     unsigned line = line_of(e, export->func->loc);
     LLVMMetadataRef type =
         LLVMDIBuilderCreateSubroutineType(debug->builder, debug->file, NULL, 0, LLVMDIFlagZero);
-    debug->scope = LLVMDIBuilderCreateFunction(debug->builder, debug->file, export->name, strlen(export->name),
-                                               export->name, strlen(export->name), debug->file, line, type, 0, 1,
-                                               line, LLVMDIFlagZero, e->options->opt_level > 0);
+    debug->scope =
+        LLVMDIBuilderCreateFunction(debug->builder, debug->file, export->name, strlen(export->name),
+                                    export->name, strlen(export->name), debug->file, line, type, 0,
+                                    1, line, LLVMDIFlagZero, e->options->opt_level > 0);
     LLVMSetSubprogram(e->function, debug->scope);
-    LLVMMetadataRef location = LLVMDIBuilderCreateDebugLocation(e->llvm, line, 0, debug->scope, NULL);
+    LLVMMetadataRef location =
+        LLVMDIBuilderCreateDebugLocation(e->llvm, line, 0, debug->scope, NULL);
     LLVMSetCurrentDebugLocation2(e->builder, location);
     LLVMSetCurrentDebugLocation2(e->entry, location);
     int n_sizes = 0;
     for (int k = 0; k < export->func->sizes.n; k++) {
         if (export_size_from(export, k) < 0) {
             unsigned at = (unsigned)n_sizes++;
-            Param size = {.name = export->func->sizes.data[k]->name, .type = ir_scalar(e->m, S_i64)};
+            Param size = {.name = export->func->sizes.data[k]->name,
+                          .type = ir_scalar(e->m, S_i64)};
             add_variable(e, location, line, at + 1, &size, LLVMGetParam(e->function, at));
         }
     }

@@ -1,9 +1,10 @@
 /* What the files of code generation share: the state of emission, values, views.
  *
- * Emission walks a function's regions once, in order, and appends LLVM IR at the builder. Inside a vector loop
- * (width > 1) iterations are lanes: every scalar of the IR is then uniform (one LLVM scalar), linear (lane l
- * holds v + l*step; indices, mostly) or varying (an LLVM vector). Code emitted there acts only on the lanes of
- * `mask` (NULL: all): loads, stores and checks of others must not happen, their arithmetic may.
+ * Emission walks a function's regions once, in order, and appends LLVM IR at the builder. Inside a
+ * vector loop (width > 1) iterations are lanes: every scalar of the IR is then uniform (one LLVM
+ * scalar), linear (lane l holds v + l*step; indices, mostly) or varying (an LLVM vector). Code
+ * emitted there acts only on the lanes of `mask` (NULL: all): loads, stores and checks of others
+ * must not happen, their arithmetic may.
  *
  * Only codegen/emit*.c include this. */
 #ifndef BPC_CODEGEN_EMIT_H
@@ -15,9 +16,10 @@
 
 #include <llvm-c/Core.h>
 
-/* An array in memory: element (i, j, ..) of lane l is at base + l*lane_step + lane_offset[l] + i*strides[0] + ... */
+/* An array in memory: element (i, j, ..) of lane l is at base + l*lane_step + lane_offset[l] +
+ * i*strides[0] + ... */
 typedef struct View {
-    LLVMValueRef base;        /* NULL: every element is `splat` */
+    LLVMValueRef base; /* NULL: every element is `splat` */
     LLVMValueRef splat;
     LLVMValueRef lane_step;   /* i64; NULL: all lanes see the same array */
     LLVMValueRef lane_offset; /* vector of i64, or NULL */
@@ -50,7 +52,7 @@ typedef struct Emit {
     LLVMBuilderRef builder;
     LLVMBuilderRef entry; /* appends to the function's entry block, which dominates all others */
     LLVMTypeRef void_type, i1, i8, i32, i64, f32, f64, ptr;
-    VEC(Check) checks;    /* status k is checks.data[k - 1] */
+    VEC(Check) checks; /* status k is checks.data[k - 1] */
     VecMath math;
     struct DebugInfo *debug; /* NULL: none asked for */
     bool failed;             /* a diagnostic was queued */
@@ -60,11 +62,11 @@ typedef struct Emit {
     const Func *func;
     const Plan *plan;
     LLVMValueRef function;
-    Val *vals;               /* by value id, plan->first_id the lowest */
-    bool *varying;           /* by value id; meaningful inside a vector loop */
-    PtrMap syms, sizes;      /* SizeSym*, Size* -> LLVMValueRef */
-    LLVMValueRef *out;       /* pointers of the results, by leaf */
-    LLVMValueRef *slots;     /* pointers of the plan's slots */
+    Val *vals;           /* by value id, plan->first_id the lowest */
+    bool *varying;       /* by value id; meaningful inside a vector loop */
+    PtrMap syms, sizes;  /* SizeSym*, Size* -> LLVMValueRef */
+    LLVMValueRef *out;   /* pointers of the results, by leaf */
+    LLVMValueRef *slots; /* pointers of the plan's slots */
     LLVMBasicBlockRef failure;
     LLVMValueRef failure_status;
 
@@ -96,35 +98,39 @@ LLVMTypeRef emit_type(Emit *e, Scalar elem);        /* bool is i1 */
 LLVMTypeRef emit_memory_type(Emit *e, Scalar elem); /* bool is i8 */
 LLVMTypeRef emit_lanes_type(Emit *e, Scalar elem);  /* vector of width */
 Val *emit_val(Emit *e, const Value *value);
-bool emit_is_varying(Emit *e, const Value *value);  /* as the analysis of the vector loop found */
+bool emit_is_varying(Emit *e, const Value *value); /* as the analysis of the vector loop found */
 Val val_of(LLVMValueRef v);
 bool val_is_uniform(Val val);
-LLVMValueRef emit_lanes(Emit *e, Val val);          /* as a vector */
+LLVMValueRef emit_lanes(Emit *e, Val val); /* as a vector */
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar);
 LLVMValueRef emit_as(Emit *e, Val val, bool varying); /* as a vector, or as the scalar it must be */
 LLVMValueRef emit_i64(Emit *e, int64_t value);
-LLVMValueRef emit_iadd(Emit *e, LLVMValueRef a, LLVMValueRef b); /* with identities folded; scalars or vectors */
+LLVMValueRef emit_iadd(Emit *e, LLVMValueRef a,
+                       LLVMValueRef b); /* with identities folded; scalars or vectors */
 LLVMValueRef emit_isub(Emit *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef emit_imul(Emit *e, LLVMValueRef a, LLVMValueRef b);
 bool is_int(LLVMValueRef v, int64_t value);
 LLVMValueRef emit_intrinsic(Emit *e, const char *name, LLVMTypeRef *overloads, int n_overloads,
                             LLVMValueRef *args, int n_args);
-LLVMValueRef emit_any(Emit *e, LLVMValueRef mask);  /* i1: some lane is set */
+LLVMValueRef emit_any(Emit *e, LLVMValueRef mask);                   /* i1: some lane is set */
 LLVMValueRef emit_mask_and(Emit *e, LLVMValueRef a, LLVMValueRef b); /* either may be NULL */
 
 /* ---- emit_scalar.c: elementwise operations ---- */
 void emit_elementwise(Emit *e, const Inst *inst);
 void emit_convert(Emit *e, const Inst *inst);
 LLVMValueRef emit_binary(Emit *e, Op op, Scalar elem, LLVMValueRef x, LLVMValueRef y);
-LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem, LLVMValueRef vector); /* all lanes by op */
-LLVMValueRef emit_identity(Emit *e, Op op, Scalar elem); /* neutral for add, mul, min, max, and, or */
+LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem,
+                             LLVMValueRef vector); /* all lanes by op */
+LLVMValueRef emit_identity(Emit *e, Op op,
+                           Scalar elem); /* neutral for add, mul, min, max, and, or */
 
 /* ---- emit_memory.c: loads, stores, views, copies ---- */
 View *emit_buffer_view(Emit *e, const Buffer *buffer, const Type *type);
 View view_index(Emit *e, const View *view, int n, const Val *index);
-Val view_load(Emit *e, const View *element);                 /* of a view of rank 0 */
+Val view_load(Emit *e, const View *element); /* of a view of rank 0 */
 void view_store(Emit *e, const View *element, Val value);
-void view_add(Emit *e, const View *element, Val value);      /* adds in place, right for lanes that coincide */
+void view_add(Emit *e, const View *element,
+              Val value); /* adds in place, right for lanes that coincide */
 void view_copy(Emit *e, const View *to, const View *from);
 void view_accumulate(Emit *e, const View *to, const View *from); /* adds */
 View view_dense(Emit *e, LLVMValueRef base, const Type *type);
@@ -157,14 +163,15 @@ typedef struct Counted {
     LLVMValueRef go_on; /* NULL, or a condition for another iteration */
 } Counted;
 /* values: the initial ones; replaced by those in the loop. The builder moves into the loop. */
-void counted_begin(Emit *e, Counted *loop, LLVMValueRef start, LLVMValueRef end, int64_t step, int n,
-                   LLVMValueRef *values);
+void counted_begin(Emit *e, Counted *loop, LLVMValueRef start, LLVMValueRef end, int64_t step,
+                   int n, LLVMValueRef *values);
 /* values: the next ones; replaced by the final ones. The builder moves behind the loop. */
 void counted_end(Emit *e, Counted *loop, LLVMValueRef *values);
 
 /* Of a body that runs once at most. */
 void counted_end_once(Emit *e, Counted *loop, LLVMValueRef *values);
-/* False: something in the region is not of the form that code generation takes; a diagnostic was queued. */
+/* False: something in the region is not of the form that code generation takes; a diagnostic was
+ * queued. */
 bool emit_takes(Emit *e, const Region *region);
 
 /* ---- emit_vector.c: loops that run one iteration a lane ---- */
@@ -174,7 +181,7 @@ typedef struct LaneLoop {
     bool masked_only; /* one masked loop, no tail: for large bodies */
     int n;            /* accumulators: vectors */
     LLVMValueRef *accs;
-    const Op *ops;    /* how two of them combine */
+    const Op *ops; /* how two of them combine */
     const Scalar *elems;
     void (*body)(Emit *e, void *user, Val index, LLVMValueRef *accs);
     void *user;

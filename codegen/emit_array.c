@@ -202,7 +202,8 @@ static Val view_result(Emit *e, const Inst *inst) {
     const View *x = view_of(e, inst->in[0]);
     switch (inst->op) {
     case OP_slice:
-        return (Val){.view = new_view(e, slice_view(e, x, *emit_val(e, inst->in[1]), inst->out[0]->type->dims[0]))};
+        return (Val){.view = new_view(e, slice_view(e, x, *emit_val(e, inst->in[1]),
+                                                    inst->out[0]->type->dims[0]))};
     case OP_transpose:
         return (Val){.view = new_view(e, transpose_view(x, inst))};
     default:

@@ -1,8 +1,10 @@
-/* Contractions: labels of the einsum become the rows, columns and sums of dense products; see emit.h.
+/* Contractions: labels of the einsum become the rows, columns and sums of dense products; see
+ * emit.h.
  *
- * A label is a batch label (in both operands and the result), a row (first operand and result), a column (second
- * operand and result) or a sum (both operands). Neighbouring labels of a kind that are contiguous in both places
- * where they stand become one. One of each kind goes to contract_emit, the others are loops around it. */
+ * A label is a batch label (in both operands and the result), a row (first operand and result), a
+ * column (second operand and result) or a sum (both operands). Neighbouring labels of a kind that
+ * are contiguous in both places where they stand become one. One of each kind goes to
+ * contract_emit, the others are loops around it. */
 #include "codegen/contract.h"
 #include "codegen/emit.h"
 
@@ -14,7 +16,8 @@ typedef enum Kind { KIND_batch, KIND_row, KIND_column, KIND_sum } Kind;
 typedef struct Axis {
     Kind kind;
     LLVMValueRef extent;
-    LLVMValueRef stride[3]; /* in the two operands and the result; 0 where the label does not stand */
+    LLVMValueRef
+        stride[3]; /* in the two operands and the result; 0 where the label does not stand */
 } Axis;
 
 typedef struct Product {
@@ -70,7 +73,8 @@ static void collect_axes(Emit *e, Product *p, const char *spec, const View *cons
 /* Whether outer is known to be inner*extent. */
 static bool is_product_of(LLVMValueRef outer, LLVMValueRef inner, LLVMValueRef extent) {
     if (LLVMIsAConstantInt(outer) && LLVMIsAConstantInt(inner) && LLVMIsAConstantInt(extent)) {
-        return LLVMConstIntGetSExtValue(outer) == LLVMConstIntGetSExtValue(inner) * LLVMConstIntGetSExtValue(extent);
+        return LLVMConstIntGetSExtValue(outer) ==
+               LLVMConstIntGetSExtValue(inner) * LLVMConstIntGetSExtValue(extent);
     }
     if (is_int(inner, 1) || is_int(inner, 0)) {
         return outer == (is_int(inner, 1) ? extent : inner);
@@ -111,7 +115,8 @@ static void join_axes(Emit *e, Product *p) {
 
 /* ---- emission ---- */
 
-static LLVMValueRef moved(Emit *e, Scalar elem, LLVMValueRef base, LLVMValueRef index, LLVMValueRef stride) {
+static LLVMValueRef moved(Emit *e, Scalar elem, LLVMValueRef base, LLVMValueRef index,
+                          LLVMValueRef stride) {
     LLVMValueRef offset = emit_imul(e, index, stride);
     if (is_int(offset, 0)) {
         return base;
@@ -150,7 +155,8 @@ static void dot_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
     accs[0] = emit_binary(e, OP_add, dot->elem, accs[0], emit_binary(e, OP_mul, dot->elem, a, b));
 }
 
-/* Two contiguous vectors: lanes of their own, where a product of matrices would have one row and one column. */
+/* Two contiguous vectors: lanes of their own, where a product of matrices would have one row and
+ * one column. */
 static void emit_dot(Emit *e, const Product *p, const Axis *sum, bool accumulate) {
     Dot dot = {.elem = p->elem};
     View *views[] = {&dot.x, &dot.y};
@@ -162,8 +168,14 @@ static void emit_dot(Emit *e, const Product *p, const Axis *sum, bool accumulate
     e->width = e->target->vector_bytes / (p->elem == S_f32 ? 4 : 8);
     LLVMValueRef acc = emit_splat(e, emit_identity(e, OP_add, p->elem));
     Op op = OP_add;
-    LaneLoop loop = {.extent = sum->extent, .unroll = 4, .n = 1, .accs = &acc, .ops = &op, .elems = &p->elem,
-                     .body = dot_body, .user = &dot};
+    LaneLoop loop = {.extent = sum->extent,
+                     .unroll = 4,
+                     .n = 1,
+                     .accs = &acc,
+                     .ops = &op,
+                     .elems = &p->elem,
+                     .body = dot_body,
+                     .user = &dot};
     emit_lane_loop(e, e->width, &loop);
     LLVMValueRef total = emit_horizontal(e, OP_add, p->elem, acc);
     View place = {.base = p->base[2], .elem = p->elem};
@@ -173,8 +185,8 @@ static void emit_dot(Emit *e, const Product *p, const Axis *sum, bool accumulate
     view_store(e, &place, val_of(total));
 }
 
-static void emit_matrices(Emit *e, const Product *p, const Axis *row, const Axis *column, const Axis *sum,
-                          bool accumulate) {
+static void emit_matrices(Emit *e, const Product *p, const Axis *row, const Axis *column,
+                          const Axis *sum, bool accumulate) {
     ContractTarget target = {
         .ctx = e->llvm,
         .module = e->module,
@@ -188,13 +200,14 @@ static void emit_matrices(Emit *e, const Product *p, const Axis *row, const Axis
     ContractOperand a = {p->base[0], row->stride[0], sum->stride[0]};
     ContractOperand b = {p->base[1], sum->stride[1], column->stride[1]};
     ContractOperand c = {p->base[2], row->stride[2], column->stride[2]};
-    contract_emit(&target, p->is_f64, accumulate, row->extent, column->extent, sum->extent, a, b, c);
+    contract_emit(&target, p->is_f64, accumulate, row->extent, column->extent, sum->extent, a, b,
+                  c);
 }
 
-static void emit_core(Emit *e, const Product *p, const Axis *row, const Axis *column, const Axis *sum,
-                      bool accumulate) {
-    bool is_dot = is_int(row->extent, 1) && is_int(column->extent, 1) && is_int(sum->stride[0], 1) &&
-                  is_int(sum->stride[1], 1);
+static void emit_core(Emit *e, const Product *p, const Axis *row, const Axis *column,
+                      const Axis *sum, bool accumulate) {
+    bool is_dot = is_int(row->extent, 1) && is_int(column->extent, 1) &&
+                  is_int(sum->stride[0], 1) && is_int(sum->stride[1], 1);
     if (!p->is_float) {
         emit_one(e, p, accumulate);
     } else if (is_dot && e->options->opt_level > 0) {
@@ -206,7 +219,8 @@ static void emit_core(Emit *e, const Product *p, const Axis *row, const Axis *co
 
 /* Loops over axes[k..] that are not among the chosen, then the product of the chosen. */
 static void emit_nest(Emit *e, Product *p, int k, const int *chosen, bool accumulate) {
-    while (k < p->n && (k == chosen[KIND_row] || k == chosen[KIND_column] || k == chosen[KIND_sum])) {
+    while (k < p->n &&
+           (k == chosen[KIND_row] || k == chosen[KIND_column] || k == chosen[KIND_sum])) {
         k++;
     }
     if (k == p->n) {
@@ -265,7 +279,8 @@ static View *result_view(Emit *e, const Inst *inst) {
     return view;
 }
 
-/* Which axis of each kind goes to the product: the last, which is contiguous most often. -1: there is none. */
+/* Which axis of each kind goes to the product: the last, which is contiguous most often. -1: there
+ * is none. */
 static bool choose_axes(const Product *p, int *chosen) {
     bool sums_left = false;
     for (int kind = 0; kind < 4; kind++) {

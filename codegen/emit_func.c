@@ -1,4 +1,5 @@
-/* Exported functions: signature, parameters and results, failures; see emit.h and docs/c-interface.md. */
+/* Exported functions: signature, parameters and results, failures; see emit.h and
+ * docs/c-interface.md. */
 #include "codegen/emit.h"
 #include "codegen/lanes.h"
 
@@ -14,8 +15,8 @@ static void add_attribute(Emit *e, LLVMValueRef function, LLVMAttributeIndex at,
 }
 
 static void add_text_attribute(Emit *e, LLVMValueRef function, const char *key, const char *value) {
-    LLVMAttributeRef attribute = LLVMCreateStringAttribute(e->llvm, key, (unsigned)strlen(key), value,
-                                                           (unsigned)strlen(value));
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(e->llvm, key, (unsigned)strlen(key),
+                                                           value, (unsigned)strlen(value));
     LLVMAddAttributeAtIndex(function, of_function, attribute);
 }
 
@@ -102,9 +103,10 @@ static void bind_leaf(Emit *e, const Value *param, LLVMValueRef pointer) {
     }
 }
 
-/* The leaves of a record; those of a tangent that have no derivative are not parameters of the function. */
-static void bind_record(Emit *e, const Param *param, const Region *body, LLVMValueRef record, int *field,
-                        int *leaf) {
+/* The leaves of a record; those of a tangent that have no derivative are not parameters of the
+ * function. */
+static void bind_record(Emit *e, const Param *param, const Region *body, LLVMValueRef record,
+                        int *field, int *leaf) {
     for (int k = 0; k < param->n_fields; k++) {
         const Param *part = &param->fields[k];
         if (part->is_record) {
@@ -169,7 +171,8 @@ static void check_sizes(Emit *e, const Export *export) {
         SizeSym *sym = func->sizes.data[k];
         LLVMValueRef size = ptrmap_get(&e->syms, sym);
         LLVMValueRef ok = LLVMBuildICmp(e->builder, LLVMIntSGE, size, emit_i64(e, 0), "");
-        emit_check(e, ok, export->loc, arena_printf(e->arena, "the size %s is negative", sym->name));
+        emit_check(e, ok, export->loc,
+                   arena_printf(e->arena, "the size %s is negative", sym->name));
     }
 }
 
@@ -284,8 +287,8 @@ static LLVMValueRef lookup_text(Emit *e, LLVMValueRef index) {
         }
         text_add(&texts, check->text, strlen(check->text) + 1);
     }
-    LLVMValueRef table = private_constant(
-        e, LLVMConstArray2(e->i32, offsets, (uint64_t)e->checks.n), "offsets");
+    LLVMValueRef table =
+        private_constant(e, LLVMConstArray2(e->i32, offsets, (uint64_t)e->checks.n), "offsets");
     LLVMValueRef blob = private_constant(
         e, LLVMConstStringInContext(e->llvm, texts.data, (unsigned)texts.n, true), "texts");
     LLVMValueRef place = LLVMBuildInBoundsGEP2(e->builder, e->i32, table, &index, 1, "");
@@ -331,8 +334,8 @@ static bool prepare(Emit *e, const Export *export) {
     e->func = export->func;
     e->plan = plan_make(e->m, e->arena, export->func, &widths);
     if (!e->plan) {
-        diag_error(&e->ctx->diags, DIAG_size_overflow, export->loc, "a size in %s is beyond 64 bits",
-                   export->name);
+        diag_error(&e->ctx->diags, DIAG_size_overflow, export->loc,
+                   "a size in %s is beyond 64 bits", export->name);
         return false;
     }
     e->vals = ARENA_ARRAY(e->arena, e->plan->n_values + 1, Val);

@@ -15,8 +15,8 @@ static LLVMBasicBlockRef new_block(Emit *e, const char *name) {
     return block;
 }
 
-void counted_begin(Emit *e, Counted *loop, LLVMValueRef start, LLVMValueRef end, int64_t step, int n,
-                   LLVMValueRef *values) {
+void counted_begin(Emit *e, Counted *loop, LLVMValueRef start, LLVMValueRef end, int64_t step,
+                   int n, LLVMValueRef *values) {
     *loop = (Counted){.end = end, .step = step, .n = n};
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
     loop->initial = ARENA_ARRAY(e->arena, n + 1, LLVMValueRef);
@@ -139,8 +139,8 @@ void loop_store_stacked(Emit *e, const Inst *loop, Val index) {
     }
 }
 
-/* Next values of carried arrays take their places at once: those that are read from a place which is about to be
- * overwritten are saved first. */
+/* Next values of carried arrays take their places at once: those that are read from a place which
+ * is about to be overwritten are saved first. */
 static void copy_carries(Emit *e, const Inst *loop) {
     const Region *body = loop->regions[0];
     for (int j = 0; j < loop->attr.loop.n_carry; j++) {
@@ -250,7 +250,8 @@ static int collect_yields(Emit *e, const Inst *inst, const Region *branch, LLVMV
     int n = 0;
     for (int j = 0; j < inst->n_out; j++) {
         if (inst->out[j]->type->rank == 0) {
-            values[n++] = emit_as(e, *emit_val(e, branch->yields.data[j]), emit_is_varying(e, inst->out[j]));
+            values[n++] =
+                emit_as(e, *emit_val(e, branch->yields.data[j]), emit_is_varying(e, inst->out[j]));
         }
     }
     return n;
@@ -301,9 +302,10 @@ static bool is_plain(const Region *region) {
     return cost <= 2 * DEAR_COST;
 }
 
-/* Runs a branch for the lanes of `mask`; skipped when there are none, so that what is the same for all lanes may be
- * loaded in it without a mask. values: the yields as vectors. */
-static void emit_masked_branch(Emit *e, const Inst *inst, int k, LLVMValueRef mask, LLVMValueRef *values) {
+/* Runs a branch for the lanes of `mask`; skipped when there are none, so that what is the same for
+ * all lanes may be loaded in it without a mask. values: the yields as vectors. */
+static void emit_masked_branch(Emit *e, const Inst *inst, int k, LLVMValueRef mask,
+                               LLVMValueRef *values) {
     const Region *branch = inst->regions[k];
     LLVMValueRef outer = e->mask;
     e->mask = mask;
@@ -392,15 +394,16 @@ static void emit_extern_call(Emit *e, const Inst *inst) {
         types[k] = emit_type(e, inst->in[k]->type->elem);
         args[k] = emit_val(e, inst->in[k])->v;
     }
-    LLVMTypeRef type =
-        LLVMFunctionType(emit_type(e, inst->out[0]->type->elem), types, (unsigned)inst->n_in, false);
+    LLVMTypeRef type = LLVMFunctionType(emit_type(e, inst->out[0]->type->elem), types,
+                                        (unsigned)inst->n_in, false);
     LLVMValueRef function = LLVMGetNamedFunction(e->module, callee->name);
     function = function ? function : LLVMAddFunction(e->module, callee->name, type);
     *emit_val(e, inst->out[0]) =
         val_of(LLVMBuildCall2(e->builder, type, function, args, (unsigned)inst->n_in, ""));
 }
 
-/* Whether code generation takes the instruction; arrays elementwise and the operators of derivatives are gone by then. */
+/* Whether code generation takes the instruction; arrays elementwise and the operators of
+ * derivatives are gone by then. */
 static bool is_known(const Inst *inst) {
     switch (inst->op) {
     case OP_stop:
@@ -424,7 +427,8 @@ bool emit_takes(Emit *e, const Region *region) {
         const Inst *inst = region->insts.data[i];
         if (!is_known(inst)) {
             diag_error(&e->ctx->diags, DIAG_codegen, inst->loc,
-                       "'%s' reached code generation, which takes loops only (run the passes of O0 at least)",
+                       "'%s' reached code generation, which takes loops only (run the passes of O0 "
+                       "at least)",
                        op_info[inst->op].name);
             return false;
         }

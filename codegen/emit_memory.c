@@ -1,7 +1,7 @@
 /* Arrays in memory: addressing, loads, stores, copies; see emit.h.
  *
- * Nothing here decides where an array lives (plan.h does). Every access of a lane that the mask excludes is
- * left out. Pointers are taken to be aligned to their element only. */
+ * Nothing here decides where an array lives (plan.h does). Every access of a lane that the mask
+ * excludes is left out. Pointers are taken to be aligned to their element only. */
 #include "codegen/emit.h"
 
 #include <string.h>
@@ -26,8 +26,9 @@ View view_dense(Emit *e, LLVMValueRef base, const Type *type) {
 }
 
 static LLVMValueRef element_address(Emit *e, Scalar elem, LLVMValueRef base, LLVMValueRef offset) {
-    return is_int(offset, 0) ? base
-                             : LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, elem), base, &offset, 1, "");
+    return is_int(offset, 0)
+               ? base
+               : LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, elem), base, &offset, 1, "");
 }
 
 static LLVMValueRef element_count(Emit *e, const Type *type) {
@@ -101,7 +102,8 @@ View view_index(Emit *e, const View *view, int n, const Val *index) {
     }
     row.base = element_address(e, view->elem, view->base, offset);
     if (varying) {
-        row.lane_offset = row.lane_offset ? LLVMBuildAdd(e->builder, row.lane_offset, varying, "") : varying;
+        row.lane_offset =
+            row.lane_offset ? LLVMBuildAdd(e->builder, row.lane_offset, varying, "") : varying;
     }
     return row;
 }
@@ -146,7 +148,8 @@ static LLVMValueRef lane_addresses(Emit *e, const View *x) {
     if (x->lane_offset) {
         offsets = emit_iadd(e, offsets, x->lane_offset);
     }
-    return LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, x->elem), x->base, &offsets, 1, "");
+    return LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, x->elem), x->base, &offsets, 1,
+                                 "");
 }
 
 static bool is_contiguous(const View *x) {
@@ -247,7 +250,8 @@ void view_add(Emit *e, const View *x, Val value) {
     if (one_place && e->width > 1) {
         LLVMValueRef lanes = emit_lanes(e, value);
         if (e->mask) {
-            lanes = LLVMBuildSelect(e->builder, e->mask, lanes, LLVMConstNull(LLVMTypeOf(lanes)), "");
+            lanes =
+                LLVMBuildSelect(e->builder, e->mask, lanes, LLVMConstNull(LLVMTypeOf(lanes)), "");
         }
         value = val_of(emit_horizontal(e, OP_add, x->elem, lanes));
     }
@@ -306,7 +310,8 @@ static void apply_nest(Emit *e, const View *to, const View *from, ElementFn *app
     if (to->rank == 1 && e->width == 1 && e->options->opt_level > 0) {
         CopyLoop copy = {to, from, apply};
         LaneLoop loop = {.extent = to->dims[0], .unroll = 1, .body = copy_element, .user = &copy};
-        emit_lane_loop(e, e->target->vector_bytes / (to->elem == S_f32 || to->elem == S_i32 ? 4 : 8), &loop);
+        emit_lane_loop(
+            e, e->target->vector_bytes / (to->elem == S_f32 || to->elem == S_i32 ? 4 : 8), &loop);
         return;
     }
     Counted loop;
@@ -320,7 +325,8 @@ static void apply_nest(Emit *e, const View *to, const View *from, ElementFn *app
 /* A block of memory at once, where the C library may be called. */
 static bool copy_block(Emit *e, const View *to, const View *from) {
     bool zeros = !from->base && LLVMIsConstant(from->splat) && LLVMIsNull(from->splat);
-    if (e->width > 1 || !to->dense || !(zeros || (from->base && from->dense)) || e->options->freestanding) {
+    if (e->width > 1 || !to->dense || !(zeros || (from->base && from->dense)) ||
+        e->options->freestanding) {
         return false;
     }
     unsigned align = alignment(to->elem);

@@ -1,4 +1,5 @@
-/* Elementwise operations on scalars, or on one scalar a lane; see emit.h. Their meaning is that of ir/eval_math.h. */
+/* Elementwise operations on scalars, or on one scalar a lane; see emit.h. Their meaning is that of
+ * ir/eval_math.h. */
 #include "codegen/emit.h"
 
 #include <math.h>
@@ -6,11 +7,11 @@
 /* One more than the elementary function of the same name; 0: the operation is emitted here. */
 #define MATH(name) [OP_##name] = MATH_##name + 1
 static const unsigned char math_of[OP_COUNT] = {
-    MATH(exp),  MATH(exp2),   MATH(expm1), MATH(log),     MATH(log2),     MATH(log10), MATH(log1p),
-    MATH(sin),  MATH(cos),    MATH(tan),   MATH(asin),    MATH(acos),     MATH(atan),  MATH(atan2),
-    MATH(sinh), MATH(cosh),   MATH(tanh),  MATH(asinh),   MATH(acosh),    MATH(atanh), MATH(erf),
-    MATH(erfc), MATH(lgamma), MATH(pow),   MATH(hypot),   MATH(cbrt),     MATH(digamma),
-    MATH(polygamma),          MATH(sigmoid),              MATH(softplus),
+    MATH(exp),   MATH(exp2),  MATH(expm1),   MATH(log),       MATH(log2),    MATH(log10),
+    MATH(log1p), MATH(sin),   MATH(cos),     MATH(tan),       MATH(asin),    MATH(acos),
+    MATH(atan),  MATH(atan2), MATH(sinh),    MATH(cosh),      MATH(tanh),    MATH(asinh),
+    MATH(acosh), MATH(atanh), MATH(erf),     MATH(erfc),      MATH(lgamma),  MATH(pow),
+    MATH(hypot), MATH(cbrt),  MATH(digamma), MATH(polygamma), MATH(sigmoid), MATH(softplus),
 };
 #undef MATH
 
@@ -70,8 +71,8 @@ static LLVMValueRef compare(Emit *e, Op op, Scalar elem, LLVMValueRef x, LLVMVal
                     : LLVMBuildICmp(e->builder, elem == S_bool ? bools[k] : ints[k], x, y, "");
 }
 
-/* Truncating; wraps for the most negative number by -1. A zero divisor, which only values that nothing uses can
- * have (a check went before), must not trap. */
+/* Truncating; wraps for the most negative number by -1. A zero divisor, which only values that
+ * nothing uses can have (a check went before), must not trap. */
 static LLVMValueRef divide(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     LLVMBuilderRef b = e->builder;
     LLVMTypeRef type = LLVMTypeOf(x);
@@ -107,8 +108,8 @@ static LLVMValueRef int_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     }
 }
 
-/* The larger or smaller of two, NaN where either is. llvm.maximum, which also orders -0 below +0, takes twice as many
- * instructions; of zeros, either may come out here. */
+/* The larger or smaller of two, NaN where either is. llvm.maximum, which also orders -0 below +0,
+ * takes twice as many instructions; of zeros, either may come out here. */
 static LLVMValueRef float_extreme(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     LLVMBuilderRef b = e->builder;
     LLVMValueRef first = LLVMBuildFCmp(b, op == OP_max ? LLVMRealOGT : LLVMRealOLT, x, y, "");
@@ -148,8 +149,8 @@ LLVMValueRef emit_binary(Emit *e, Op op, Scalar elem, LLVMValueRef x, LLVMValueR
 }
 
 /* c ? a : b for the comparison of two numbers. */
-static LLVMValueRef choose(Emit *e, Op cmp, Scalar elem, LLVMValueRef x, LLVMValueRef y, LLVMValueRef a,
-                           LLVMValueRef b) {
+static LLVMValueRef choose(Emit *e, Op cmp, Scalar elem, LLVMValueRef x, LLVMValueRef y,
+                           LLVMValueRef a, LLVMValueRef b) {
     return LLVMBuildSelect(e->builder, compare(e, cmp, elem, x, y), a, b, "");
 }
 
@@ -223,7 +224,7 @@ static LLVMValueRef emit_op(Emit *e, Op op, Scalar elem, LLVMValueRef *x) {
     }
     switch (op_info[op].arity) {
     case 1:
-        return op == OP_not ? LLVMBuildNot(e->builder, x[0], "")
+        return op == OP_not    ? LLVMBuildNot(e->builder, x[0], "")
                : elem >= S_f32 ? float_unary(e, op, x[0])
                                : int_unary(e, op, x[0]);
     case 2:
@@ -342,8 +343,10 @@ LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem, LLVMValueRef vector) {
         }
         n /= 2;
         LLVMValueRef poison = LLVMGetPoison(LLVMTypeOf(vector));
-        LLVMValueRef a = LLVMBuildShuffleVector(e->builder, vector, poison, LLVMConstVector(low, n), "");
-        LLVMValueRef b = LLVMBuildShuffleVector(e->builder, vector, poison, LLVMConstVector(high, n), "");
+        LLVMValueRef a =
+            LLVMBuildShuffleVector(e->builder, vector, poison, LLVMConstVector(low, n), "");
+        LLVMValueRef b =
+            LLVMBuildShuffleVector(e->builder, vector, poison, LLVMConstVector(high, n), "");
         vector = emit_binary(e, op, elem, a, b);
     }
     return LLVMBuildExtractElement(e->builder, vector, LLVMConstInt(e->i32, 0, false), "");
@@ -357,9 +360,11 @@ LLVMValueRef emit_identity(Emit *e, Op op, Scalar elem) {
     case OP_mul:
         return is_float ? LLVMConstReal(type, 1) : LLVMConstInt(type, 1, false);
     case OP_min:
-        return is_float ? LLVMConstReal(type, INFINITY) : LLVMConstInt(type, (unsigned long long)(-(lowest + 1)), true);
+        return is_float ? LLVMConstReal(type, INFINITY)
+                        : LLVMConstInt(type, (unsigned long long)(-(lowest + 1)), true);
     case OP_max:
-        return is_float ? LLVMConstReal(type, -INFINITY) : LLVMConstInt(type, (unsigned long long)lowest, true);
+        return is_float ? LLVMConstReal(type, -INFINITY)
+                        : LLVMConstInt(type, (unsigned long long)lowest, true);
     case OP_and:
         return LLVMConstInt(type, 1, false);
     default: /* add: +0, so that an empty sum is +0; or */

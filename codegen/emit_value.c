@@ -132,7 +132,8 @@ LLVMValueRef emit_imul(Emit *e, LLVMValueRef a, LLVMValueRef b) {
 LLVMValueRef emit_intrinsic(Emit *e, const char *name, LLVMTypeRef *overloads, int n_overloads,
                             LLVMValueRef *args, int n_args) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(e->module, id, overloads, (size_t)n_overloads);
+    LLVMValueRef callee =
+        LLVMGetIntrinsicDeclaration(e->module, id, overloads, (size_t)n_overloads);
     LLVMTypeRef type = LLVMIntrinsicGetType(e->llvm, id, overloads, (size_t)n_overloads);
     return LLVMBuildCall2(e->builder, type, callee, args, (unsigned)n_args, "");
 }

@@ -1,7 +1,9 @@
-/* Loops in lanes: iterations i, i+1, ... i+W-1 at once; see emit.h. What runs so is chosen in lanes.c.
+/* Loops in lanes: iterations i, i+1, ... i+W-1 at once; see emit.h. What runs so is chosen in
+ * lanes.c.
  *
- * The iterations that do not fill a vector run once more under a mask; large bodies run under a mask always, so
- * that they are emitted once. Reductions keep a partial result a lane, small ones several. */
+ * The iterations that do not fill a vector run once more under a mask; large bodies run under a
+ * mask always, so that they are emitted once. Reductions keep a partial result a lane, small ones
+ * several. */
 #include "codegen/emit.h"
 #include "codegen/lanes.h"
 
@@ -14,7 +16,8 @@ static LLVMValueRef lanes_below(Emit *e, LLVMValueRef count) {
     return LLVMBuildICmp(e->builder, LLVMIntSLT, numbers, emit_splat(e, count), "");
 }
 
-static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValueRef mask, LLVMValueRef *accs) {
+static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValueRef mask,
+                     LLVMValueRef *accs) {
     e->mask = mask;
     loop->body(e, loop->user, (Val){.v = index, .step = emit_i64(e, 1)}, accs);
     e->mask = NULL;
@@ -32,12 +35,15 @@ static void run_masked(Emit *e, const LaneLoop *loop) {
 }
 
 /* Full vectors from start to end, `unroll` at a time, each with accumulators of its own. */
-static void run_full(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValueRef end, int unroll) {
+static void run_full(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValueRef end,
+                     int unroll) {
     int n = loop->n;
     LLVMValueRef *accs = ARENA_ARRAY(e->arena, n * unroll + 1, LLVMValueRef);
     for (int u = 0; u < unroll; u++) {
         for (int k = 0; k < n; k++) {
-            accs[u * n + k] = u == 0 ? loop->accs[k] : emit_splat(e, emit_identity(e, loop->ops[k], loop->elems[k]));
+            accs[u * n + k] = u == 0
+                                  ? loop->accs[k]
+                                  : emit_splat(e, emit_identity(e, loop->ops[k], loop->elems[k]));
         }
     }
     Counted counted;
@@ -50,7 +56,8 @@ static void run_full(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValu
     for (int k = 0; k < n; k++) {
         loop->accs[k] = accs[k];
         for (int u = 1; u < unroll; u++) {
-            loop->accs[k] = emit_binary(e, loop->ops[k], loop->elems[k], loop->accs[k], accs[u * n + k]);
+            loop->accs[k] =
+                emit_binary(e, loop->ops[k], loop->elems[k], loop->accs[k], accs[u * n + k]);
         }
     }
 }
@@ -64,7 +71,8 @@ static void run_tail(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValu
     if (LLVMIsAConstantInt(start) && LLVMIsAConstantInt(extent)) {
         int64_t left = LLVMConstIntGetSExtValue(extent) - LLVMConstIntGetSExtValue(start);
         if (left > 0) {
-            run_body(e, loop, start, left == e->width ? NULL : lanes_below(e, emit_i64(e, left)), loop->accs);
+            run_body(e, loop, start, left == e->width ? NULL : lanes_below(e, emit_i64(e, left)),
+                     loop->accs);
         }
         return;
     }
@@ -116,7 +124,8 @@ static bool mark_region(Emit *e, const Region *region);
 
 static bool mark_loop(Emit *e, const Inst *loop) {
     const Region *body = loop->regions[0];
-    int n_slice = loop->attr.loop.n_slice, n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
+    int n_slice = loop->attr.loop.n_slice,
+        n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
     bool changed = false, again = true;
     for (int k = 0; k < n_slice; k++) {
         changed |= mark(e, body->params.data[1 + k], marked(e, loop->in[k]));
@@ -190,7 +199,8 @@ static void vector_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
     const VectorLoop *v = user;
     const Inst *loop = v->loop;
     const Region *body = loop->regions[0];
-    int n_slice = loop->attr.loop.n_slice, n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
+    int n_slice = loop->attr.loop.n_slice,
+        n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
     for (int j = 0; j < n_state; j++) {
         const Value *param = body->params.data[1 + n_slice + j];
         if (param->type->rank == 0) {
@@ -225,7 +235,8 @@ static bool has_loop(const Region *region) {
 
 void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     enum { LARGE = 60, SMALL = 12, PARTIALS = 4 };
-    int n_slice = loop->attr.loop.n_slice, n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
+    int n_slice = loop->attr.loop.n_slice,
+        n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
     LLVMValueRef *accs = ARENA_ARRAY(e->arena, n_state + 1, LLVMValueRef);
     Op *ops = ARENA_ARRAY(e->arena, n_state + 1, Op);
     Scalar *elems = ARENA_ARRAY(e->arena, n_state + 1, Scalar);
@@ -247,8 +258,12 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     LaneLoop lanes = {.extent = emit_size(e, loop->attr.loop.extent),
                       .unroll = n > 0 && size <= SMALL && !nested ? PARTIALS : 1,
                       .masked_only = nested || size > LARGE,
-                      .n = n, .accs = accs, .ops = ops, .elems = elems,
-                      .body = vector_body, .user = &v};
+                      .n = n,
+                      .accs = accs,
+                      .ops = ops,
+                      .elems = elems,
+                      .body = vector_body,
+                      .user = &v};
     emit_lane_loop(e, width, &lanes);
     for (int k = 0; k < n; k++) {
         int j = v.state[k];

@@ -1,7 +1,9 @@
-/* Sizes as run-time values, the layout of the workspace, and NAME_work, which tells its bytes; see emit.h.
+/* Sizes as run-time values, the layout of the workspace, and NAME_work, which tells its bytes; see
+ * emit.h.
  *
- * Offsets are computed on entry, so a slot whose size depends on a value bound later gets a bound of it (bounds.h).
- * NAME_work and the function itself run the same code, so that they agree; both check the computation for overflow. */
+ * Offsets are computed on entry, so a slot whose size depends on a value bound later gets a bound
+ * of it (bounds.h). NAME_work and the function itself run the same code, so that they agree; both
+ * check the computation for overflow. */
 #include "codegen/bounds.h"
 #include "codegen/emit.h"
 
@@ -67,7 +69,8 @@ typedef struct Layout {
     LLVMValueRef overflow; /* i1, or NULL where nothing can overflow */
 } Layout;
 
-static LLVMValueRef checked(Emit *e, Layout *layout, BoundKind kind, LLVMValueRef a, LLVMValueRef b) {
+static LLVMValueRef checked(Emit *e, Layout *layout, BoundKind kind, LLVMValueRef a,
+                            LLVMValueRef b) {
     static const char *const intrinsics[] = {
         [BOUND_add] = "llvm.sadd.with.overflow",
         [BOUND_sub] = "llvm.ssub.with.overflow",
@@ -76,7 +79,8 @@ static LLVMValueRef checked(Emit *e, Layout *layout, BoundKind kind, LLVMValueRe
     LLVMValueRef args[] = {a, b};
     LLVMValueRef pair = emit_intrinsic(e, intrinsics[kind], &e->i64, 1, args, 2);
     LLVMValueRef flag = LLVMBuildExtractValue(e->builder, pair, 1, "");
-    layout->overflow = layout->overflow ? LLVMBuildOr(e->builder, layout->overflow, flag, "") : flag;
+    layout->overflow =
+        layout->overflow ? LLVMBuildOr(e->builder, layout->overflow, flag, "") : flag;
     return LLVMBuildExtractValue(e->builder, pair, 0, "");
 }
 
@@ -112,10 +116,11 @@ static LLVMValueRef bound_value(Emit *e, Layout *layout, const Bound *bound) {
 static void report_unbounded(Emit *e, const SizeSym *sym) {
     const Value *v = sym->value;
     if (!e->failed) {
-        Diag *diag = diag_error(&e->ctx->diags, DIAG_codegen, v && v->inst ? v->inst->loc : e->export->loc,
-                                "the workspace of %s cannot be sized on entry: an array in it has an "
-                                "extent with no bound",
-                                e->export->name);
+        Diag *diag =
+            diag_error(&e->ctx->diags, DIAG_codegen, v && v->inst ? v->inst->loc : e->export->loc,
+                       "the workspace of %s cannot be sized on entry: an array in it has an "
+                       "extent with no bound",
+                       e->export->name);
         diag_hint(&e->ctx->diags, diag, "bound the value: min(k, n)");
     }
     e->failed = true;
@@ -126,7 +131,8 @@ bool param_is_integer(const Param *param) {
            (param->type->elem == S_i64 || param->type->elem == S_i32);
 }
 
-/* Parameters of the IR function that NAME_work gets: the integer scalars that are parameters of their own. */
+/* Parameters of the IR function that NAME_work gets: the integer scalars that are parameters of
+ * their own. */
 static int collect_integers(const Export *export, int *leaves) {
     int n = 0, leaf = 0;
     for (int i = 0; i < export->n_params; i++) {

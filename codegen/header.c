@@ -1,22 +1,23 @@
-/* The text of a module's C header. See codegen/header.h; the conventions are those of docs/c-interface.md.
+/* The text of a module's C header. See codegen/header.h; the conventions are those of
+ * docs/c-interface.md.
  *
- * A record is a struct of one pointer a leaf, nested records nest by value, and a struct is printed once, before the
- * first prototype that names it and after the structs inside it. Nothing here knows how the code computes. */
+ * A record is a struct of one pointer a leaf, nested records nest by value, and a struct is printed
+ * once, before the first prototype that names it and after the structs inside it. Nothing here
+ * knows how the code computes. */
 #include "codegen/header.h"
 
 #include <ctype.h>
 #include <string.h>
 
-const char *header_c_type(Scalar elem)
-{
+const char *header_c_type(Scalar elem) {
     static const char *const names[] = {
-        [S_bool] = "bool", [S_i32] = "int32_t", [S_i64] = "int64_t", [S_f32] = "float", [S_f64] = "double",
+        [S_bool] = "bool", [S_i32] = "int32_t", [S_i64] = "int64_t",
+        [S_f32] = "float", [S_f64] = "double",
     };
     return names[elem];
 }
 
-Atom header_c_name(AtomTable *atoms, const char *path)
-{
+Atom header_c_name(AtomTable *atoms, const char *path) {
     const char *base = strrchr(path, '/');
     base = base ? base + 1 : path;
     const char *dot = strrchr(base, '.');
@@ -45,8 +46,7 @@ typedef struct StructSet {
     VEC(Atom) names;
 } StructSet;
 
-static bool already_printed(Arena *arena, StructSet *set, Atom name)
-{
+static bool already_printed(Arena *arena, StructSet *set, Atom name) {
     for (int i = 0; i < set->names.n; i++)
         if (set->names.data[i] == name)
             return true;
@@ -54,8 +54,7 @@ static bool already_printed(Arena *arena, StructSet *set, Atom name)
     return false;
 }
 
-static void print_struct(Text *out, StructSet *done, const Param *param)
-{
+static void print_struct(Text *out, StructSet *done, const Param *param) {
     if (!param->is_record)
         return;
     for (int i = 0; i < param->n_fields; i++)
@@ -74,8 +73,7 @@ static void print_struct(Text *out, StructSet *done, const Param *param)
     text_printf(out, "} %s;\n\n", param->struct_name);
 }
 
-static void print_structs(Text *out, const IrModule *m)
-{
+static void print_structs(Text *out, const IrModule *m) {
     StructSet done = {0};
     for (int e = 0; e < m->exports.n; e++) {
         const Export *export = m->exports.data[e];
@@ -88,8 +86,7 @@ static void print_structs(Text *out, const IrModule *m)
 
 /* ---- doc comments ---- */
 
-static void print_shape(Text *out, const Type *type)
-{
+static void print_shape(Text *out, const Type *type) {
     if (type->rank > 0)
         text_puts(out, "[");
     for (int i = 0; i < type->rank; i++) {
@@ -102,8 +99,7 @@ static void print_shape(Text *out, const Type *type)
 }
 
 /* "W1[h, d], b1[h]": the leaves of a record with their shapes. */
-static void print_fields(Text *out, const Param *param)
-{
+static void print_fields(Text *out, const Param *param) {
     for (int i = 0; i < param->n_fields; i++) {
         const Param *field = &param->fields[i];
         text_puts(out, i > 0 ? ", " : "");
@@ -120,8 +116,7 @@ static void print_fields(Text *out, const Param *param)
     }
 }
 
-static void print_param_doc(Text *out, const Param *param, const char *role)
-{
+static void print_param_doc(Text *out, const Param *param, const char *role) {
     text_printf(out, " *   %-4s ", role);
     text_puts(out, header_member(param));
     if (param->is_record) {
@@ -135,8 +130,7 @@ static void print_param_doc(Text *out, const Param *param, const char *role)
 }
 
 /* The declaration as written, on one line; nothing in it may end the C comment. */
-static void print_declaration(Text *out, const char *text)
-{
+static void print_declaration(Text *out, const char *text) {
     for (const char *at = text; *at; at++) {
         bool blank = isspace((unsigned char)*at);
         if (blank && isspace((unsigned char)at[1]))
@@ -147,8 +141,7 @@ static void print_declaration(Text *out, const char *text)
     }
 }
 
-static void print_doc(Text *out, const Export *export)
-{
+static void print_doc(Text *out, const Export *export) {
     text_puts(out, "/* ");
     print_declaration(out, export->doc ? export->doc : export->name);
     text_puts(out, "\n");
@@ -161,15 +154,13 @@ static void print_doc(Text *out, const Export *export)
 
 /* ---- prototypes ---- */
 
-static bool is_integer_scalar(const Param *param)
-{
+static bool is_integer_scalar(const Param *param) {
     return !param->is_record && type_is_scalar(param->type) &&
            (param->type->elem == S_i64 || param->type->elem == S_i32);
 }
 
 /* Starts the next parameter of a prototype: a comma, and a new line where the line is full. */
-static void next_param(Text *out, int *count, size_t *line_start, size_t indent)
-{
+static void next_param(Text *out, int *count, size_t *line_start, size_t indent) {
     if ((*count)++ == 0)
         return;
     text_puts(out, ",");
@@ -182,8 +173,7 @@ static void next_param(Text *out, int *count, size_t *line_start, size_t indent)
     }
 }
 
-static void print_input(Text *out, const Param *param)
-{
+static void print_input(Text *out, const Param *param) {
     if (param->is_record)
         text_printf(out, "const %s *", param->struct_name);
     else if (type_is_scalar(param->type))
@@ -193,16 +183,14 @@ static void print_input(Text *out, const Param *param)
     text_puts(out, header_member(param));
 }
 
-static void print_result(Text *out, const Param *param)
-{
+static void print_result(Text *out, const Param *param) {
     const char *type = param->is_record ? param->struct_name : header_c_type(param->type->elem);
     text_printf(out, "%s *", type);
     text_puts(out, header_member(param));
 }
 
 /* size_t NAME_work(sizes, integer scalar parameters); */
-static void print_work(Text *out, const Export *export)
-{
+static void print_work(Text *out, const Export *export) {
     size_t line_start = out->n;
     int count = 0;
     text_printf(out, "size_t %s_work(", export->name);
@@ -223,8 +211,7 @@ static void print_work(Text *out, const Export *export)
     text_puts(out, count ? ");\n" : "void);\n");
 }
 
-static void print_function(Text *out, const Export *export)
-{
+static void print_function(Text *out, const Export *export) {
     size_t line_start = out->n;
     int count = 0;
     text_printf(out, "int %s(", export->name);
@@ -248,14 +235,16 @@ static void print_function(Text *out, const Export *export)
     text_puts(out, "void *work);\n");
 }
 
-void header_print(Text *out, const IrModule *m)
-{
+void header_print(Text *out, const IrModule *m) {
     text_printf(out, "/* %s: compiled by bpc.\n", m->name);
-    text_puts(out,
-              " *\n"
-              " * Arrays are dense and row-major; inputs are read only, results are overwritten. `work` points to\n"
-              " * NAME_work(...) bytes, 64-byte aligned, private to the call (it may be NULL where that is 0).\n");
-    text_printf(out, " * Functions return 0, or a positive status that %s_error turns into text. */\n", m->name);
+    text_puts(out, " *\n"
+                   " * Arrays are dense and row-major; inputs are read only, results are "
+                   "overwritten. `work` points to\n"
+                   " * NAME_work(...) bytes, 64-byte aligned, private to the call (it may be NULL "
+                   "where that is 0).\n");
+    text_printf(out,
+                " * Functions return 0, or a positive status that %s_error turns into text. */\n",
+                m->name);
     text_printf(out, "#ifndef BPC_%s_H\n#define BPC_%s_H\n\n", m->name, m->name);
     text_puts(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n"
                    "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
@@ -267,7 +256,9 @@ void header_print(Text *out, const IrModule *m)
         print_function(out, export);
         text_puts(out, "\n");
     }
-    text_puts(out, "/* What a status means, with its place in the source; NULL for 0 and unknown ones. */\n");
+    text_puts(
+        out,
+        "/* What a status means, with its place in the source; NULL for 0 and unknown ones. */\n");
     text_printf(out, "const char *%s_error(int status);\n\n", m->name);
     text_puts(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }

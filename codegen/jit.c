@@ -1,8 +1,8 @@
 /* Objects in memory become functions of this process, by ORC's LLJIT; see codegen.h.
  *
- * A Jit owns one LLJIT instance and nothing else, so that instances are independent and may live on different
- * threads. Symbols that an object does not define are looked up among those given to jit_define and then in
- * the process (libm). */
+ * A Jit owns one LLJIT instance and nothing else, so that instances are independent and may live on
+ * different threads. Symbols that an object does not define are looked up among those given to
+ * jit_define and then in the process (libm). */
 #include "codegen/target.h"
 
 #include <llvm-c/Core.h>
@@ -61,7 +61,8 @@ bool jit_define(Context *ctx, Jit *jit, const char *symbol, void *address) {
     memset(&pair, 0, sizeof pair);
     pair.Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, symbol);
     pair.Sym.Address = (LLVMOrcExecutorAddress)(uintptr_t)address;
-    pair.Sym.Flags.GenericFlags = LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable;
+    pair.Sym.Flags.GenericFlags =
+        LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable;
     return succeeded(ctx,
                      LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit->lljit),
                                            LLVMOrcAbsoluteSymbols(&pair, 1)),
@@ -71,9 +72,9 @@ bool jit_define(Context *ctx, Jit *jit, const char *symbol, void *address) {
 bool jit_add_object(Context *ctx, Jit *jit, const CodeBuffer *object) {
     LLVMMemoryBufferRef copy =
         LLVMCreateMemoryBufferWithMemoryRangeCopy(object->data, object->size, "bpc");
-    return succeeded(ctx,
-                     LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), copy),
-                     "cannot load the object");
+    return succeeded(
+        ctx, LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), copy),
+        "cannot load the object");
 }
 
 void *jit_lookup(Jit *jit, const char *symbol) {

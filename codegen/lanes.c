@@ -1,9 +1,9 @@
 /* The choice of loops that run one iteration a lane; see lanes.h.
  *
- * A loop qualifies when iterations are independent (no carries, or carries that are reductions) and everything in it
- * can be done a lane at a time. Of nested loops that qualify the innermost is taken, whose accesses are most
- * often contiguous; but where the inner loops are sequential, too short to fill the lanes, or full of reductions,
- * the outer one is (lanes_cost.h). */
+ * A loop qualifies when iterations are independent (no carries, or carries that are reductions) and
+ * everything in it can be done a lane at a time. Of nested loops that qualify the innermost is
+ * taken, whose accesses are most often contiguous; but where the inner loops are sequential, too
+ * short to fill the lanes, or full of reductions, the outer one is (lanes_cost.h). */
 #include "codegen/lanes.h"
 #include "codegen/lanes_cost.h"
 
@@ -52,12 +52,14 @@ Op lanes_reduction(const Inst *loop, int carry) {
         return OP_COUNT;
     }
     bool joins = inst->in[0] == param || inst->in[1] == param;
-    return joins && count_uses(body, param) == 1 && count_uses(body, next) == 1 ? inst->op : OP_COUNT;
+    return joins && count_uses(body, param) == 1 && count_uses(body, next) == 1 ? inst->op
+                                                                                : OP_COUNT;
 }
 
 /* ---- what can be done in lanes ---- */
 
-/* Whether an array result of an `if` is only passed on to, so that nothing is copied: the branches add to it in place. */
+/* Whether an array result of an `if` is only passed on to, so that nothing is copied: the branches
+ * add to it in place. */
 static bool is_passed_through(const Value *v) {
     while (v->inst) {
         const Inst *inst = v->inst;
@@ -201,7 +203,8 @@ static bool is_best_across(const Chooser *c, const Inst *loop) {
         return true;
     }
     int lanes = lanes_of_loop(c, loop);
-    return fills_lanes(c, loop) && lanes_cost_across(loop, lanes) < lanes_cost_within(loop, lanes, is_good, c);
+    return fills_lanes(c, loop) &&
+           lanes_cost_across(loop, lanes) < lanes_cost_within(loop, lanes, is_good, c);
 }
 
 static void choose_in(const Chooser *c, const Region *region) {

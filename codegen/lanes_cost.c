@@ -42,7 +42,8 @@ static Access access_of(const Value *array, const Inst *loop) {
     switch (inst->op) {
     case OP_index:
     case OP_slice:
-        return any_varies(inst->in + 1, inst->n_in - 1, loop) ? ACCESS_apart : access_of(inst->in[0], loop);
+        return any_varies(inst->in + 1, inst->n_in - 1, loop) ? ACCESS_apart
+                                                              : access_of(inst->in[0], loop);
     case OP_transpose:
     case OP_reverse:
     case OP_reshape:
@@ -80,7 +81,8 @@ bool lanes_vary(const Value *v, const Inst *loop) {
         return v->index > 0 && !(is_slice && access_param(v, loop) == ACCESS_same);
     }
     if (inst->op == OP_index) {
-        return access_of(inst->in[0], loop) != ACCESS_same || any_varies(inst->in + 1, inst->n_in - 1, loop);
+        return access_of(inst->in[0], loop) != ACCESS_same ||
+               any_varies(inst->in + 1, inst->n_in - 1, loop);
     }
     return inst->n_region > 0 || any_varies(inst->in, inst->n_in, loop);
 }
@@ -99,7 +101,8 @@ static double load_cost(Access access, int lanes) {
 
 static double across(const Region *region, const Inst *outer, int lanes);
 
-/* Whether the stacked result is a row of what the outer loop stacks, so that lanes are a row apart. */
+/* Whether the stacked result is a row of what the outer loop stacks, so that lanes are a row apart.
+ */
 static bool leaves_the_lane(const Inst *inner, int j, const Inst *outer) {
     const Region *body = outer->regions[0];
     int n_state = outer->attr.loop.n_carry + outer->attr.loop.n_acc;
@@ -148,8 +151,9 @@ static double inst_across(const Inst *inst, const Inst *outer, int lanes) {
         if (inst->out[0]->type->rank > 0) {
             return 0;
         }
-        return load_cost(any_varies(inst->in + 1, inst->n_in - 1, outer) ? ACCESS_apart
-                                                                         : access_of(inst->in[0], outer),
+        return load_cost(any_varies(inst->in + 1, inst->n_in - 1, outer)
+                             ? ACCESS_apart
+                             : access_of(inst->in[0], outer),
                          lanes);
     case OP_update:
     case OP_add_at:
@@ -191,8 +195,8 @@ static double loop_within(const Inst *loop, const Within *w, const Inst *inner) 
         n_state += state && loop->out[j]->type->rank == 0;
         n_stack += !state;
     }
-    double once =
-        within(loop->regions[0], w, good ? loop : inner) + LOOP_STEP + loop->attr.loop.n_slice + n_stack;
+    double once = within(loop->regions[0], w, good ? loop : inner) + LOOP_STEP +
+                  loop->attr.loop.n_slice + n_stack;
     double extent = extent_of(loop);
     if (good) {
         double vectors = (double)(((int64_t)extent + w->lanes - 1) / w->lanes);
@@ -201,13 +205,14 @@ static double loop_within(const Inst *loop, const Within *w, const Inst *inner) 
     return extent * once + LOOP_STEP;
 }
 
-/* The index of the loop, or that and something fixed: neighbouring lanes are neighbours in memory. */
+/* The index of the loop, or that and something fixed: neighbouring lanes are neighbours in memory.
+ */
 static bool is_plain_index(const Value *v, const Inst *loop) {
     if (v == loop->regions[0]->params.data[0]) {
         return true;
     }
-    return v->inst && (v->inst->op == OP_add || v->inst->op == OP_sub) && is_plain_index(v->inst->in[0], loop) &&
-           !lanes_vary(v->inst->in[1], loop);
+    return v->inst && (v->inst->op == OP_add || v->inst->op == OP_sub) &&
+           is_plain_index(v->inst->in[0], loop) && !lanes_vary(v->inst->in[1], loop);
 }
 
 static double index_within(const Inst *inst, const Within *w, const Inst *inner) {
@@ -226,7 +231,8 @@ static double within(const Region *region, const Within *w, const Inst *inner) {
         if (inst->op == OP_loop) {
             sum += loop_within(inst, w, inner);
         } else if (inst->op == OP_if) {
-            sum += 2 + 0.5 * (within(inst->regions[0], w, inner) + within(inst->regions[1], w, inner));
+            sum +=
+                2 + 0.5 * (within(inst->regions[0], w, inner) + within(inst->regions[1], w, inner));
         } else if (op_is_elementwise(inst->op)) {
             sum += op_cost(inst, inner, w->lanes);
         } else if (inst->op == OP_index) {
@@ -241,8 +247,8 @@ static double within(const Region *region, const Within *w, const Inst *inner) {
     return sum;
 }
 
-double lanes_cost_within(const Inst *loop, int lanes, bool (*is_good)(const void *user, const Inst *),
-                         const void *user) {
+double lanes_cost_within(const Inst *loop, int lanes,
+                         bool (*is_good)(const void *user, const Inst *), const void *user) {
     Within w = {lanes, is_good, user};
     return lanes * within(loop->regions[0], &w, NULL);
 }

@@ -1,7 +1,9 @@
-/* What it would take to run a loop in lanes, or else the loops inside it; in units of one vector instruction.
+/* What it would take to run a loop in lanes, or else the loops inside it; in units of one vector
+ * instruction.
  *
- * Rough on purpose: it tells rows of a softmax (lanes across rows) from elementwise work on a matrix (lanes along
- * rows), by how often memory would be touched element by element. Unknown extents count as 64. */
+ * Rough on purpose: it tells rows of a softmax (lanes across rows) from elementwise work on a
+ * matrix (lanes along rows), by how often memory would be touched element by element. Unknown
+ * extents count as 64. */
 #ifndef BPC_CODEGEN_LANES_COST_H
 #define BPC_CODEGEN_LANES_COST_H
 
@@ -11,8 +13,9 @@
 bool lanes_vary(const Value *v, const Inst *loop);
 /* One vector's worth of iterations of the loop, all in lanes. */
 double lanes_cost_across(const Inst *loop, int lanes);
-/* The same number of iterations one after the other, with the loops that `is_good` approves of in lanes. */
-double lanes_cost_within(const Inst *loop, int lanes, bool (*is_good)(const void *user, const Inst *),
-                         const void *user);
+/* The same number of iterations one after the other, with the loops that `is_good` approves of in
+ * lanes. */
+double lanes_cost_within(const Inst *loop, int lanes,
+                         bool (*is_good)(const void *user, const Inst *), const void *user);
 
 #endif

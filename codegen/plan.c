@@ -1,7 +1,9 @@
 /* Homes of arrays; see plan.h.
  *
- * 1. Scan: positions of instructions in program order, the root of every view, the uses of every root.
- * 2. Assign: backwards, so that consumers say where they want their operands before these are looked at.
+ * 1. Scan: positions of instructions in program order, the root of every view, the uses of every
+ * root.
+ * 2. Assign: backwards, so that consumers say where they want their operands before these are
+ * looked at.
  * 3. Lifetimes of buffers, then slots (plan_slots). */
 #include "codegen/plan.h"
 
@@ -23,7 +25,8 @@ typedef enum ValueClass {
     VC_splat, /* one scalar everywhere */
     VC_view,
     VC_made,  /* needs memory */
-    VC_carry, /* parameter of a loop: a carried or accumulated array; shares the buffer of the loop's result */
+    VC_carry, /* parameter of a loop: a carried or accumulated array; shares the buffer of the
+                 loop's result */
 } ValueClass;
 
 typedef struct ValueInfo {
@@ -58,14 +61,16 @@ int plan_lanes(const Plan *plan, const Inst *loop) {
 
 /* ---- scan ---- */
 
-static void add_use(Plan *plan, const Value *value, const Inst *user, const Region *region, int pos) {
+static void add_use(Plan *plan, const Value *value, const Inst *user, const Region *region,
+                    int pos) {
     if (value->type->rank > 0) {
         Use use = {user, region, pos};
         vec_push(plan->arena, &info(plan, info(plan, value)->root)->uses, use);
     }
 }
 
-static void set_class(Plan *plan, const Value *value, ValueClass class, bool dense, const Value *root) {
+static void set_class(Plan *plan, const Value *value, ValueClass class, bool dense,
+                      const Value *root) {
     ValueInfo *v = info(plan, value);
     v->class = value->type->rank == 0 ? VC_scalar : class;
     v->dense = dense;
@@ -115,7 +120,8 @@ static void scan_params(Plan *plan, const Inst *inst, const Region *region) {
         if (k >= 1 && k <= inst->attr.loop.n_slice) {
             const ValueInfo *src = info(plan, inst->in[k - 1]);
             bool splat = src->class == VC_splat;
-            set_class(plan, param, splat ? VC_splat : VC_view, src->dense, splat ? param : src->root);
+            set_class(plan, param, splat ? VC_splat : VC_view, src->dense,
+                      splat ? param : src->root);
         } else {
             set_class(plan, param, VC_carry, true, param);
         }
@@ -175,8 +181,9 @@ static void find_ids(const Region *region, uint32_t *lowest, uint32_t *highest) 
 
 /* ---- when a value is dead ---- */
 
-/* Whether nothing reads `value` (or a view of it) after `inst` began, `inst` itself reads it once, and it is not
- * an input: then `inst` may overwrite it. A use in the other branch of an `if` around `inst` does not count. */
+/* Whether nothing reads `value` (or a view of it) after `inst` began, `inst` itself reads it once,
+ * and it is not an input: then `inst` may overwrite it. A use in the other branch of an `if` around
+ * `inst` does not count. */
 static bool dies_at(const Plan *plan, const Value *value, const Inst *inst) {
     const ValueInfo *v = info(plan, value);
     if (v->class != VC_made && v->class != VC_carry) {
@@ -206,7 +213,8 @@ static bool dies_at(const Plan *plan, const Value *value, const Inst *inst) {
     return own_uses <= 1;
 }
 
-/* The operand that a result may overwrite, or NULL. For a loop: the initial value of the carry or acc. */
+/* The operand that a result may overwrite, or NULL. For a loop: the initial value of the carry or
+ * acc. */
 static Value *overwritten_operand(const Inst *inst, int result) {
     switch (inst->op) {
     case OP_update:
@@ -234,9 +242,9 @@ static const Value *if_base(const Plan *plan, const Inst *inst, int j, bool acc)
     return bases[0] == bases[1] ? bases[0] : NULL;
 }
 
-/* Follows operations that overwrite their operand backwards from v to the value that v's buffer first held and that
- * is defined outside of `region` (or is made there). NULL when a step needs memory of its own. An acc's steps are
- * in place by construction, so they are not checked. */
+/* Follows operations that overwrite their operand backwards from v to the value that v's buffer
+ * first held and that is defined outside of `region` (or is made there). NULL when a step needs
+ * memory of its own. An acc's steps are in place by construction, so they are not checked. */
 static const Value *chain_base(const Plan *plan, const Value *v, const Region *region, bool acc) {
     while (v && v->inst && v->inst->region == region) {
         const Inst *inst = v->inst;
@@ -301,7 +309,8 @@ static Buffer *new_slot_buffer(Plan *plan, const Type *type, const Region *regio
     return buffer;
 }
 
-static Buffer *new_part(Plan *plan, Buffer *parent, const Type *type, const Inst *loop, const Size *offset) {
+static Buffer *new_part(Plan *plan, Buffer *parent, const Type *type, const Inst *loop,
+                        const Size *offset) {
     Buffer *part = new_buffer(plan, BUF_part, type);
     part->parent = parent;
     part->loop = loop;
@@ -356,7 +365,8 @@ static void assign_init(Plan *plan, const Inst *loop, int j, Buffer *home) {
 
 static void assign_loop(Plan *plan, const Inst *loop) {
     const Region *body = loop->regions[0];
-    int n_carry = loop->attr.loop.n_carry, n_acc = loop->attr.loop.n_acc, n_slice = loop->attr.loop.n_slice;
+    int n_carry = loop->attr.loop.n_carry, n_acc = loop->attr.loop.n_acc,
+        n_slice = loop->attr.loop.n_slice;
     for (int j = 0; j < n_carry + n_acc; j++) {
         if (loop->out[j]->type->rank == 0) {
             continue;
@@ -465,7 +475,8 @@ static void extend(Buffer *buffer, int begin, int end) {
     }
 }
 
-/* Where the value is no longer needed because of this use: a use inside a loop counts until the loop's end. */
+/* Where the value is no longer needed because of this use: a use inside a loop counts until the
+ * loop's end. */
 static int use_end(const Plan *plan, const Region *home, const Use *use) {
     if (use->region == home) {
         return use->user ? span(plan, use->user)->end : use->position;
@@ -499,7 +510,8 @@ static bool is_carry_buffer(const Plan *plan, const Inst *loop, const Buffer *bu
     return false;
 }
 
-/* Next values of carries that are read from a buffer which the copies at the end of the iteration overwrite. */
+/* Next values of carries that are read from a buffer which the copies at the end of the iteration
+ * overwrite. */
 static void add_carry_temps(Plan *plan, const Inst *loop) {
     for (int j = 0; j < loop->attr.loop.n_carry; j++) {
         const Value *yield = loop->regions[0]->yields.data[j];
@@ -541,15 +553,16 @@ static void find_lifetimes(Plan *plan, const Region *region) {
 /* ---- slots ---- */
 
 static const Size *buffer_bytes(Plan *plan, const Buffer *buffer) {
-    static const int element[] = {
-        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
+    static const int element[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
     PolyTable *polys = &plan->m->ctx->polys;
     const Size *count = ir_type_count(plan->m, buffer->type);
-    return count ? size_mul(polys, count, size_const(polys, element[buffer->type->elem] * buffer->lanes))
+    return count ? size_mul(polys, count,
+                            size_const(polys, element[buffer->type->elem] * buffer->lanes))
                  : NULL;
 }
 
-/* How well a free slot suits: 3 the same size, 2 larger, 1 smaller (it grows), 0 cannot be compared. */
+/* How well a free slot suits: 3 the same size, 2 larger, 1 smaller (it grows), 0 cannot be
+ * compared. */
 static int slot_fit(Plan *plan, const Slot *slot, const Size *bytes) {
     PolyTable *polys = &plan->m->ctx->polys;
     return slot->bytes == bytes                       ? 3

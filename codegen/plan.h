@@ -1,10 +1,11 @@
 /* Where every array of a function lives: results, workspace, or inside another array.
  *
- * Values of the IR never change; memory does. The plan gives each array that must exist in memory a buffer, such
- * that writing is safe at every point: two values share a buffer only when the earlier one is dead (an in-place
- * chain), when one is a part of the other (a row of a stacked result), or when a loop hands one to the next
- * iteration. Views (slices, transposes, ...) have no buffer; whoever needs them in memory copies them.
- * Buffers of workspace get slots by lifetime; slots of sizes that compare are used again.
+ * Values of the IR never change; memory does. The plan gives each array that must exist in memory a
+ * buffer, such that writing is safe at every point: two values share a buffer only when the earlier
+ * one is dead (an in-place chain), when one is a part of the other (a row of a stacked result), or
+ * when a loop hands one to the next iteration. Views (slices, transposes, ...) have no buffer;
+ * whoever needs them in memory copies them. Buffers of workspace get slots by lifetime; slots of
+ * sizes that compare are used again.
  *
  * Pure analysis: knows nothing of LLVM. Called by code generation, once a function. */
 #ifndef BPC_CODEGEN_PLAN_H
@@ -21,8 +22,8 @@ typedef enum BufferKind {
 typedef struct Buffer {
     BufferKind kind;
     const Type *type;
-    int lanes;             /* above 1: every element is `lanes` values, one for each lane of the loop around */
-    int out;               /* BUF_out: which result */
+    int lanes; /* above 1: every element is `lanes` values, one for each lane of the loop around */
+    int out;   /* BUF_out: which result */
     struct Buffer *parent; /* BUF_part: the buffer it is inside of ... */
     const Inst *loop;      /* ... at the row of this loop's index, or, when NULL, ... */
     const Size *offset;    /* ... at this many elements */
@@ -55,12 +56,15 @@ Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *width
 
 /* The buffer of a value, or NULL: scalars, inputs, views, splats and results that nothing uses. */
 Buffer *plan_home(const Plan *plan, const Value *value);
-/* The buffer that holds the value as a whole and row-major, also where the value is a reshape of what was made there;
- * NULL for other views. What has its consumer's buffer as its place need not be copied. */
+/* The buffer that holds the value as a whole and row-major, also where the value is a reshape of
+ * what was made there; NULL for other views. What has its consumer's buffer as its place need not
+ * be copied. */
 const Buffer *plan_place(const Plan *plan, const Value *value);
-/* True for a value that is an alias of (part of) another array, or that has one value everywhere. */
+/* True for a value that is an alias of (part of) another array, or that has one value everywhere.
+ */
 bool plan_is_view(const Plan *plan, const Value *value);
-/* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when none is needed. */
+/* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when
+ * none is needed. */
 Buffer *plan_carry_temp(const Plan *plan, const Inst *loop, int j);
 int plan_lanes(const Plan *plan, const Inst *loop); /* 1: a loop of scalars */
 

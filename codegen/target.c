@@ -9,7 +9,8 @@
 
 static pthread_once_t native_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INIT;
 
-/* Both passes cost half of the time of emission and gain nothing on vector code that was addressed with care. */
+/* Both passes cost half of the time of emission and gain nothing on vector code that was addressed
+ * with care. */
 static void initialize_native(void) {
     static const char *const arguments[] = {"bpc", "-disable-x86-domain-reassignment",
                                             "-disable-lsr"};
@@ -32,7 +33,8 @@ void target_initialize(void) {
     (void)pthread_once(&native_once, initialize_native);
 }
 
-/* Moves a string of LLVM's into the arena; LLVM gets it back even when there is no memory for the copy. */
+/* Moves a string of LLVM's into the arena; LLVM gets it back even when there is no memory for the
+ * copy. */
 static const char *keep_message(Arena *arena, char *message) {
     if (!message) {
         return "";
@@ -59,8 +61,8 @@ static bool is_x86(const Target *target) {
 }
 
 static void choose_names(Arena *arena, const CodegenOptions *options, Target *target) {
-    target->triple = options->triple ? options->triple
-                                     : keep_message(arena, LLVMGetDefaultTargetTriple());
+    target->triple =
+        options->triple ? options->triple : keep_message(arena, LLVMGetDefaultTargetTriple());
     target->features = "";
     if (is_native(options)) {
         target->cpu = keep_message(arena, LLVMGetHostCPUName());
@@ -93,8 +95,9 @@ static bool knows_cpu(Context *ctx, const Target *target) {
     return false;
 }
 
-/* Features implied by a CPU's name cannot be asked of the C API directly. A function compiled for that CPU tells:
- * the registers that LLVM considers legal show in how it would pass a vector. The table below is plainer. */
+/* Features implied by a CPU's name cannot be asked of the C API directly. A function compiled for
+ * that CPU tells: the registers that LLVM considers legal show in how it would pass a vector. The
+ * table below is plainer. */
 static bool name_starts_with_any(const char *name, const char *const *prefixes) {
     for (; *prefixes; prefixes++) {
         if (strncmp(name, *prefixes, strlen(*prefixes)) == 0) {
@@ -105,18 +108,21 @@ static bool name_starts_with_any(const char *name, const char *const *prefixes) 
 }
 
 static void measure_features(Target *target) {
-    static const char *const avx512_cpus[] = {"x86-64-v4", "skylake-avx512", "cascadelake", "cooperlake",
-                                              "icelake",   "tigerlake",      "rocketlake",  "sapphirerapids",
-                                              "emerald",   "graniterapids",  "znver4",      "znver5", NULL};
-    static const char *const avx2_cpus[] = {"x86-64-v3", "haswell",   "core-avx2", "broadwell", "skylake",
-                                            "alderlake", "raptorlake", "znver",    NULL};
+    static const char *const avx512_cpus[] = {
+        "x86-64-v4",  "skylake-avx512", "cascadelake", "cooperlake",    "icelake", "tigerlake",
+        "rocketlake", "sapphirerapids", "emerald",     "graniterapids", "znver4",  "znver5",
+        NULL};
+    static const char *const avx2_cpus[] = {"x86-64-v3",  "haswell", "core-avx2",
+                                            "broadwell",  "skylake", "alderlake",
+                                            "raptorlake", "znver",   NULL};
     const char *features = target->features;
     bool x86 = is_x86(target);
     bool avx512 = x86 && ((strstr(features, "+avx512f,") && strstr(features, "+avx512vl")) ||
                           name_starts_with_any(target->cpu, avx512_cpus));
     bool avx2 = avx512 || (x86 && ((strstr(features, "+avx2") && strstr(features, "+fma,")) ||
                                    name_starts_with_any(target->cpu, avx2_cpus)));
-    if (features[0] != '\0') { /* the host tells exactly, its name may promise more than a virtual machine has */
+    if (features[0] !=
+        '\0') { /* the host tells exactly, its name may promise more than a virtual machine has */
         avx512 = avx512 && strstr(features, "+avx512f") != NULL;
         avx2 = avx2 && strstr(features, "+avx2") != NULL;
     }
@@ -145,8 +151,9 @@ bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool
     }
     LLVMCodeGenOptLevel level =
         options->opt_level == 0 || huge ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault;
-    target->machine = LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu, target->features,
-                                              level, LLVMRelocPIC, LLVMCodeModelDefault);
+    target->machine =
+        LLVMCreateTargetMachine(llvm_target, target->triple, target->cpu, target->features, level,
+                                LLVMRelocPIC, LLVMCodeModelDefault);
     if (!target->machine) {
         diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "no code can be generated for %s",
                    target->triple);

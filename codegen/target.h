@@ -1,6 +1,8 @@
-/* What the generated code runs on: LLVM's target machine, and the facts about it that shape the code.
+/* What the generated code runs on: LLVM's target machine, and the facts about it that shape the
+ * code.
  *
- * The only place that initialises LLVM (once a process) and that names a CPU. Called by codegen_emit. */
+ * The only place that initialises LLVM (once a process) and that names a CPU. Called by
+ * codegen_emit. */
 #ifndef BPC_CODEGEN_TARGET_H
 #define BPC_CODEGEN_TARGET_H
 
@@ -18,7 +20,8 @@ typedef struct Target {
     bool has_masks; /* masked loads and stores cost no more than plain ones */
 } Target;
 
-/* False: a diagnostic was queued and nothing is held. `huge` asks for LLVM's fastest code generator. */
+/* False: a diagnostic was queued and nothing is held. `huge` asks for LLVM's fastest code
+ * generator. */
 bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool huge,
                  Target *target);
 void target_close(Target *target);

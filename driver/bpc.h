@@ -1,7 +1,7 @@
 /* bpc.h: the public interface of libbpc, the bp compiler as a library.
  *
- * Hand a model's text to bpc_compile and get its functions as C function pointers, its object file, and
- * its C header:
+ * Hand a model's text to bpc_compile and get its functions as C function pointers, its object file,
+ * and its C header:
  *
  *     BpcContext *ctx = bpc_context_new(NULL);
  *     BpcModule *model = bpc_compile(ctx, "model.bp", text, strlen(text), NULL);
@@ -11,13 +11,13 @@
  *     bpc_module_free(model);
  *     bpc_context_free(ctx);
  *
- * Ownership: what a function returns belongs to the object it was asked of, and lives as long as that
- * object unless said otherwise. Free modules before their context.
- * Errors: the library never prints, exits or aborts on bad input. A function that can fail returns NULL,
- * and the context holds the diagnostics of the last call to bpc_compile.
- * Threads: different contexts may be used from different threads at once; one context from one thread at a
- * time. Compiled functions keep no state and may be called from any number of threads.
- * The calling convention of compiled functions is that of the generated header (bpc_module_header). */
+ * Ownership: what a function returns belongs to the object it was asked of, and lives as long as
+ * that object unless said otherwise. Free modules before their context. Errors: the library never
+ * prints, exits or aborts on bad input. A function that can fail returns NULL, and the context
+ * holds the diagnostics of the last call to bpc_compile. Threads: different contexts may be used
+ * from different threads at once; one context from one thread at a time. Compiled functions keep no
+ * state and may be called from any number of threads. The calling convention of compiled functions
+ * is that of the generated header (bpc_module_header). */
 #ifndef BPC_H
 #define BPC_H
 
@@ -41,8 +41,8 @@ extern "C" {
 typedef struct BpcContext BpcContext; /* allocator and diagnostics */
 typedef struct BpcModule BpcModule;   /* one compiled text */
 
-/* The host's allocator. `alloc` returns 16-byte aligned memory or NULL; `release` accepts NULL. LLVM keeps
- * its own memory, which these hooks do not see. */
+/* The host's allocator. `alloc` returns 16-byte aligned memory or NULL; `release` accepts NULL.
+ * LLVM keeps its own memory, which these hooks do not see. */
 typedef struct BpcAllocator {
     void *(*alloc)(void *user, size_t bytes);
     void (*release)(void *user, void *ptr);
@@ -50,8 +50,8 @@ typedef struct BpcAllocator {
 } BpcAllocator;
 
 /* How to compile. Start from bpc_options_default(), which sets every field. */
-/* Reads a file that a text imports: gives true, and its text, which is copied before the next call. `path` is the
- * importing file's folder and the path in the import joined. */
+/* Reads a file that a text imports: gives true, and its text, which is copied before the next call.
+ * `path` is the importing file's folder and the path in the import joined. */
 typedef bool BpcImport(void *user, const char *path, const char **text, size_t *len);
 
 typedef struct BpcOptions {
@@ -71,13 +71,13 @@ typedef enum BpcSeverity { BPC_ERROR, BPC_WARNING, BPC_NOTE } BpcSeverity;
 /* One message about a text. All strings live until the next bpc_compile on the context. */
 typedef struct BpcDiagnostic {
     BpcSeverity severity;
-    int code;               /* 123 of E0123 */
-    const char *message;    /* one line */
-    const char *hint;       /* how to mend it, or NULL */
-    const char *file;       /* the name given to bpc_compile; NULL when the message has no place */
-    unsigned line, column;  /* from 1; columns count bytes */
-    unsigned length;        /* bytes marked */
-    const char *rendered;   /* the whole message as the command line shows it, without colours */
+    int code;              /* 123 of E0123 */
+    const char *message;   /* one line */
+    const char *hint;      /* how to mend it, or NULL */
+    const char *file;      /* the name given to bpc_compile; NULL when the message has no place */
+    unsigned line, column; /* from 1; columns count bytes */
+    unsigned length;       /* bytes marked */
+    const char *rendered;  /* the whole message as the command line shows it, without colours */
 } BpcDiagnostic;
 
 /* "0.1.0", and the version of LLVM it was built with. */
@@ -91,18 +91,19 @@ BPC_API BpcContext *bpc_context_new(const BpcAllocator *allocator);
 /* Accepts NULL. */
 BPC_API void bpc_context_free(BpcContext *ctx);
 
-/* Compiles `len` bytes of bp source (no terminating NUL needed; the text is copied). `name` is shown in
- * messages, and its base name without suffix names the error function and the header guard. `options`: NULL
- * for the defaults. Returns NULL when the text has errors or memory is out; see the diagnostics. */
+/* Compiles `len` bytes of bp source (no terminating NUL needed; the text is copied). `name` is
+ * shown in messages, and its base name without suffix names the error function and the header
+ * guard. `options`: NULL for the defaults. Returns NULL when the text has errors or memory is out;
+ * see the diagnostics. */
 BPC_API BpcModule *bpc_compile(BpcContext *ctx, const char *name, const char *text, size_t len,
                                const BpcOptions *options);
 /* Accepts NULL. Function pointers of the module must not be called afterwards. */
 BPC_API void bpc_module_free(BpcModule *module);
 
-/* The address of an exported function ("step") or of its workspace function ("step_work"), to be cast to the type in
- * the header. The first call links the module into the process. NULL when there is no such function or linking
- * failed (then bpc_module_link_error says why). A module compiled for another CPU than this machine's must not be
- * run. */
+/* The address of an exported function ("step") or of its workspace function ("step_work"), to be
+ * cast to the type in the header. The first call links the module into the process. NULL when there
+ * is no such function or linking failed (then bpc_module_link_error says why). A module compiled
+ * for another CPU than this machine's must not be run. */
 BPC_API void *bpc_module_function(BpcModule *module, const char *name);
 BPC_API const char *bpc_module_link_error(const BpcModule *module); /* NULL: none */
 
@@ -110,8 +111,8 @@ BPC_API const char *bpc_module_link_error(const BpcModule *module); /* NULL: non
 BPC_API const char *bpc_module_header(const BpcModule *module);
 /* The object file's bytes, their number in *size. */
 BPC_API const void *bpc_module_object(const BpcModule *module, size_t *size);
-/* What a status returned by one of the module's functions means, with its place in the source; NULL for 0 and for
- * unknown statuses. */
+/* What a status returned by one of the module's functions means, with its place in the source; NULL
+ * for 0 and for unknown statuses. */
 BPC_API const char *bpc_module_error(BpcModule *module, int status);
 
 /* Names of the exported functions, 0 <= i < count. */
@@ -120,7 +121,8 @@ BPC_API const char *bpc_module_export_name(const BpcModule *module, size_t i);
 
 /* Diagnostics of the last bpc_compile on this context, warnings of a success included. */
 BPC_API size_t bpc_diagnostic_count(const BpcContext *ctx);
-BPC_API const BpcDiagnostic *bpc_diagnostic(const BpcContext *ctx, size_t i); /* NULL past the end */
+BPC_API const BpcDiagnostic *bpc_diagnostic(const BpcContext *ctx,
+                                            size_t i); /* NULL past the end */
 /* All of them rendered, one after another; "" when there are none, never NULL. */
 BPC_API const char *bpc_diagnostics_text(const BpcContext *ctx);
 /* A longer explanation of a code, or NULL. */

@@ -1,7 +1,7 @@
 /* bpc: compiles a model to an object and a header, or shows what it looks like on the way.
  *
- * Exit status: 0; 1 for an error in the program or its files; 2 for wrong usage. All output goes through files_write,
- * so nothing is left behind when something fails. */
+ * Exit status: 0; 1 for an error in the program or its files; 2 for wrong usage. All output goes
+ * through files_write, so nothing is left behind when something fails. */
 #include "codegen/header.h"
 #include "driver/bpc.h"
 #include "driver/compile.h"
@@ -77,7 +77,8 @@ static char *header_path(Arena *arena, const char *output) {
     return arena_printf(arena, "%.*s.h", (int)(suffix ? n - 2 : n), output);
 }
 
-/* Where the output goes when -o does not say: objects into this folder, texts to standard output. */
+/* Where the output goes when -o does not say: objects into this folder, texts to standard output.
+ */
 static const char *default_output(Arena *arena, const Options *options) {
     if (options->emit != OUTPUT_obj)
         return "-";
@@ -166,9 +167,10 @@ static bool emit_code(Context *ctx, const Options *options, Source *source,
     return compile_code(ctx, ir, how, kind, code);
 }
 
-static bool write_with_header(Context *ctx, const Options *options, const char *output, const char *data,
-                              size_t size, const char *header) {
-    FileOut files[] = {{output, data, size}, {header_path(&ctx->arena, output), header, strlen(header)}};
+static bool write_with_header(Context *ctx, const Options *options, const char *output,
+                              const char *data, size_t size, const char *header) {
+    FileOut files[] = {{output, data, size},
+                       {header_path(&ctx->arena, output), header, strlen(header)}};
     return write_outputs(ctx, files, wants_header(options, output) ? 2 : 1);
 }
 
@@ -187,7 +189,8 @@ static bool emit_c(Context *ctx, const Options *options, Source *source, const C
 
 static CompileOptions compile_options(Context *ctx, const Options *options, const char *output) {
     return (CompileOptions){
-        .module_name = header_c_name(&ctx->atoms, strcmp(output, "-") == 0 ? options->input : output),
+        .module_name =
+            header_c_name(&ctx->atoms, strcmp(output, "-") == 0 ? options->input : output),
         .exports = options->exports.data,
         .n_exports = options->exports.n,
         .opt_level = options->opt_level,
@@ -199,15 +202,18 @@ static CompileOptions compile_options(Context *ctx, const Options *options, cons
 }
 
 /* `bpc test`: what it finds is its output. */
-static int run_tests(Context *ctx, const Options *options, Source *source, const CompileOptions *how, Text *out) {
+static int run_tests(Context *ctx, const Options *options, Source *source,
+                     const CompileOptions *how, Text *out) {
     int failures = test_command(ctx, source, how, options->interpret, options->libraries.data,
                                 options->libraries.n, out);
     return failures == 0 ? EXIT_ok : EXIT_program;
 }
 
-static int run_function(Context *ctx, const Options *options, Source *source, const CompileOptions *how, Text *out) {
+static int run_function(Context *ctx, const Options *options, Source *source,
+                        const CompileOptions *how, Text *out) {
     ProgramOptions program = {how, options->libraries.data, options->libraries.n};
-    ArgumentTexts arguments = {options->args.data, options->args.n, options->sizes.data, options->sizes.n};
+    ArgumentTexts arguments = {options->args.data, options->args.n, options->sizes.data,
+                               options->sizes.n};
     const char *output = options->output ? options->output : "-";
     bool ok = run_command(ctx, source, &program, options->function, &arguments, output, out) &&
               write_outputs(ctx, &(FileOut){output, out->data ? out->data : "", out->n}, 1);
@@ -215,7 +221,8 @@ static int run_function(Context *ctx, const Options *options, Source *source, co
     return ok ? EXIT_ok : EXIT_program;
 }
 
-static int check_gradients(Context *ctx, const Options *options, Source *source, const CompileOptions *how, Text *out) {
+static int check_gradients(Context *ctx, const Options *options, Source *source,
+                           const CompileOptions *how, Text *out) {
     enum { DEFAULT_POINTS = 5 };
     ProgramOptions program = {how, options->libraries.data, options->libraries.n};
     GradcheckOptions check = {
@@ -234,7 +241,8 @@ static void report_difference(Context *ctx, const Source *source, const Text *fo
         begin = source->text[at++] == '\n' ? at : begin;
     for (end = begin; end < source->len && source->text[end] != '\n';)
         end++;
-    Diag *diag = diag_error(&ctx->diags, DIAG_format_differs, (Loc){source->base + begin, source->base + end},
+    Diag *diag = diag_error(&ctx->diags, DIAG_format_differs,
+                            (Loc){source->base + begin, source->base + end},
                             "the layout differs from here on");
     diag_hint(&ctx->diags, diag, "bpc fmt %s", source->name);
 }
@@ -295,7 +303,8 @@ static bool compile(Context *ctx, const Options *options, const char *output) {
 
     if (options->emit == OUTPUT_c)
         return emit_c(ctx, options, source, &how, output);
-    if (options->emit != OUTPUT_llvm && options->emit != OUTPUT_asm && options->emit != OUTPUT_obj) {
+    if (options->emit != OUTPUT_llvm && options->emit != OUTPUT_asm &&
+        options->emit != OUTPUT_obj) {
         Text text;
         text_init(&text, &ctx->arena);
         return emit_front(ctx, options, source, &how, &text) &&
@@ -334,10 +343,12 @@ static int run(Context *ctx, int argc, char **argv) {
 
     const char *output = options.output ? options.output : default_output(&ctx->arena, &options);
     if (file_is_same(options.input, output) ||
-        (wants_header(&options, output) && file_is_same(options.input, header_path(&ctx->arena, output))))
+        (wants_header(&options, output) &&
+         file_is_same(options.input, header_path(&ctx->arena, output))))
         return usage_error("the output would overwrite the input");
     if (wants_header(&options, output) && has_suffix(output, ".h"))
-        return usage_error("an output with a header cannot be called .h: the header goes there; use --emit=header");
+        return usage_error("an output with a header cannot be called .h: the header goes there; "
+                           "use --emit=header");
 
     bool ok = compile(ctx, &options, output);
     report(ctx, &options);

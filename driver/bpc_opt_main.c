@@ -1,5 +1,5 @@
-/* bpc-opt: reads textual IR, runs passes on it, and prints it, or evaluates a function of it by the reference
- * interpreter. For people who work on the compiler, and for its tests.
+/* bpc-opt: reads textual IR, runs passes on it, and prints it, or evaluates a function of it by the
+ * reference interpreter. For people who work on the compiler, and for its tests.
  *
  * Exit status as bpc: 0; 1 for an error in the input; 2 for wrong usage. */
 #include "driver/eval_args.h"
@@ -105,7 +105,8 @@ static IrModule *read_module(Context *ctx, const char *path) {
         diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", path, error);
         return NULL;
     }
-    Source *source = source_add(&ctx->sources, strcmp(path, "-") == 0 ? "<stdin>" : path, text, size);
+    Source *source =
+        source_add(&ctx->sources, strcmp(path, "-") == 0 ? "<stdin>" : path, text, size);
     if (!source) {
         diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0}, "%s is too large", path);
         return NULL;
@@ -129,7 +130,8 @@ static bool given_sizes(Context *ctx, const Func *f, const char *text, int64_t *
         char *end = NULL;
         int64_t value = equals ? strtoll(equals + 1, &end, 10) : -1;
         if (found < 0 || end == equals + 1 || value < 0) {
-            diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "--sizes: '%s' is no size=number of '%s'", text, f->name);
+            diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
+                       "--sizes: '%s' is no size=number of '%s'", text, f->name);
             return false;
         }
         sizes[found] = value;
@@ -184,7 +186,8 @@ static bool process(Context *ctx, const OptOptions *o, Text *out) {
     if (!m || (!o->no_verify && !ir_verify(m))) {
         return false;
     }
-    PassOptions passes = {.verify_each = o->verify_each, .print_after = o->print_after_all ? out : NULL};
+    PassOptions passes = {.verify_each = o->verify_each,
+                          .print_after = o->print_after_all ? out : NULL};
     if (o->passes && !passes_run(m, o->passes, &passes)) {
         return false;
     }

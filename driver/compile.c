@@ -37,7 +37,8 @@ static bool replace_exports(Context *ctx, AstModule *ast, const CompileOptions *
     for (int i = 0; i < options->n_only; i++) {
         ExportDecl *decl = add_export(ctx, ast, "<function>", options->only[i]);
         if (decl)
-            decl->as = (Name){atom_of(&ctx->atoms, arena_printf(&ctx->arena, "bpc_function%d", i)), decl->loc};
+            decl->as = (Name){atom_of(&ctx->atoms, arena_printf(&ctx->arena, "bpc_function%d", i)),
+                              decl->loc};
         ok &= decl != NULL;
     }
     return ok;
@@ -86,7 +87,8 @@ static bool run_passes(Context *ctx, IrModule *ir, const CompileOptions *options
     return run_pipeline(ctx, ir, pipelines[options->opt_level]);
 }
 
-bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out) {
+bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind,
+                  CodeBuffer *out) {
     if (!run_passes(ctx, ir, options))
         return false;
 
@@ -120,6 +122,8 @@ bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, T
     return memory_report(out, ir, vector_bytes);
 }
 
-bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out) {
-    return run_passes(ctx, ir, options) && csource_print(ctx, ir, options->module_name, header, out);
+bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header,
+               Text *out) {
+    return run_passes(ctx, ir, options) &&
+           csource_print(ctx, ir, options->module_name, header, out);
 }

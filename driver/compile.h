@@ -1,5 +1,6 @@
-/* The stages from a text to an object, in order: what the library and the program both call. Each stage needs the
- * one before it and returns NULL or false when it queued diagnostics. Memory is the context's. */
+/* The stages from a text to an object, in order: what the library and the program both call. Each
+ * stage needs the one before it and returns NULL or false when it queued diagnostics. Memory is the
+ * context's. */
 #ifndef BPC_DRIVER_COMPILE_H
 #define BPC_DRIVER_COMPILE_H
 
@@ -8,10 +9,11 @@
 #include "parser/imports.h"
 
 typedef struct CompileOptions {
-    const char *module_name; /* a C identifier: prefix of the error function, header guard */
+    const char *module_name;    /* a C identifier: prefix of the error function, header guard */
     const char *const *exports; /* as after `export`, besides those of the text */
     int n_exports;
-    const char *const *only; /* not NULL: these functions are compiled, named bpc_function0, ..., and no export is */
+    const char *const *only; /* not NULL: these functions are compiled, named bpc_function0, ...,
+                                and no export is */
     int n_only;
     bool entries; /* see CodegenOptions */
     int opt_level;
@@ -29,12 +31,14 @@ IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options
 /* The header's text, NUL-terminated; of the module as lowered. */
 const char *compile_header(Context *ctx, const IrModule *ir);
 /* Runs the passes in place, then generates code. */
-bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind, CodeBuffer *out);
+bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind,
+                  CodeBuffer *out);
 /* Resolves the derivatives in place and prints the module as bp source again. */
 bool compile_bp(Context *ctx, IrModule *ir, Text *out);
 /* Runs the passes, then reports what each export keeps in memory. */
 bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out);
 /* The same to C, scalar and portable: one file that holds the text of the header. */
-bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header, Text *out);
+bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header,
+               Text *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* Reading arguments and printing results of `bpc-opt --eval`.
  *
- * An argument is read against the type of its parameter: its rank says how deep lists are nested. Extents are
- * taken from the first list at each depth, and sizes that stand alone in a type from these. Called by
- * bpc_opt_main.c only. */
+ * An argument is read against the type of its parameter: its rank says how deep lists are nested.
+ * Extents are taken from the first list at each depth, and sizes that stand alone in a type from
+ * these. Called by bpc_opt_main.c only. */
 #include "driver/eval_args.h"
 
 #include <inttypes.h>
@@ -87,14 +87,16 @@ static bool read_level(ArgReader *r, int axis) {
     return true;
 }
 
-static bool read_arg(Arena *arena, const Type *type, const char *text, Datum **arg, const char **error) {
+static bool read_arg(Arena *arena, const Type *type, const char *text, Datum **arg,
+                     const char **error) {
     Datum *d = ARENA_NEW(arena, Datum);
     ArgReader r = {.arena = arena, .next = text, .d = d};
     d->type = type;
     for (int axis = 0; axis < type->rank; axis++) {
         d->dims[axis] = UNKNOWN;
     }
-    bool ok = read_level(&r, 0) && (skip_space(&r) == '\0' || fail(&r, "something follows the value"));
+    bool ok =
+        read_level(&r, 0) && (skip_space(&r) == '\0' || fail(&r, "something follows the value"));
     if (!ok) {
         *error = arena_printf(arena, "argument '%s': %s", text, r.error);
         return false;
@@ -144,11 +146,12 @@ static void complete(const Func *f, Datum *arg, const int64_t *sizes) {
     }
 }
 
-bool eval_args_read(Arena *arena, const Func *f, const Export *export, const char *const *texts, int n, int64_t *sizes,
-                    Datum **args, const char **error) {
+bool eval_args_read(Arena *arena, const Func *f, const Export *export, const char *const *texts,
+                    int n, int64_t *sizes, Datum **args, const char **error) {
     const Region *body = f->body;
     if (n != body->params.n) {
-        *error = arena_printf(arena, "the function takes %d arguments, here are %d", body->params.n, n);
+        *error =
+            arena_printf(arena, "the function takes %d arguments, here are %d", body->params.n, n);
         return false;
     }
     for (int i = 0; i < n; i++) {
@@ -162,8 +165,9 @@ bool eval_args_read(Arena *arena, const Func *f, const Export *export, const cha
             sizes[i] = args[export_size_from(export, i)]->i[0];
         }
         if (sizes[i] < 0) {
-            *error = arena_printf(arena, "the size '%s' does not follow from the arguments: give --sizes %s=...",
-                                  f->sizes.data[i]->name, f->sizes.data[i]->name);
+            *error = arena_printf(
+                arena, "the size '%s' does not follow from the arguments: give --sizes %s=...",
+                f->sizes.data[i]->name, f->sizes.data[i]->name);
             return false;
         }
     }

@@ -21,7 +21,8 @@ static bool read_all(Arena *arena, FILE *file, char **text, size_t *size) {
     return !ferror(file);
 }
 
-/* Memory for the text may run out while the file is open; the process ends then, so nothing leaks for long. */
+/* Memory for the text may run out while the file is open; the process ends then, so nothing leaks
+ * for long. */
 bool file_read(Arena *arena, const char *path, char **text, size_t *size, const char **error) {
     bool standard = strcmp(path, "-") == 0;
     FILE *file = standard ? stdin : fopen(path, "rb");
@@ -41,7 +42,8 @@ bool file_is_same(const char *a, const char *b) {
 
 /* ---- writing ---- */
 
-/* Where the bytes of one output go first: the temporary, or the place itself when that is a device or a pipe. */
+/* Where the bytes of one output go first: the temporary, or the place itself when that is a device
+ * or a pipe. */
 typedef struct Target {
     char *temp; /* NULL: written in place */
     int fd;     /* -1: none open */

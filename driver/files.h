@@ -1,5 +1,6 @@
-/* Reading inputs and writing outputs for the programs. Outputs appear complete or not at all: each is written to a
- * temporary file beside it and renamed when all of them are there. Not part of the library, which touches no files. */
+/* Reading inputs and writing outputs for the programs. Outputs appear complete or not at all: each
+ * is written to a temporary file beside it and renamed when all of them are there. Not part of the
+ * library, which touches no files. */
 #ifndef BPC_DRIVER_FILES_H
 #define BPC_DRIVER_FILES_H
 
@@ -12,7 +13,8 @@ typedef struct FileOut {
     size_t size;
 } FileOut;
 
-/* Reads a whole file ("-": standard input) into the arena. False: *error says why, without the path. */
+/* Reads a whole file ("-": standard input) into the arena. False: *error says why, without the
+ * path. */
 bool file_read(Arena *arena, const char *path, char **text, size_t *size, const char **error);
 
 /* Writes n files (at most FILES_MAX). False: none was written, *error says why and which. */

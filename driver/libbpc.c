@@ -1,8 +1,10 @@
-/* The public library: contexts, modules, diagnostics. The interface and its promises stand in driver/bpc.h.
+/* The public library: contexts, modules, diagnostics. The interface and its promises stand in
+ * driver/bpc.h.
  *
- * A BpcModule owns a whole Context (its texts, trees and code live until it is freed); a BpcContext owns only the
- * allocator and copies of the last compilation's diagnostics. Every entry that may allocate runs inside
- * guarded(), which is where running out of memory unwinds to. No global state. */
+ * A BpcModule owns a whole Context (its texts, trees and code live until it is freed); a BpcContext
+ * owns only the allocator and copies of the last compilation's diagnostics. Every entry that may
+ * allocate runs inside guarded(), which is where running out of memory unwinds to. No global state.
+ */
 #include "driver/bpc.h"
 
 #include "codegen/header.h"
@@ -187,7 +189,9 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         .module_name = header_c_name(&ctx->atoms, job->name),
         .exports = options->exports,
         .n_exports = (int)options->export_count,
-        .opt_level = options->opt_level < 0 ? 0 : options->opt_level > 3 ? 3 : options->opt_level,
+        .opt_level = options->opt_level < 0   ? 0
+                     : options->opt_level > 3 ? 3
+                                              : options->opt_level,
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
@@ -254,7 +258,8 @@ static bool link_module(void *arg) {
     module->jit = jit_new(ctx);
     if (module->jit && jit_add_object(ctx, module->jit, &module->object))
         return true;
-    module->link_error = ctx->diags.items.n > before ? ctx->diags.items.data[before]->message : "linking failed";
+    module->link_error =
+        ctx->diags.items.n > before ? ctx->diags.items.data[before]->message : "linking failed";
     return false;
 }
 

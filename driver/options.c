@@ -61,7 +61,8 @@ typedef struct Reader {
     const char *error;
 } Reader;
 
-/* The row that `arg` names; sets *value to what follows the spelling in the same argument, or NULL. */
+/* The row that `arg` names; sets *value to what follows the spelling in the same argument, or NULL.
+ */
 static OptionId find_option(const char *arg, const char **value) {
     for (int id = 0; id < OPT_COUNT; id++) {
         size_t len = strlen(rows[id].spelling);
@@ -88,8 +89,9 @@ static bool fail_unknown(Reader *reader, const char *arg) {
     for (int id = 0; id < OPT_COUNT; id++)
         names[id] = rows[id].spelling;
     const char *near = nearest_name(arg, names, OPT_COUNT);
-    reader->error = near ? arena_printf(reader->arena, "unknown option '%s'; did you mean '%s'?", arg, near)
-                         : arena_printf(reader->arena, "unknown option '%s'", arg);
+    reader->error =
+        near ? arena_printf(reader->arena, "unknown option '%s'; did you mean '%s'?", arg, near)
+             : arena_printf(reader->arena, "unknown option '%s'", arg);
     return false;
 }
 
@@ -137,22 +139,57 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
     int choice = 0;
     unsigned long long number = 0;
     switch (id) {
-    case OPT_output: options->output = value; break;
-    case OPT_emit: return set_emit(reader, options, value);
-    case OPT_export: vec_push(reader->arena, &options->exports, value); break;
-    case OPT_real: choice = choose(value, widths, 2); options->real_is_f32 = choice == 1; break;
-    case OPT_opt: choice = choose(value, levels, 4); options->opt_level = choice; break;
-    case OPT_cpu: options->cpu = value; break;
-    case OPT_debug: options->debug_info = true; break;
-    case OPT_freestanding: options->freestanding = true; break;
-    case OPT_diagnostics: choice = choose(value, formats, 2); options->json = choice == 1; break;
-    case OPT_color: choice = choose(value, colors, 3); options->color = (ColorWhen)choice; break;
-    case OPT_link_flags: options->link_flags = true; break;
-    case OPT_explain: options->explain = value; break;
-    case OPT_interpret: options->interpret = true; break;
-    case OPT_load: vec_push(reader->arena, &options->libraries, value); break;
-    case OPT_arg: vec_push(reader->arena, &options->args, value); break;
-    case OPT_size: vec_push(reader->arena, &options->sizes, value); break;
+    case OPT_output:
+        options->output = value;
+        break;
+    case OPT_emit:
+        return set_emit(reader, options, value);
+    case OPT_export:
+        vec_push(reader->arena, &options->exports, value);
+        break;
+    case OPT_real:
+        choice = choose(value, widths, 2);
+        options->real_is_f32 = choice == 1;
+        break;
+    case OPT_opt:
+        choice = choose(value, levels, 4);
+        options->opt_level = choice;
+        break;
+    case OPT_cpu:
+        options->cpu = value;
+        break;
+    case OPT_debug:
+        options->debug_info = true;
+        break;
+    case OPT_freestanding:
+        options->freestanding = true;
+        break;
+    case OPT_diagnostics:
+        choice = choose(value, formats, 2);
+        options->json = choice == 1;
+        break;
+    case OPT_color:
+        choice = choose(value, colors, 3);
+        options->color = (ColorWhen)choice;
+        break;
+    case OPT_link_flags:
+        options->link_flags = true;
+        break;
+    case OPT_explain:
+        options->explain = value;
+        break;
+    case OPT_interpret:
+        options->interpret = true;
+        break;
+    case OPT_load:
+        vec_push(reader->arena, &options->libraries, value);
+        break;
+    case OPT_arg:
+        vec_push(reader->arena, &options->args, value);
+        break;
+    case OPT_size:
+        vec_push(reader->arena, &options->sizes, value);
+        break;
     case OPT_points:
         choice = read_count(value, 1000000, &number) && number > 0 ? 0 : -1;
         options->points = (int)number;
@@ -161,10 +198,17 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
         choice = read_count(value, UINT64_MAX, &number) ? 0 : -1;
         options->seed = number;
         break;
-    case OPT_check: options->check = true; break;
-    case OPT_help: options->help = true; break;
-    case OPT_version: options->version = true; break;
-    case OPT_COUNT: break;
+    case OPT_check:
+        options->check = true;
+        break;
+    case OPT_help:
+        options->help = true;
+        break;
+    case OPT_version:
+        options->version = true;
+        break;
+    case OPT_COUNT:
+        break;
     }
     return choice < 0 ? fail_value(reader, id, value) : true;
 }
@@ -176,7 +220,8 @@ static bool read_option(Reader *reader, Options *options, const char *arg) {
         return fail_unknown(reader, arg);
     if (rows[id].form == VALUE && !value) {
         if (reader->next == reader->argc) {
-            reader->error = arena_printf(reader->arena, "option '%s' needs %s", arg, rows[id].value);
+            reader->error =
+                arena_printf(reader->arena, "option '%s' needs %s", arg, rows[id].value);
             return false;
         }
         value = reader->argv[reader->next++];
@@ -188,8 +233,8 @@ static bool read_option(Reader *reader, Options *options, const char *arg) {
     return set_option(reader, options, id, value);
 }
 
-/* A command is the first operand, and another follows: `bpc test` compiles a file of that name, and so does
- * `bpc ./test MODEL.bp`, or rather complains of two inputs. */
+/* A command is the first operand, and another follows: `bpc test` compiles a file of that name, and
+ * so does `bpc ./test MODEL.bp`, or rather complains of two inputs. */
 static Command find_command(const char *word) {
     for (int k = 1; k < COMMAND_COUNT; k++)
         if (strcmp(word, commands[k].name) == 0)
@@ -264,11 +309,13 @@ void options_help(Text *out) {
     for (int id = 0; id < OPT_COUNT; id++) {
         const OptionRow *row = &rows[id];
         const char *gap = row->form == VALUE ? (row->spelling[1] == 'o' ? " " : "=") : "";
-        char *left = arena_printf(out->arena, "%s%s%s", row->spelling, gap, row->value ? row->value : "");
+        char *left =
+            arena_printf(out->arena, "%s%s%s", row->spelling, gap, row->value ? row->value : "");
         text_printf(out, "  %-28s %s\n", left, row->help);
     }
     text_puts(out, "\nkinds of --emit:\n");
     for (int i = 0; i < EMIT_COUNT; i++)
         text_printf(out, "  %-28s %s\n", emit_names[i], emit_help[i]);
-    text_puts(out, "\nexit status: 0; 1 for an error in the program or its files; 2 for wrong usage\n");
+    text_puts(out,
+              "\nexit status: 0; 1 for an error in the program or its files; 2 for wrong usage\n");
 }

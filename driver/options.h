@@ -1,4 +1,5 @@
-/* The command line of bpc as data. Used by bpc_main.c only; the rows stand in driver/options.def. */
+/* The command line of bpc as data. Used by bpc_main.c only; the rows stand in driver/options.def.
+ */
 #ifndef BPC_DRIVER_OPTIONS_H
 #define BPC_DRIVER_OPTIONS_H
 
@@ -41,11 +42,12 @@ typedef struct Options {
     VEC(const char *) sizes;
     int points; /* gradcheck; 0: not given */
     uint64_t seed;
-    bool check; /* fmt */
+    bool check;          /* fmt */
     const char *explain; /* a code, or NULL */
 } Options;
 
-/* Reads the command line. False when it is wrong; then *error says how, in the arena. Arguments are not copied. */
+/* Reads the command line. False when it is wrong; then *error says how, in the arena. Arguments are
+ * not copied. */
 bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error);
 /* The text of --help. */
 void options_help(Text *out);

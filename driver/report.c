@@ -40,7 +40,8 @@ static void json_label(Text *out, const Context *ctx, const DiagLabel *label) {
 
 static void json_diag(Text *out, const Context *ctx, const Diag *diag) {
     static const char *const severities[] = {"error", "warning", "note"};
-    text_printf(out, "{\"severity\":\"%s\",\"code\":\"E%04d\",\"message\":", severities[diag->severity],
+    text_printf(out,
+                "{\"severity\":\"%s\",\"code\":\"E%04d\",\"message\":", severities[diag->severity],
                 (int)diag->code);
     json_string(out, diag->message);
     text_puts(out, ",\"labels\":[");

@@ -1,8 +1,9 @@
 /* `bpc test`: see driver/test_command.h.
  *
- * Each test is an exported function without parameters and results (parser/lower.h), so running one is a call
- * that gives a status; the text of the status is that of the check that failed. The tests of a module are compiled
- * together and run in order, each with a workspace of its own; one that fails does not keep the others from running. */
+ * Each test is an exported function without parameters and results (parser/lower.h), so running one
+ * is a call that gives a status; the text of the status is that of the check that failed. The tests
+ * of a module are compiled together and run in order, each with a workspace of its own; one that
+ * fails does not keep the others from running. */
 #include "driver/test_command.h"
 
 #include "driver/callable.h"
@@ -57,7 +58,8 @@ static const char *run_native(Runner *r, const Export *test) {
 
 static const char *run_interpreted(Runner *r, const Export *test) {
     const char *failed = "the interpreter stopped";
-    return ir_eval(r->ir, &r->ctx->arena, test->func, NULL, NULL, NULL, &failed) == 0 ? NULL : failed;
+    return ir_eval(r->ir, &r->ctx->arena, test->func, NULL, NULL, NULL, &failed) == 0 ? NULL
+                                                                                      : failed;
 }
 
 static bool prepare(Runner *r, bool interpret, const char *const *libraries, int n_libraries) {

@@ -218,8 +218,8 @@ typedef struct Export {
     Param *params, *results;
     int n_params, n_results;
     Atom *c_sizes; /* names of the sizes in the header; NULL until codegen/cnames.c gave them */
-    const int *size_from; /* one a size of func: the parameter of func (an i64) that gives it, or -1: C passes the size;
-                             NULL: C passes them all */
+    const int *size_from; /* one a size of func: the parameter of func (an i64) that gives it, or
+                             -1: C passes the size; NULL: C passes them all */
 } Export;
 
 typedef struct IrModule {
@@ -359,9 +359,10 @@ void ir_inline(IrBuilder *b, Func *f, const Size *const *sizes, Value *const *ar
 
 /* ---- queries ---- */
 bool region_contains(const Region *outer, const Region *inner); /* inner == outer or nested in it */
-/* A loop that only goes on while one of its carries, a bool, is true: after that no iteration changes a carry or has an
- * effect, so it may be left. Found by its form (what lowering makes of `while`): every carry is kept, and the flag stays
- * false, by the branch not taken of one `if` on the flag; nothing is stacked or summed. Which carry; -1: no such loop. */
+/* A loop that only goes on while one of its carries, a bool, is true: after that no iteration
+ * changes a carry or has an effect, so it may be left. Found by its form (what lowering makes of
+ * `while`): every carry is kept, and the flag stays false, by the branch not taken of one `if` on
+ * the flag; nothing is stacked or summed. Which carry; -1: no such loop. */
 int ir_loop_flag(const Inst *loop);
 /* Values used in `region` (or nested) but defined outside, in order of first use. */
 typedef VEC(Value *) ValueList;

@@ -244,7 +244,8 @@ static void walk(Linear *l, const Region *region) {
                 fail(l, inst->loc, text(l, "%s depends on a %s", "a condition that"));
             break;
         default:
-            put(l, inst->out[0], op_is_elementwise(inst->op) ? elementwise(l, inst) : simple(l, inst));
+            put(l, inst->out[0],
+                op_is_elementwise(inst->op) ? elementwise(l, inst) : simple(l, inst));
         }
     }
 }

@@ -127,8 +127,8 @@ void ir_free_syms(Arena *arena, const Region *region, PtrMap *out) {
 /* ---- loops that stop ---- */
 
 static bool is_false(const Value *v) {
-    return v->inst && v->inst->op == OP_const && v->type->elem == S_bool && type_is_scalar(v->type) &&
-           v->inst->attr.integer == 0;
+    return v->inst && v->inst->op == OP_const && v->type->elem == S_bool &&
+           type_is_scalar(v->type) && v->inst->attr.integer == 0;
 }
 
 /* Where the flag is false, carry k is what it was; the flag itself may be given as false. */

@@ -184,8 +184,9 @@ static bool read_tied_size(Reader *r, Export *export, int *size_from) {
     const Func *func = export->func;
     Loc loc = r->token.loc;
     int size, param;
-    if (!read_take_mark(r, '(') || !read_take_int(r, func->sizes.n - 1, &size) || !read_take_mark(r, '=') ||
-        !read_take_int(r, func->body->params.n - 1, &param) || !read_take_mark(r, ')')) {
+    if (!read_take_mark(r, '(') || !read_take_int(r, func->sizes.n - 1, &size) ||
+        !read_take_mark(r, '=') || !read_take_int(r, func->body->params.n - 1, &param) ||
+        !read_take_mark(r, ')')) {
         return false;
     }
     const Type *type = func->body->params.data[param]->type;

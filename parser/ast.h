@@ -450,8 +450,8 @@ struct FnDecl {
     Expr *where; /* NULL: none. Size equalities are in sig->sizes already; the rest is checked on
                     entry */
     Expr *body;  /* NULL: extern, or a builtin */
-    int builtin; /* the Op of the IR plus 1: stands for a builtin that a rule of the module is for; never
-                    called by name. 0: an ordinary function */
+    int builtin; /* the Op of the IR plus 1: stands for a builtin that a rule of the module is for;
+                    never called by name. 0: an ordinary function */
     /* checker: */
     Signature *sig;
     CheckState sig_state, body_state;

@@ -652,7 +652,8 @@ ExportDecl *build_export(Builder *b, Loc loc, Expr *fn, Name as) {
     e->text = b->lex->source && b->only_export == NULL && b->module == NULL
                   ? arena_printf(b->arena, "export %s", source_text(b, loc))
                   : source_text(b, loc);
-    bool qualified = fn->kind == E_field && fn->as.field.name.atom && fn->as.field.x->kind == E_name;
+    bool qualified =
+        fn->kind == E_field && fn->as.field.name.atom && fn->as.field.x->kind == E_name;
     if (fn->kind != E_name && fn->kind != E_derivative && fn->kind != E_error && !qualified) {
         Diag *diag = diag_error(&b->ctx->diags, DIAG_export_function, fn->loc,
                                 "only a function or a derivative of one is exported");

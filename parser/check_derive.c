@@ -518,14 +518,14 @@ void check_instance_rule(Checker *c, FnDecl *fn) {
 /* The parameters of the rule say for which width it is: they are floats of one kind. */
 static Signature *builtin_signature(Checker *c, const Rule *rule, const ElementBuiltin *builtin) {
     if (builtin->class != ELEMENT_float && builtin->class != ELEMENT_number) {
-        diag_error(c->diags, DIAG_rule_signature, rule->name.loc, "`%s` has no derivative to replace",
-                   rule->name.atom);
+        diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                   "`%s` has no derivative to replace", rule->name.atom);
         return NULL;
     }
     if (rule->params.n != builtin->arity) {
         diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
-                   "the builtin `%s` has %d parameter%s, its rule %d", rule->name.atom, builtin->arity,
-                   builtin->arity == 1 ? "" : "s", rule->params.n);
+                   "the builtin `%s` has %d parameter%s, its rule %d", rule->name.atom,
+                   builtin->arity, builtin->arity == 1 ? "" : "s", rule->params.n);
         return NULL;
     }
     Signature *sig = ARENA_NEW(c->arena, Signature);
@@ -540,7 +540,8 @@ static Signature *builtin_signature(Checker *c, const Rule *rule, const ElementB
         bool is_float = ty->kind == TY_scalar && sk_is_float(ty->scalar);
         if (!is_float || (i > 0 && ty->scalar != sig->result->scalar)) {
             diag_error(c->diags, DIAG_rule_signature, param->type->loc,
-                       "the rule of a builtin is for floats of one width, not `%s`", ty_text(c, ty));
+                       "the rule of a builtin is for floats of one width, not `%s`",
+                       ty_text(c, ty));
             return NULL;
         }
         sig->result = ty;

@@ -577,7 +577,8 @@ static const Ty *check_array(Checker *c, Expr *e) {
 
 /* ---- blocks and branches ---- */
 
-/* Part i of what a pattern takes apart: of a tuple, or of an array of tuples, which gives arrays. */
+/* Part i of what a pattern takes apart: of a tuple, or of an array of tuples, which gives arrays.
+ */
 static const Ty *pattern_part(Checker *c, Loc loc, const Ty *ty, int i) {
     if (ty->kind == TY_tuple) {
         return ty->parts[i];
@@ -609,7 +610,8 @@ static void bind_pattern(Checker *c, Pattern *pattern, const Ty *ty, const Size 
                 diag_label(c->diags, diag, b.loc, "the first");
             }
         }
-        bind_pattern(c, pattern->parts.data[i], fits ? pattern_part(c, pattern->loc, ty, i) : ty_error(), NULL);
+        bind_pattern(c, pattern->parts.data[i],
+                     fits ? pattern_part(c, pattern->loc, ty, i) : ty_error(), NULL);
     }
 }
 

@@ -260,8 +260,8 @@ LowFn *lower_fn(Lower *L, FnDecl *decl) {
     if (known)
         return known;
     bool is_own = decl->module == L->ast && !decl->instance_of;
-    Atom name = is_own ? decl->name.atom
-                       : low_unique_name(L->ctx, L->arena, &L->names, decl->name.atom);
+    Atom name =
+        is_own ? decl->name.atom : low_unique_name(L->ctx, L->arena, &L->names, decl->name.atom);
     FnCtx *fn = fnctx_open(L, name, decl->loc, NULL);
     Place place = enter(L, fn, frame_new(L));
     open_sizes(L, fn, decl->sig);
@@ -636,7 +636,8 @@ static void lower_test(Lower *L, const Test *test) {
     fnctx_close(L, fn, tree_tuple(L->arena, 0, NULL));
     leave(L, place);
     Export *export = ARENA_NEW(L->m->arena, Export);
-    *export = (Export){.name = name, .func = fn->fn->func, .loc = test->loc, .doc = test->title.atom};
+    *export =
+        (Export){.name = name, .func = fn->fn->func, .loc = test->loc, .doc = test->title.atom};
     vec_push(L->m->arena, &L->m->exports, export);
 }
 

@@ -82,9 +82,10 @@ typedef struct Lower {
     PtrMap sym_owner;     /* SizeSym* of the IR -> FnCtx* */
     PtrMap nonneg;        /* SizeSym* of the IR that cannot be negative */
     VEC(Derived) derived; /* operators already applied */
-    AstModule *linalg[2]; /* std/linalg.bp for f32 and f64, see lower_linalg.c; NULL: not needed yet */
+    AstModule
+        *linalg[2]; /* std/linalg.bp for f32 and f64, see lower_linalg.c; NULL: not needed yet */
     VEC(FnDecl *) builtins; /* those that rules are for, of all modules */
-    PtrMap names;         /* of IR functions: Atoms already given, those of the source first */
+    PtrMap names;           /* of IR functions: Atoms already given, those of the source first */
 } Lower;
 
 /* ---- lower.c: functions, variables, sizes ---- */
@@ -163,7 +164,7 @@ typedef struct OpenLoop {
 typedef struct Range {
     const Binder *binder;
     const Size *extent;
-    Value *lo; /* NULL: 0 */
+    Value *lo;    /* NULL: 0 */
     bool clamped; /* the bounds may leave less than nothing */
 } Range;
 Range low_range(Lower *L, Binder *binder, bool rectangular);
@@ -229,7 +230,8 @@ Tree *lower_builtin(Lower *L, Expr *e);
 Value *lower_matmul(Lower *L, Expr *e);
 
 /* ---- lower_linalg.c ---- */
-Value *lower_linalg(Lower *L, Builtin builtin, Value *x, Value *y); /* y: NULL for functions of one matrix */
+Value *lower_linalg(Lower *L, Builtin builtin, Value *x,
+                    Value *y); /* y: NULL for functions of one matrix */
 Value *low_sort(Lower *L, Value *x);
 
 /* ---- lower_export.c ---- */

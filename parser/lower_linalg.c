@@ -1,9 +1,10 @@
 /* Lowering of the builtins of dense linear algebra, and of sort.
  *
- * They are calls of functions written in bp, in std/linalg.bp, which is parsed, checked and lowered when the first of
- * them is met, once for each width of floats: inside it `real` is that width. What may fail (a matrix that is singular
- * or not positive definite) is a check beside the call, so that its message names the place in the program.
- * Must not know the algorithms or their derivatives: those are in the bp file. */
+ * They are calls of functions written in bp, in std/linalg.bp, which is parsed, checked and lowered
+ * when the first of them is met, once for each width of floats: inside it `real` is that width.
+ * What may fail (a matrix that is singular or not positive definite) is a check beside the call, so
+ * that its message names the place in the program. Must not know the algorithms or their
+ * derivatives: those are in the bp file. */
 #include "parser/check.h"
 #include "parser/imports.h"
 #include "parser/lower_internal.h"
@@ -52,7 +53,8 @@ static const LowFn *lowered(Lower *L, const char *name, Scalar width) {
     return fn;
 }
 
-/* The sizes of these functions are the extents of their first argument, [n,n], and of the columns of their last. */
+/* The sizes of these functions are the extents of their first argument, [n,n], and of the columns
+ * of their last. */
 static Tree *call(Lower *L, const char *name, int n, Value *const *args) {
     const LowFn *fn = lowered(L, name, args[0]->type->elem);
     if (!fn)
@@ -116,7 +118,8 @@ static Value *general(Lower *L, const char *name, bool must_be_regular, Value *A
 static Value *sort_vector(Lower *L, Value *x) {
     bool is_float = type_is_float(x->type);
     Value *key = is_float ? ir_stop(L->b, x) : ir_convert(L->b, x, S_i64);
-    const LowFn *fn = lowered(L, is_float ? "order" : "order_integers", is_float ? x->type->elem : S_f64);
+    const LowFn *fn =
+        lowered(L, is_float ? "order" : "order_integers", is_float ? x->type->elem : S_f64);
     if (!fn)
         return NULL;
     Tree *arg = tree_value(L->arena, key);
@@ -158,12 +161,20 @@ Value *low_sort(Lower *L, Value *x) {
 
 Value *lower_linalg(Lower *L, Builtin builtin, Value *x, Value *y) {
     switch (builtin) {
-    case BI_cholesky: return cholesky(L, x);
-    case BI_trisolve: return triangular(L, false, x, y);
-    case BI_cholsolve: return triangular(L, true, x, y);
-    case BI_solve: return general(L, y->type->rank == 1 ? "lu_solve_1" : "lu_solve", true, x, y);
-    case BI_logdet: return general(L, "lu_logdet", true, x, NULL);
-    case BI_det: return general(L, "lu_det", false, x, NULL);
-    default: assert(builtin == BI_inv); return general(L, "lu_inv", true, x, NULL);
+    case BI_cholesky:
+        return cholesky(L, x);
+    case BI_trisolve:
+        return triangular(L, false, x, y);
+    case BI_cholsolve:
+        return triangular(L, true, x, y);
+    case BI_solve:
+        return general(L, y->type->rank == 1 ? "lu_solve_1" : "lu_solve", true, x, y);
+    case BI_logdet:
+        return general(L, "lu_logdet", true, x, NULL);
+    case BI_det:
+        return general(L, "lu_det", false, x, NULL);
+    default:
+        assert(builtin == BI_inv);
+        return general(L, "lu_inv", true, x, NULL);
     }
 }

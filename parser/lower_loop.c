@@ -330,7 +330,8 @@ Tree *lower_reduce(Lower *L, Expr *e) {
     Range *ranges = all_ranges(L, &e->as.reduce.binders, false);
     Value *x = stack_level(L, e, 0, ranges)->value;
     Value *result = reduce_axes(L, reduce_of(kind), x, e->as.reduce.binders.n);
-    if ((kind == REDUCE_argmax || kind == REDUCE_argmin) && ranges[0].lo) /* the binder, not the place in its range */
+    if ((kind == REDUCE_argmax || kind == REDUCE_argmin) &&
+        ranges[0].lo) /* the binder, not the place in its range */
         result = ir_ew2(L->b, OP_add, result, ranges[0].lo);
     return tree_value(L->arena, result);
 }
@@ -502,7 +503,8 @@ Tree *lower_checkpoint(Lower *L, Expr *e) {
     yield_tree(L, value);
     L->b = outer;
     Inst *loop = ir_loop_end(outer, &spec, &body);
-    Value **results = ARENA_ARRAY(L->arena, loop->n_out + 1, Value *), *zero = ir_int(outer, S_i64, 0);
+    Value **results = ARENA_ARRAY(L->arena, loop->n_out + 1, Value *),
+          *zero = ir_int(outer, S_i64, 0);
     for (int i = 0; i < loop->n_out; i++)
         results[i] = ir_index(outer, loop->out[i], 1, &zero);
     Value *const *next = results;

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 
 typedef enum ElementClass {
-    ELEMENT_float,  /* floats -> the same */
-    ELEMENT_number, /* floats or integers -> the same */
+    ELEMENT_float,   /* floats -> the same */
+    ELEMENT_number,  /* floats or integers -> the same */
     ELEMENT_integer, /* integers -> the same */
-    ELEMENT_test,   /* a float -> bool */
-    ELEMENT_select, /* (bool, T, T) -> T */
+    ELEMENT_test,    /* a float -> bool */
+    ELEMENT_select,  /* (bool, T, T) -> T */
 } ElementClass;
 
 typedef struct ElementBuiltin {

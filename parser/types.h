@@ -77,9 +77,9 @@ bool ty_equal(const Ty *a, const Ty *b);
 bool ty_is(const Ty *ty, ScalarKind kind); /* a scalar of that kind */
 /* The scalar of a scalar or of an array of scalars; -1 for others. */
 int ty_scalar_kind(const Ty *ty);
-bool ty_has_float(const Ty *ty); /* a float leaf: differentiable */
+bool ty_has_float(const Ty *ty);  /* a float leaf: differentiable */
 bool ty_all_floats(const Ty *ty); /* every leaf is a float */
-int ty_float_kind(const Ty *ty); /* of all float leaves; -1: there are none, -2: f32 and f64 */
+int ty_float_kind(const Ty *ty);  /* of all float leaves; -1: there are none, -2: f32 and f64 */
 bool ty_has_error(const Ty *ty);
 /* Number of float scalars in all leaves; NULL on overflow. */
 const Size *ty_float_count(Context *ctx, const Ty *ty);

@@ -35,8 +35,8 @@ typedef struct DeriveError {
 
 /* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one
  * a wrt parameter (never NULL: zeros where nothing flows). cotangents[]: one a float result, NULL
- * for zero. f must hold no vjp, jvp or call of a function without a rule. results is NULL for a rule
- * that is transposed. False: *error says why. */
+ * for zero. f must hold no vjp, jvp or call of a function without a rule. results is NULL for a
+ * rule that is transposed. False: *error says why. */
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
                 DeriveError *error);
@@ -53,7 +53,7 @@ Func *func_placed(IrModule *m, Func *f, Loc loc);
 bool has_segments(const Region *region);   /* holds a loop marked CHECK_every */
 void split_segments(IrModule *m, Func *f); /* rewrites those into two loops (checkpoint.c) */
 void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops shrinking */
-void stacks_func(IrModule *m, Func *f);   /* rows written in turn become stacks */
+void stacks_func(IrModule *m, Func *f);    /* rows written in turn become stacks */
 void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
 
 /* ---- rebuilding (rebuild.c) ---- */

@@ -281,8 +281,8 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
     Func *f = call->attr.callee.func;
     NotLinear reason;
     if (!ir_is_linear(s->m, f->vjp_rule, n_args, "cotangent", &reason)) {
-        const char *why = arena_printf(s->m->arena, "forward mode needs a vjp rule that is linear; this is %s",
-                                       reason.why);
+        const char *why = arena_printf(
+            s->m->arena, "forward mode needs a vjp rule that is linear; this is %s", reason.why);
         *s->error = (DeriveError){.func = f, .loc = reason.loc, .why = why};
         return false;
     }

@@ -380,8 +380,7 @@ static Parts *split_scatter(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap 
     Parts *v = at < 0 || count == 0 ? NULL : elements(s, b, inst->in[1], map);
     memcpy(out->e, a->e, (size_t)a->n * sizeof *out->e);
     for (int i = 0; v && i < count; i++)
-        out->e[at + i] =
-            inst->op == OP_update ? v->e[i] : ir_ew2(b, OP_add, a->e[at + i], v->e[i]);
+        out->e[at + i] = inst->op == OP_update ? v->e[i] : ir_ew2(b, OP_add, a->e[at + i], v->e[i]);
     return out;
 }
 

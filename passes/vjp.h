@@ -24,11 +24,11 @@ typedef VEC(Saved) SavedList;
 typedef struct Vjp {
     IrModule *m;
     Arena *arena;
-    IrMap map;       /* source value -> emitted primal value */
-    PtrMap adjoints; /* source value -> emitted adjoint */
-    PtrMap varied;   /* depends on what is differentiated */
-    PtrMap useful;   /* reaches a result that has a cotangent */
-    PtrMap records;  /* source loop -> LoopRecord, valid in the current scope */
+    IrMap map;        /* source value -> emitted primal value */
+    PtrMap adjoints;  /* source value -> emitted adjoint */
+    PtrMap varied;    /* depends on what is differentiated */
+    PtrMap useful;    /* reaches a result that has a cotangent */
+    PtrMap records;   /* source loop -> LoopRecord, valid in the current scope */
     const Func *func; /* that is differentiated */
     DeriveError *error;
     bool failed;

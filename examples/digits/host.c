@@ -1,5 +1,5 @@
-/* Trains the classifier of digits.bp: reads the data, shuffles it with a fixed seed, holds out a fifth, runs Adam on
- * mini-batches of 32, and ends with the accuracy on the held-out part.
+/* Trains the classifier of digits.bp: reads the data, shuffles it with a fixed seed, holds out a
+ * fifth, runs Adam on mini-batches of 32, and ends with the accuracy on the held-out part.
  *
  *   bpc digits.bp -o digits.o && cc host.c digits.o -lm -o digits && ./digits digits.csv */
 #include "digits.h"
@@ -129,8 +129,8 @@ int main(int argc, char **argv) {
         for (int at = 0; at + BATCH <= train; at += BATCH) {
             float loss;
             t += 1;
-            check(step(&now.p, &now.m, &now.v, t, rate, data.X[at], &data.y[at], &loss, &next.p, &next.m,
-                       &next.v, work));
+            check(step(&now.p, &now.m, &now.v, t, rate, data.X[at], &data.y[at], &loss, &next.p,
+                       &next.m, &next.v, work));
             total += loss;
             State swap = now;
             now = next;

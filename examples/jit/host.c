@@ -1,5 +1,6 @@
-/* Fits a decaying oscillation to noisy samples by gradient descent. The model is a text that the host hands to
- * libbpc at run time; what comes back are C function pointers to the loss and to its gradient.
+/* Fits a decaying oscillation to noisy samples by gradient descent. The model is a text that the
+ * host hands to libbpc at run time; what comes back are C function pointers to the loss and to its
+ * gradient.
  *
  *   cc host.c -lbpc -lm -o fit && ./fit */
 #include "bpc.h"
@@ -24,9 +25,10 @@ static const char model_text[] =
 typedef struct {
     double *size, *decay, *speed, *phase;
 } Wave;
-typedef int LossFn(int64_t n, const Wave *w, const double *t, const double *y, double *out, void *work);
-typedef int GradFn(int64_t n, const Wave *w, const double *t, const double *y, double *out, Wave *grad_w,
+typedef int LossFn(int64_t n, const Wave *w, const double *t, const double *y, double *out,
                    void *work);
+typedef int GradFn(int64_t n, const Wave *w, const double *t, const double *y, double *out,
+                   Wave *grad_w, void *work);
 typedef size_t WorkFn(int64_t n);
 
 enum { SAMPLES = 200, STEPS = 400 };
@@ -61,7 +63,8 @@ static void make_samples(double *t, double *y) {
     for (int i = 0; i < SAMPLES; i++) {
         noise = noise * 1664525u + 1013904223u;
         t[i] = 5.0 * i / SAMPLES;
-        y[i] = 2.0 * exp(-0.4 * t[i]) * cos(3.0 * t[i] + 0.5) + 0.02 * ((double)noise / 4294967296.0 - 0.5);
+        y[i] = 2.0 * exp(-0.4 * t[i]) * cos(3.0 * t[i] + 0.5) +
+               0.02 * ((double)noise / 4294967296.0 - 0.5);
     }
 }
 
@@ -98,7 +101,8 @@ int main(void) {
     work = new_work(loss_work(SAMPLES));
     check(model, loss(SAMPLES, &at, t, y, &value, work));
     free(work);
-    printf("loss %.6f at size %.3f, decay %.3f, speed %.3f, phase %.3f\n", value, w[0], w[1], w[2], w[3]);
+    printf("loss %.6f at size %.3f, decay %.3f, speed %.3f, phase %.3f\n", value, w[0], w[1], w[2],
+           w[3]);
     bpc_module_free(model);
     bpc_context_free(ctx);
     return 0;

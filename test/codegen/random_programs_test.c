@@ -1,5 +1,6 @@
-/* Random programs in loop form: nests of loops with slices, carries, sums and stacked results, branches, updates in
- * place, views and products. The interpreter says what they compute; see Inputs/differential.h.
+/* Random programs in loop form: nests of loops with slices, carries, sums and stacked results,
+ * branches, updates in place, views and products. The interpreter says what they compute; see
+ * Inputs/differential.h.
  *
  * RUN: %unit %s %libbpc -o %t
  * RUN: %t 60
@@ -23,23 +24,22 @@ typedef struct Scope {
     int n_accs;
 } Scope;
 
-static int below(int n) { return (int)(next_random() % (uint64_t)n); }
+static int below(int n) {
+    return (int)(next_random() % (uint64_t)n);
+}
 
-static void add(Scope *s, Value *v)
-{
+static void add(Scope *s, Value *v) {
     if (s->count < MOST_VALUES)
         s->values[s->count++] = v;
 }
 
 /* Recent values more often: they make chains. */
-static Value *any_value(const Scope *s)
-{
+static Value *any_value(const Scope *s) {
     int recent = s->count < 6 ? s->count : 6;
     return s->values[below(3) ? s->count - 1 - below(recent) : below(s->count)];
 }
 
-static Value *pick(const Scope *s, const Type *type)
-{
+static Value *pick(const Scope *s, const Type *type) {
     for (int tries = 0; tries < 60; tries++) {
         Value *v = any_value(s);
         if (v->type == type)
@@ -51,9 +51,9 @@ static Value *pick(const Scope *s, const Type *type)
     return NULL;
 }
 
-/* Indices are parameters of loops that are being built, whose owner is not known yet: their extent is kept by name. */
-static Value *pick_index(const Gen *g, const Scope *s, const Size *extent)
-{
+/* Indices are parameters of loops that are being built, whose owner is not known yet: their extent
+ * is kept by name. */
+static Value *pick_index(const Gen *g, const Scope *s, const Size *extent) {
     const char *name = extent == g->n ? "in" : extent == g->k ? "ik" : "i3";
     for (int tries = 0; tries < 60; tries++) {
         Value *v = s->values[below(s->count)];
@@ -63,30 +63,28 @@ static Value *pick_index(const Gen *g, const Scope *s, const Size *extent)
     return NULL;
 }
 
-static Value *pick_array(const Gen *g, const Scope *s) { return pick(s, g->types[below(5)]); }
+static Value *pick_array(const Gen *g, const Scope *s) {
+    return pick(s, g->types[below(5)]);
+}
 
-static Value *damped(IrBuilder *b, Value *x)
-{
+static Value *damped(IrBuilder *b, Value *x) {
     return ir_ew2(b, OP_mul, ir_ew1(b, OP_sin, x), ir_const(b, x->type, 0.01));
 }
 
 /* Bounded, and of slope below 1/50, so that differences of rounding do not grow. */
-static Value *mixed(IrBuilder *b, Value *x, Value *y)
-{
+static Value *mixed(IrBuilder *b, Value *x, Value *y) {
     static const Op ops[] = {OP_add, OP_sub, OP_mul, OP_max, OP_min};
     return ir_ew2(b, ops[below(5)], damped(b, x), damped(b, y));
 }
 
-static bool all_indices(const Gen *g, const Scope *s, const Type *type, int n, Value **index)
-{
+static bool all_indices(const Gen *g, const Scope *s, const Type *type, int n, Value **index) {
     for (int k = 0; k < n; k++)
         if (!(index[k] = pick_index(g, s, type->dims[k])))
             return false;
     return true;
 }
 
-static void gen_access(const Gen *g, Scope *s, IrBuilder *b)
-{
+static void gen_access(const Gen *g, Scope *s, IrBuilder *b) {
     Value *a = pick_array(g, s), *index[IR_MAX_RANK];
     if (!a)
         return;
@@ -102,8 +100,7 @@ static void gen_access(const Gen *g, Scope *s, IrBuilder *b)
         add(s, ir_update(b, a, v, n, index));
 }
 
-static void gen_view(const Gen *g, Scope *s, IrBuilder *b)
-{
+static void gen_view(const Gen *g, Scope *s, IrBuilder *b) {
     static const int8_t swap[] = {1, 0};
     Value *a = pick_array(g, s), *x = pick(s, g->scalar);
     switch (below(5)) {
@@ -134,8 +131,7 @@ static void gen_view(const Gen *g, Scope *s, IrBuilder *b)
     }
 }
 
-static void gen_acc(const Gen *g, Scope *s, IrBuilder *b)
-{
+static void gen_acc(const Gen *g, Scope *s, IrBuilder *b) {
     if (s->n_accs == 0)
         return;
     int which = below(s->n_accs);
@@ -148,8 +144,7 @@ static void gen_acc(const Gen *g, Scope *s, IrBuilder *b)
 
 static void gen_region(const Gen *g, Scope *s, IrBuilder *b, int depth, int steps);
 
-static void gen_if(const Gen *g, Scope *s, IrBuilder *b, int depth)
-{
+static void gen_if(const Gen *g, Scope *s, IrBuilder *b, int depth) {
     Value *cond = ir_ew2(b, OP_lt, pick(s, g->scalar), pick(s, g->scalar));
     if (cond->inst && cond->inst->op == OP_const)
         return;
@@ -174,13 +169,16 @@ static void gen_if(const Gen *g, Scope *s, IrBuilder *b, int depth)
         s->accs[a] = inst->out[2 + a];
 }
 
-static void gen_loop(const Gen *g, Scope *s, IrBuilder *b, int depth)
-{
+static void gen_loop(const Gen *g, Scope *s, IrBuilder *b, int depth) {
     const Size *extents[] = {g->n, g->k, g->three};
     static const char *const names[] = {"in", "ik", "i3"};
     int e = below(3);
     Value *slices[3], *carries[3], *accs[2 * MOST_ACCS];
-    LoopSpec spec = {.extent = extents[e], .reverse = below(4) == 0, .slices = slices, .carries = carries, .accs = accs,
+    LoopSpec spec = {.extent = extents[e],
+                     .reverse = below(4) == 0,
+                     .slices = slices,
+                     .carries = carries,
+                     .accs = accs,
                      .index_name = atom_of(&g->ctx->atoms, names[e])};
     for (int k = below(3); k > 0; k--) {
         Value *a = pick_array(g, s);
@@ -196,7 +194,8 @@ static void gen_loop(const Gen *g, Scope *s, IrBuilder *b, int depth)
     for (int a = 0; a < passed; a++)
         accs[spec.n_acc++] = s->accs[a];
     if (spec.n_acc < MOST_ACCS && below(2)) {
-        Value *init = below(2) ? ir_const(b, below(2) ? g->scalar : g->types[below(5)], 0) : pick(s, g->scalar);
+        Value *init = below(2) ? ir_const(b, below(2) ? g->scalar : g->types[below(5)], 0)
+                               : pick(s, g->scalar);
         accs[spec.n_acc++] = init;
     }
     IrBuilder body;
@@ -234,8 +233,7 @@ static void gen_loop(const Gen *g, Scope *s, IrBuilder *b, int depth)
     }
 }
 
-static void gen_region(const Gen *g, Scope *s, IrBuilder *b, int depth, int steps)
-{
+static void gen_region(const Gen *g, Scope *s, IrBuilder *b, int depth, int steps) {
     for (int k = 0; k < steps; k++) {
         int what = below(depth > 0 ? 10 : 6);
         if (what < 2)
@@ -253,8 +251,7 @@ static void gen_region(const Gen *g, Scope *s, IrBuilder *b, int depth, int step
     }
 }
 
-static const char *generate(Context *ctx, Arena *arena, Text *text)
-{
+static const char *generate(Context *ctx, Arena *arena, Text *text) {
     Gen g = {.ctx = ctx, .m = ir_module_new(ctx, arena, "m")};
     Func *f = ir_func_new(g.m, atom_of(&ctx->atoms, "f"), (Loc){0, 0});
     SizeSym *n = sizesym_new(&ctx->polys, atom_of(&ctx->atoms, "n"), (Loc){0, 0});
@@ -292,8 +289,7 @@ static const char *generate(Context *ctx, Arena *arena, Text *text)
     return text->data;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     int programs = argc > 1 ? atoi(argv[1]) : 20;
     uint64_t first = argc > 2 ? (uint64_t)atoll(argv[2]) : 1;
     for (uint64_t p = first; p < first + (uint64_t)programs; p++) {

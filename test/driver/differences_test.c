@@ -51,7 +51,8 @@ int main(void) {
         Line line = {smooth, &x, 1.2e-16};
         double right = (sin(x) + cos(x)) * exp(x);
         Estimate e = differentiate(&line, 0.05);
-        expect(e.settled && fabs(e.value - right) <= 10 * e.error && e.error <= 1e-9 * exp(x), "smooth");
+        expect(e.settled && fabs(e.value - right) <= 10 * e.error && e.error <= 1e-9 * exp(x),
+               "smooth");
         expect(!has_kink(&line, 1e-3), "smooth has no kink");
     }
     Line single = {rounded, NULL, 6e-8};
@@ -61,7 +62,8 @@ int main(void) {
     expect(has_kink(&kinked, 1e-3), "bent");
     Line near_end = {bounded, NULL, 1.2e-16};
     e = differentiate(&near_end, 0.1);
-    expect(e.settled && fabs(e.value - 0.5 / sqrt(1e-3)) <= 10 * e.error && e.error < 1e-6, "bounded");
+    expect(e.settled && fabs(e.value - 0.5 / sqrt(1e-3)) <= 10 * e.error && e.error < 1e-6,
+           "bounded");
     Line none = {nowhere, NULL, 1.2e-16};
     expect(!differentiate(&none, 0.1).settled && !has_kink(&none, 1e-3), "nowhere");
     return failures > 0;

@@ -1,4 +1,5 @@
-/* Whichever allocation fails, compiling ends with "out of memory" and everything allocated is released. */
+/* Whichever allocation fails, compiling ends with "out of memory" and everything allocated is
+ * released. */
 #include "driver/bpc.h"
 
 #include <stdio.h>
@@ -24,9 +25,10 @@ static void ration_release(void *user, void *memory) {
     free(memory);
 }
 
-static const char text[] = "type P[n] = { a: [n]f64, b: f64 };\n"
-                           "export fn f[n](p: P[n], x: [n]f64) -> f64 = sum(tanh(p.a[i]*x[i]) + p.b for i);\n"
-                           "export value_and_grad[p](f);\n";
+static const char text[] =
+    "type P[n] = { a: [n]f64, b: f64 };\n"
+    "export fn f[n](p: P[n], x: [n]f64) -> f64 = sum(tanh(p.a[i]*x[i]) + p.b for i);\n"
+    "export value_and_grad[p](f);\n";
 static const char wrong[] = "export fn f[n](x: [n]f64) -> f64 = y + sum(x) + z + w[1];\n";
 
 /* 1: compiled, or failed for a reason in the text; 0: memory was out; -1: a promise is broken. */

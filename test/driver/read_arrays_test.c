@@ -1,5 +1,6 @@
-/* Array readers on garbage: random changes of good files must give an array or a message, and never read beyond the
- * bytes (run under the sanitizers), nor ask for more memory than the file accounts for. Good arrays come back. */
+/* Array readers on garbage: random changes of good files must give an array or a message, and never
+ * read beyond the bytes (run under the sanitizers), nor ask for more memory than the file accounts
+ * for. Good arrays come back. */
 #include "driver/array.h"
 
 #include <stdio.h>
@@ -38,7 +39,8 @@ static bool try_read(Alloc *alloc, int format, const char *bytes, size_t size, b
         array_print(&text, a);
     }
     if (!ok)
-        printf("format %d: array %p, error %s, memory %zu\n", format, (void *)a, error ? error : "-", arena.total);
+        printf("format %d: array %p, error %s, memory %zu\n", format, (void *)a,
+               error ? error : "-", arena.total);
     free(copy);
     arena_free(&arena);
     return ok;
@@ -50,20 +52,27 @@ static size_t mutate(char *bytes, size_t size) {
     for (int k = 0; k < changes && size > 0; k++) {
         size_t at = next() % size;
         switch (next() % 4) {
-        case 0: bytes[at] = (char)next(); break;
-        case 1: bytes[at] = interesting[next() % (sizeof interesting - 1)]; break;
+        case 0:
+            bytes[at] = (char)next();
+            break;
+        case 1:
+            bytes[at] = interesting[next() % (sizeof interesting - 1)];
+            break;
         case 2:
             memmove(bytes + at, bytes + at + 1, size - at - 1);
             size--;
             break;
-        default: size = at; break;
+        default:
+            size = at;
+            break;
         }
     }
     return size;
 }
 
 static bool same(const Array *a, const Array *b) {
-    return a && a->elem == b->elem && a->rank == b->rank && memcmp(a->dims, b->dims, sizeof a->dims) == 0 &&
+    return a && a->elem == b->elem && a->rank == b->rank &&
+           memcmp(a->dims, b->dims, sizeof a->dims) == 0 &&
            memcmp(a->data, b->data, (size_t)a->count * array_elem_bytes(a->elem)) == 0;
 }
 
@@ -84,7 +93,8 @@ static bool round_trips(Alloc *alloc) {
         ok &= same(array_read_npy(&arena, npy.data, npy.n, &error), a);
         array_print(&text, a);
         Array *b = array_read_literal(&arena, text.data, &error);
-        ok &= b && b->count == a->count && (a->count == 0 || same(array_convert(&arena, b, a->elem, &error), a));
+        ok &= b && b->count == a->count &&
+              (a->count == 0 || same(array_convert(&arena, b, a->elem, &error), a));
     }
     arena_free(&arena);
     return ok;
@@ -99,7 +109,9 @@ int main(void) {
         puts("memory ran out");
         return 1;
     }
-    static const char npy[] = "\x93NUMPY\x01\x00" "\x47" "\x00{'descr': '<f8', 'fortran_order': True, 'shape': (2, 2), }"
+    static const char npy[] = "\x93NUMPY\x01\x00"
+                              "\x47"
+                              "\x00{'descr': '<f8', 'fortran_order': True, 'shape': (2, 2), }"
                               "            \n0123456789abcdef0123456789abcdef";
     static const char csv[] = "a,\"b\",c\n1,2,3\n# no\n-1.5e3,\"2\",nan\n\n";
     static const char literal[] = "[[1, -2.5e3], [nan, inf], [0, 12]]";

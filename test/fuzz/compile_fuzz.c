@@ -1,5 +1,5 @@
-/* libFuzzer's entry: any bytes given to the public API must end in a module or in diagnostics, with all memory
- * returned. `make fuzz`. */
+/* libFuzzer's entry: any bytes given to the public API must end in a module or in diagnostics, with
+ * all memory returned. `make fuzz`. */
 #include "driver/bpc.h"
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* Folding against the interpreter: random straight-line functions are emitted twice, with folding and as they
- * stand; both are verified, give the same values, and print the same after being read back. */
+/* Folding against the interpreter: random straight-line functions are emitted twice, with folding
+ * and as they stand; both are verified, give the same values, and print the same after being read
+ * back. */
 #include "ir/ir.h"
 
 #include <math.h>
@@ -41,12 +42,15 @@ static int pick(const Pool *p, const Type *type) {
 static const double numbers[] = {0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0, -1.75};
 
 static bool emit_ew(IrBuilder *b, Pool *p, const Type *type) {
-    static const Op floats[] = {OP_add, OP_sub, OP_mul, OP_div, OP_neg, OP_min, OP_max, OP_abs,
-                                OP_relu, OP_cos, OP_pow, OP_clamp, OP_fma, OP_lt, OP_eq, OP_ge};
-    static const Op integers[] = {OP_add, OP_sub, OP_mul, OP_neg, OP_min, OP_max, OP_lt, OP_le, OP_eq, OP_ne, OP_gt};
+    static const Op floats[] = {OP_add,  OP_sub, OP_mul, OP_div,   OP_neg, OP_min, OP_max, OP_abs,
+                                OP_relu, OP_cos, OP_pow, OP_clamp, OP_fma, OP_lt,  OP_eq,  OP_ge};
+    static const Op integers[] = {OP_add, OP_sub, OP_mul, OP_neg, OP_min, OP_max,
+                                  OP_lt,  OP_le,  OP_eq,  OP_ne,  OP_gt};
     static const Op logic[] = {OP_and, OP_or, OP_not};
     IrModule *m = b[0].m;
-    Op op = type_is_float(type) ? floats[rnd(16)] : type->elem == S_bool ? logic[rnd(3)] : integers[rnd(11)];
+    Op op = type_is_float(type)    ? floats[rnd(16)]
+            : type->elem == S_bool ? logic[rnd(3)]
+                                   : integers[rnd(11)];
     if (rnd(5) == 0) {
         op = OP_select;
     }
@@ -69,7 +73,8 @@ static bool emit_ew(IrBuilder *b, Pool *p, const Type *type) {
     return true;
 }
 
-static void emit_array(IrBuilder *b, Pool *p, const Type *vec, const Type *mat, const Type *scalar) {
+static void emit_array(IrBuilder *b, Pool *p, const Type *vec, const Type *mat,
+                       const Type *scalar) {
     IrModule *m = b[0].m;
     const int8_t perm[] = {1, 0};
     int v = pick(p, vec), s = pick(p, scalar), x = pick(p, mat);
@@ -84,18 +89,46 @@ static void emit_array(IrBuilder *b, Pool *p, const Type *vec, const Type *mat, 
         Value *V = p->v[side][v], *S = p->v[side][s], *X = p->v[side][x];
         Value *idx[] = {ir_int(e, S_i64, i), ir_int(e, S_i64, j)};
         switch (kind) {
-        case 0: out[side] = ir_index(e, V, 1, idx); break;
-        case 1: out[side] = ir_index(e, X, 2, idx); break;
-        case 2: out[side] = ir_index(e, X, 1, idx); break;
-        case 3: out[side] = ir_add_at(e, X, V, 1, idx); break;
-        case 4: out[side] = ir_update(e, X, S, 2, idx); break;
-        case 5: out[side] = ir_transpose(e, X, perm); break;
-        case 6: out[side] = ir_broadcast(e, V, mat); break;
-        case 7: out[side] = ir_broadcast(e, S, vec); break;
-        case 8: out[side] = ir_array(e, 3, (Value *[]){V, V, ir_index(e, X, 1, idx)}); break;
-        case 9: out[side] = ir_reverse(e, X); break;
-        case 10: out[side] = ir_slice(e, ir_concat(e, 2, (Value *[]){X, X}), idx[0], vec->dims[0]); break;
-        default: out[side] = ir_reshape(e, ir_reshape(e, X, ir_type(m, S_f64, 1, (const Size *[]){size_const(&m->ctx->polys, 9)})), mat); break;
+        case 0:
+            out[side] = ir_index(e, V, 1, idx);
+            break;
+        case 1:
+            out[side] = ir_index(e, X, 2, idx);
+            break;
+        case 2:
+            out[side] = ir_index(e, X, 1, idx);
+            break;
+        case 3:
+            out[side] = ir_add_at(e, X, V, 1, idx);
+            break;
+        case 4:
+            out[side] = ir_update(e, X, S, 2, idx);
+            break;
+        case 5:
+            out[side] = ir_transpose(e, X, perm);
+            break;
+        case 6:
+            out[side] = ir_broadcast(e, V, mat);
+            break;
+        case 7:
+            out[side] = ir_broadcast(e, S, vec);
+            break;
+        case 8:
+            out[side] = ir_array(e, 3, (Value *[]){V, V, ir_index(e, X, 1, idx)});
+            break;
+        case 9:
+            out[side] = ir_reverse(e, X);
+            break;
+        case 10:
+            out[side] = ir_slice(e, ir_concat(e, 2, (Value *[]){X, X}), idx[0], vec->dims[0]);
+            break;
+        default:
+            out[side] = ir_reshape(
+                e,
+                ir_reshape(e, X,
+                           ir_type(m, S_f64, 1, (const Size *[]){size_const(&m->ctx->polys, 9)})),
+                mat);
+            break;
         }
     }
     add(p, out[0], out[1]);
@@ -148,8 +181,9 @@ static bool one_function(Context *ctx, Arena *arena) {
     IrBuilder b[2];
     Func *f[2] = {begin(m, &b[0], "folded", true), begin(m, &b[1], "plain", false)};
     const Size *three = size_const(&ctx->polys, 3), *dims[] = {three, three};
-    const Type *types[] = {ir_scalar(m, S_f64), ir_type(m, S_f64, 1, dims), ir_type(m, S_f64, 2, dims),
-                           ir_scalar(m, S_i64), ir_scalar(m, S_bool), ir_scalar(m, S_f32)};
+    const Type *types[] = {ir_scalar(m, S_f64),        ir_type(m, S_f64, 1, dims),
+                           ir_type(m, S_f64, 2, dims), ir_scalar(m, S_i64),
+                           ir_scalar(m, S_bool),       ir_scalar(m, S_f32)};
     Pool pool = {.n = 0};
     Datum *args[12];
     int n_args = 0;
@@ -157,7 +191,8 @@ static bool one_function(Context *ctx, Arena *arena) {
         for (int k = 0; k < 2; k++) {
             Value *params[2];
             for (int side = 0; side < 2; side++) {
-                params[side] = ir_param(m, f[side]->body, types[t], k ? atom_of(&ctx->atoms, "x") : NULL);
+                params[side] =
+                    ir_param(m, f[side]->body, types[t], k ? atom_of(&ctx->atoms, "x") : NULL);
             }
             add(&pool, params[0], params[1]);
             Datum *d = ARENA_NEW(arena, Datum);
@@ -173,7 +208,9 @@ static bool one_function(Context *ctx, Arena *arena) {
             args[n_args++] = d;
         }
         for (int k = 0; k < 3; k++) {
-            double c = types[t]->elem == S_bool ? rnd(2) : types[t]->elem == S_i64 ? (double)rnd(4) - 1 : numbers[rnd(8)];
+            double c = types[t]->elem == S_bool  ? rnd(2)
+                       : types[t]->elem == S_i64 ? (double)rnd(4) - 1
+                                                 : numbers[rnd(8)];
             add(&pool, ir_const(&b[0], types[t], c), ir_const(&b[1], types[t], c));
         }
     }
@@ -195,7 +232,8 @@ static bool one_function(Context *ctx, Arena *arena) {
     for (int side = 0; side < 2 && ok; side++) {
         ok = ir_eval(m, arena, f[side], NULL, args, results + side * n, &failed) == 0;
     }
-    /* a gate times inf or nan is zero by design, and everything after differs: those runs are not compared */
+    /* a gate times inf or nan is zero by design, and everything after differs: those runs are not
+     * compared */
     bool finite = true;
     for (int i = 0; i < 2 * n && ok; i++) {
         for (int64_t k = 0; k < results[i]->count && type_is_float(results[i]->type); k++) {

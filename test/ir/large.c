@@ -1,5 +1,6 @@
-/* Emission, cloning, verification, text and evaluation are linear: 100,000 instructions take no noticeable time.
- * (A quadratic step would take minutes, so the time limit of the test is the check.) */
+/* Emission, cloning, verification, text and evaluation are linear: 100,000 instructions take no
+ * noticeable time. (A quadratic step would take minutes, so the time limit of the test is the
+ * check.) */
 #include "ir/ir.h"
 
 #include <stdio.h>
@@ -20,7 +21,8 @@ int main(void) {
     double start = seconds();
     IrModule *m = ir_module_new(&ctx, &arena, "large");
     Func *f = ir_func_new(m, atom_of(&ctx.atoms, "f"), (Loc){0, 0});
-    const Type *real = ir_scalar(m, S_f64), *three = ir_type(m, S_f64, 1, (const Size *[]){size_const(&ctx.polys, 3)});
+    const Type *real = ir_scalar(m, S_f64),
+               *three = ir_type(m, S_f64, 1, (const Size *[]){size_const(&ctx.polys, 3)});
     Value *x = ir_param(m, f->body, real, atom_of(&ctx.atoms, "x"));
     Value *a = ir_param(m, f->body, three, atom_of(&ctx.atoms, "a"));
     IrBuilder b;
@@ -30,7 +32,8 @@ int main(void) {
         b.name = atom_of(&ctx.atoms, "s");
         sum = ir_ew2(&b, OP_add, sum, ir_ew2(&b, OP_mul, x, ir_const(&b, real, i)));
         array = ir_add_at(&b, array, sum, 1, &zero);
-        sum = ir_ew2(&b, OP_sub, sum, ir_index(&b, array, 1, &two)); /* looks through the additions */
+        sum =
+            ir_ew2(&b, OP_sub, sum, ir_index(&b, array, 1, &two)); /* looks through the additions */
     }
     ir_yield(&b, sum);
     vec_push(m->arena, &m->funcs, f);
@@ -52,7 +55,8 @@ int main(void) {
     Datum vector = {.type = three, .count = 3, .dims = {3}, .f = nums};
     Datum *data[] = {&scalar, &vector}, *results[1];
     const char *failed = NULL;
-    bool ok = ir_verify(m) && back && ir_verify(back) && ir_eval(m, &arena, g, NULL, data, results, &failed) == 0;
+    bool ok = ir_verify(m) && back && ir_verify(back) &&
+              ir_eval(m, &arena, g, NULL, data, results, &failed) == 0;
     int count = ir_count(f->body), inlined = ir_count(g->body);
     double taken = seconds() - start;
     printf("%d and %d instructions, %.2f s\n", count, inlined, taken);

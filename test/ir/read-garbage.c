@@ -1,5 +1,5 @@
-/* The reader takes any bytes: mutations of a good module are read, and what is read is verified and printed,
- * without a crash. Deep nesting and long lines are errors, not overflows of the stack. */
+/* The reader takes any bytes: mutations of a good module are read, and what is read is verified and
+ * printed, without a crash. Deep nesting and long lines are errors, not overflows of the stack. */
 #include "ir/ir.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* The program of rules, scatter, updates and bounded while, called from C; the host defines its extern function.
+/* The program of rules, scatter, updates and bounded while, called from C; the host defines its
+ * extern function.
  *
  * RUN: %bpc %S/Inputs/rules.bp -o %T/rules.o
  * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.o -lm -o %t && %t
@@ -30,7 +31,8 @@ static void near(const char *what, double found, double wanted) {
 
 static void is(const char *what, int found, int wanted) {
     if (found != wanted) {
-        printf("%s: status %d (%s), wanted %d\n", what, found, found > 0 ? rules_error(found) : "", wanted);
+        printf("%s: status %d (%s), wanted %d\n", what, found, found > 0 ? rules_error(found) : "",
+               wanted);
         failures++;
     }
 }

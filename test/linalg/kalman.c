@@ -1,5 +1,5 @@
-/* The Kalman filter's log likelihood and its gradient against a filter in long double that inverts by elimination, and
- * extrapolated differences of it.
+/* The Kalman filter's log likelihood and its gradient against a filter in long double that inverts
+ * by elimination, and extrapolated differences of it.
  *
  * RUN: rm -rf %t && mkdir -p %t
  * RUN: %bpc %top/examples/models/kalman.bp -o %t/kalman.o
@@ -51,14 +51,15 @@ static Wide invert(const Wide *S, Wide *I) {
     return det;
 }
 
-/* The textbook's filter: S = C P C' + R, K = P C' S^-1. The model factors the symmetric part of S. */
+/* The textbook's filter: S = C P C' + R, K = P C' S^-1. The model factors the symmetric part of S.
+ */
 static Wide likelihood(const Model *p) {
     Wide x[M], P[M * M], sum = 0.0L;
     memcpy(x, p->m0, sizeof x);
     memcpy(P, p->P0, sizeof P);
     for (int t = 0; t < T; t++) {
-        Wide xp[M], AP[M * M], Pp[M * M], CP[K * M], S[K * K], I[K * K], Cx[K], e[K], gain[M * K], ICP[K * M],
-            GC[M * M], next[M * M];
+        Wide xp[M], AP[M * M], Pp[M * M], CP[K * M], S[K * K], I[K * K], Cx[K], e[K], gain[M * K],
+            ICP[K * M], GC[M * M], next[M * M];
         product(M, M, 1, p->A, x, 0, xp);
         product(M, M, M, p->A, P, 0, AP);
         product(M, M, M, AP, p->A, 1, Pp);
@@ -136,7 +137,11 @@ static int check(const char *what, int at, double got, Wide want, Wide scale, do
 
 /* The leaves of a model, one behind the other. */
 static Lgss leaves(double *x) {
-    return (Lgss){x, x + M * M, x + M * M + K * M, x + 2 * M * M + K * M, x + 2 * M * M + K * M + K * K,
+    return (Lgss){x,
+                  x + M * M,
+                  x + M * M + K * M,
+                  x + 2 * M * M + K * M,
+                  x + 2 * M * M + K * M + K * K,
                   x + 2 * M * M + K * M + K * K + M};
 }
 
@@ -156,7 +161,8 @@ int main(void) {
         for (int i = 0; i < T * K; i++)
             y[i] = (double)ys[i];
         Lgss model = leaves(x), gradient = leaves(g);
-        int status = loglik(T, M, K, &model, y, &value, work) + kalman_grad(T, M, K, &model, y, &out, &gradient, work);
+        int status = loglik(T, M, K, &model, y, &value, work) +
+                     kalman_grad(T, M, K, &model, y, &out, &gradient, work);
         Wide want = likelihood(&p), scale = 1.0L;
         failures += status != 0;
         failures += check("value", trial, value, want, fabsl(want), 1e-12);
@@ -169,7 +175,8 @@ int main(void) {
             x[2 * M * M + K * M + i] = i == 0 ? -100.0 : 0.0;
         status = loglik(T, M, K, &model, y, &value, work);
         const char *text = kalman_error(status);
-        if (status <= 0 || !text || !strstr(text, "kalman.bp:8:") || !strstr(text, "not positive definite")) {
+        if (status <= 0 || !text || !strstr(text, "kalman.bp:8:") ||
+            !strstr(text, "not positive definite")) {
             printf("status %d, %s\n", status, text ? text : "no text");
             failures++;
         }

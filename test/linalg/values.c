@@ -1,5 +1,6 @@
-/* The builtins of dense linear algebra, their gradients and their Hessian-vector products, against elimination in long
- * double and extrapolated differences of it; and the statuses of matrices that do not allow them.
+/* The builtins of dense linear algebra, their gradients and their Hessian-vector products, against
+ * elimination in long double and extrapolated differences of it; and the statuses of matrices that
+ * do not allow them.
  *
  * RUN: rm -rf %t && mkdir -p %t
  * RUN: %bpc %S/Inputs/builtins.bp -o %t/builtins.o
@@ -137,14 +138,30 @@ static Wide solved(const Point *p, int kind, int m) {
     return weighted(p->n * m, X, V);
 }
 
-static Wide ref_tri(const Point *p) { return solved(p, 0, p->m); }
-static Wide ref_tri1(const Point *p) { return solved(p, 0, 1); }
-static Wide ref_chs(const Point *p) { return solved(p, 1, p->m); }
-static Wide ref_chs1(const Point *p) { return solved(p, 1, 1); }
-static Wide ref_sol(const Point *p) { return solved(p, 2, p->m); }
-static Wide ref_sol1(const Point *p) { return solved(p, 2, 1); }
-static Wide ref_deter(const Point *p) { return eliminate(p->n, 0, p->A, p->b, NULL); }
-static Wide ref_ldet(const Point *p) { return logl(fabsl(ref_deter(p))); }
+static Wide ref_tri(const Point *p) {
+    return solved(p, 0, p->m);
+}
+static Wide ref_tri1(const Point *p) {
+    return solved(p, 0, 1);
+}
+static Wide ref_chs(const Point *p) {
+    return solved(p, 1, p->m);
+}
+static Wide ref_chs1(const Point *p) {
+    return solved(p, 1, 1);
+}
+static Wide ref_sol(const Point *p) {
+    return solved(p, 2, p->m);
+}
+static Wide ref_sol1(const Point *p) {
+    return solved(p, 2, 1);
+}
+static Wide ref_deter(const Point *p) {
+    return eliminate(p->n, 0, p->A, p->b, NULL);
+}
+static Wide ref_ldet(const Point *p) {
+    return logl(fabsl(ref_deter(p)));
+}
 
 static Wide ref_inver(const Point *p) {
     Wide I[MOST * MOST] = {0}, X[MOST * MOST];
@@ -156,10 +173,12 @@ static Wide ref_inver(const Point *p) {
 
 /* ---- what is compiled ---- */
 
-typedef int Value(int64_t, int64_t, const Real *, const Real *, const Real *, const Real *, Real *, void *);
-typedef int Gradient(int64_t, int64_t, const Real *, const Real *, const Real *, const Real *, Real *, Real *, void *);
-typedef int Product(int64_t, int64_t, const Real *, const Real *, const Real *, const Real *, const Real *,
-                    const Real *, Real *, Real *, void *);
+typedef int Value(int64_t, int64_t, const Real *, const Real *, const Real *, const Real *, Real *,
+                  void *);
+typedef int Gradient(int64_t, int64_t, const Real *, const Real *, const Real *, const Real *,
+                     Real *, Real *, void *);
+typedef int Product(int64_t, int64_t, const Real *, const Real *, const Real *, const Real *,
+                    const Real *, const Real *, Real *, Real *, void *);
 typedef size_t Work(int64_t, int64_t);
 
 typedef struct Function {
@@ -171,7 +190,12 @@ typedef struct Function {
     Work *works[3];
 } Function;
 
-#define ROW(f) {#f, ref_##f, f, f##_g, f##_h, {f##_work, f##_g_work, f##_h_work}}
+#define ROW(f)                                                                                     \
+    {                                                                                              \
+        #f, ref_##f, f, f##_g, f##_h, {                                                            \
+            f##_work, f##_g_work, f##_h_work                                                       \
+        }                                                                                          \
+    }
 static const Function functions[] = {ROW(chol), ROW(tri),  ROW(tri1), ROW(chs),   ROW(chs1),
                                      ROW(sol),  ROW(sol1), ROW(ldet), ROW(deter), ROW(inver)};
 
@@ -186,12 +210,14 @@ static void *workspace(const Function *f, int n, int m) {
 
 /* ---- comparing ---- */
 
-static void expect(const char *name, const char *what, const Point *p, Wide got, Wide want, Wide scale, double tolerance) {
+static void expect(const char *name, const char *what, const Point *p, Wide got, Wide want,
+                   Wide scale, double tolerance) {
     checks++;
     if (fabsl(got - want) <= tolerance * scale)
         return;
     if (++failures <= 20)
-        printf("%s, %s, n=%d m=%d: got %.17Lg, expected %.17Lg\n", name, what, p->n, p->m, got, want);
+        printf("%s, %s, n=%d m=%d: got %.17Lg, expected %.17Lg\n", name, what, p->n, p->m, got,
+               want);
 }
 
 static void narrow(int count, const Wide *from, Real *to) {
@@ -277,7 +303,8 @@ static void check_product(const Function *f, const Point *p, const Narrow *q, vo
         d[i] = before - 1.0L;
         Wide down = difference(f, p, d, 2);
         d[i] = before;
-        expect(f->name, "Hessian product", p, hv[i], (up - down) / 4.0L, scale, SINGLE ? 1e-3 : 1e-8);
+        expect(f->name, "Hessian product", p, hv[i], (up - down) / 4.0L, scale,
+               SINGLE ? 1e-3 : 1e-8);
     }
 }
 
@@ -299,7 +326,8 @@ static void check_function(const Function *f, int n, int m) {
     random_point(&p, n, m, 2.0L);
     if (f->reference != ref_chol && n > 1 && f->reference != ref_tri && f->reference != ref_chs &&
         f->reference != ref_tri1 && f->reference != ref_chs1)
-        for (int j = 0; j < n; j++) { /* so that elimination has to choose its pivots, and the determinant is negative */
+        for (int j = 0; j < n; j++) { /* so that elimination has to choose its pivots, and the
+                                         determinant is negative */
             Wide t = p.A[j];
             p.A[j] = p.A[n + j];
             p.A[n + j] = t;
@@ -321,18 +349,22 @@ static void expect_status(const char *name, int status, const char *text) {
     if (text ? status > 0 && got && strstr(got, "builtins.bp:") && strstr(got, text) : status == 0)
         return;
     failures++;
-    printf("%s: status %d, %s; expected %s\n", name, status, got ? got : "no text", text ? text : "none");
+    printf("%s: status %d, %s; expected %s\n", name, status, got ? got : "no text",
+           text ? text : "none");
 }
 
 static void check_statuses(void) {
-    Real indefinite[] = {1, 2, 2, 1}, semi[] = {1, 1, 1, 1}, singular[] = {1, 2, 2, 4}, zero[] = {0, 0, 0, 0};
+    Real indefinite[] = {1, 2, 2, 1}, semi[] = {1, 1, 1, 1}, singular[] = {1, 2, 2, 4},
+         zero[] = {0, 0, 0, 0};
     Real triangle[] = {1, 7, 3, 0}, regular[] = {0, 1, 1, 0}, not_a_number[] = {1, 0, 0, NAN};
     Real b[] = {1, 1}, W[] = {1, 1, 1, 1}, out, g[8];
     _Alignas(64) static char work[1 << 16];
-    expect_status("indefinite", chol(2, 1, indefinite, b, W, b, &out, work), "not positive definite");
+    expect_status("indefinite", chol(2, 1, indefinite, b, W, b, &out, work),
+                  "not positive definite");
     expect_status("semidefinite", chol(2, 1, semi, b, W, b, &out, work), "not positive definite");
     expect_status("NaN", chol(2, 1, not_a_number, b, W, b, &out, work), "not positive definite");
-    expect_status("its gradient", chol_g(2, 1, indefinite, b, W, b, g, g + 4, work), "not positive definite");
+    expect_status("its gradient", chol_g(2, 1, indefinite, b, W, b, g, g + 4, work),
+                  "not positive definite");
     expect_status("triangle", tri(2, 1, triangle, b, W, b, &out, work), "singular");
     expect_status("triangle", tri1(2, 1, triangle, b, W, b, &out, work), "singular");
     expect_status("triangle", chs(2, 1, triangle, b, W, b, &out, work), "singular");
@@ -353,10 +385,12 @@ static void check_statuses(void) {
 
 /* Where A has no inverse, the gradient of the determinant still is the matrix of cofactors. */
 static void check_cofactors(void) {
-    const Real one[] = {0}, two[] = {1, 2, 2, 4}, three[] = {1, 2, 4, 2, 4, 8, 1, 0, 2}, none[9] = {0};
+    const Real one[] = {0}, two[] = {1, 2, 2, 4}, three[] = {1, 2, 4, 2, 4, 8, 1, 0, 2},
+               none[9] = {0};
     const Real cofactors_one[] = {1}, cofactors_two[] = {4, -2, -2, 1};
     const Real cofactors_three[] = {8, 4, -4, -4, -2, 2, 0, 0, 0};
-    const Real *from[] = {one, two, three, none}, *want[] = {cofactors_one, cofactors_two, cofactors_three, none};
+    const Real *from[] = {one, two, three, none},
+               *want[] = {cofactors_one, cofactors_two, cofactors_three, none};
     Real b[3] = {0}, g[9], db[3];
     _Alignas(64) static char work[1 << 14];
     for (int k = 0; k < 4; k++) {
@@ -392,7 +426,8 @@ static void check_large(void) {
             Wide sum = 0.0L;
             for (int k = 0; k < N; k++)
                 sum += (Wide)L[i * N + k] * L[j * N + k];
-            expect("factor", "product", &p, sum, ((Wide)A[i * N + j] + A[j * N + i]) / 2.0L, N, SINGLE ? 1e-5 : 1e-14);
+            expect("factor", "product", &p, sum, ((Wide)A[i * N + j] + A[j * N + i]) / 2.0L, N,
+                   SINGLE ? 1e-5 : 1e-14);
             expect("factor", "above the diagonal", &p, j > i ? L[i * N + j] : 0, 0, 1, 0);
         }
     free(work);
