@@ -45,18 +45,34 @@ bool file_is_same(const char *a, const char *b) {
 /* Where the bytes of one output go first: the temporary, or the place itself when that is a device
  * or a pipe. */
 typedef struct Target {
-    char *temp; /* NULL: written in place */
-    int fd;     /* -1: none open */
+    char *temp;       /* NULL: written in place */
+    const char *path; /* what the temporary replaces: links are followed, not replaced */
+    int fd;           /* -1: none open */
 } Target;
 
+static bool is_link(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+/* /dev/stdout is a link to an open file, which is written whatever its kind. */
 static bool is_special(const char *path) {
     struct stat info;
+    if (strncmp(path, "/dev/", 5) == 0 && is_link(path))
+        return true;
     return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
 static bool is_directory(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static const char *path_behind_links(Arena *arena, const char *path) {
+    char *real = is_link(path) ? realpath(path, NULL) : NULL;
+    const char *found = real ? arena_strdup(arena, real, strlen(real)) : path;
+    free(real);
+    return found;
 }
 
 static bool open_target(Arena *arena, const char *path, Target *target) {
@@ -72,7 +88,8 @@ static bool open_target(Arena *arena, const char *path, Target *target) {
     } else if (is_directory(path)) {
         errno = EISDIR;
     } else {
-        target->temp = arena_printf(arena, "%s.XXXXXX", path);
+        target->path = path_behind_links(arena, path);
+        target->temp = arena_printf(arena, "%s.XXXXXX", target->path);
         target->fd = mkstemp(target->temp);
         if (target->fd < 0)
             target->temp = NULL;
@@ -113,7 +130,7 @@ bool files_write(Arena *arena, const FileOut *files, int n, const char **error) 
         ok = write_target(arena, &files[at], &targets[at]);
     for (; ok && renamed < n; renamed++) {
         Target *target = &targets[renamed];
-        if (target->temp && rename(target->temp, files[renamed].path) != 0)
+        if (target->temp && rename(target->temp, target->path) != 0)
             break;
     }
     if (ok && renamed == n)
@@ -123,6 +140,6 @@ bool files_write(Arena *arena, const FileOut *files, int n, const char **error) 
     *error = arena_printf(arena, "%s: %s", files[failed].path, strerror(errno));
     for (int i = 0; i < n; i++)
         if (targets[i].temp)
-            unlink(i < renamed ? files[i].path : targets[i].temp);
+            unlink(i < renamed ? targets[i].path : targets[i].temp);
     return false;
 }
