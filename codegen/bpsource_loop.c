@@ -2,7 +2,10 @@
  * does besides (slices, a running order from the end) becomes indices. */
 #include "codegen/bpsource_internal.h"
 
+#include <ctype.h>
 #include <string.h>
+
+typedef VEC(const char *) StringList;
 
 /* ---- counters ---- */
 
@@ -46,13 +49,17 @@ static void name_elements(Printer *p, const Inst *loop) {
 }
 
 /* Opens the counters of the loop and of those directly inside of it that are of the same form;
- * returns the innermost loop, and in *binders "i < n, j < m". */
-static const Inst *open_nest(Printer *p, const Inst *loop, LoopForm form, const char **binders) {
+ * returns the innermost loop; each[], if not NULL, receives "i < n" and "j < m". */
+static const Inst *open_nest(Printer *p, const Inst *loop, LoopForm form, const char **binders,
+                             StringList *each) {
     Text text;
     text_init(&text, p->arena);
     for (;;) {
         const char *extent = extent_text(p, loop), *counter = counter_name(p, loop);
-        text_printf(&text, "%s%s < %s", text.n > 0 ? ", " : "", counter, extent);
+        const char *binder = arena_printf(p->arena, "%s < %s", counter, extent);
+        text_printf(&text, "%s%s", text.n > 0 ? ", " : "", binder);
+        if (each)
+            vec_push(p->arena, each, binder);
         set_elements(p, loop, counter);
         const Inst *inner = bp_nested_same(p, loop, form);
         if (!inner)
@@ -75,7 +82,7 @@ static void print_map(Printer *p, const Inst *loop) {
     Block block;
     const char *binders;
     bp_block_open(p, &block);
-    const Inst *inner = open_nest(p, loop, FORM_map, &binders);
+    const Inst *inner = open_nest(p, loop, FORM_map, &binders, NULL);
     const Region *body = inner->regions[0];
     name_elements(p, inner);
     bp_print_insts(p, body);
@@ -97,7 +104,7 @@ static void print_sum(Printer *p, const Inst *loop) {
     const char *binders;
     int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
     bp_block_open(p, &block);
-    const Inst *inner = open_nest(p, loop, FORM_sum, &binders);
+    const Inst *inner = open_nest(p, loop, FORM_sum, &binders, NULL);
     Code *parts = ARENA_ARRAY(p->arena, na + 1, Code);
     name_elements(p, inner);
     bp_print_insts(p, inner->regions[0]);
@@ -141,7 +148,7 @@ static void print_map_sum(Printer *p, const Inst *loop) {
     int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc, nstack = loop->attr.loop.n_stack,
         n = 0;
     const Value **stacked = ARENA_ARRAY(p->arena, nstack + na + 1, const Value *);
-    const char **names = ARENA_ARRAY(p->arena, nstack + na + 1, const char *), *binders;
+    const char **names = ARENA_ARRAY(p->arena, nstack + na + 1, const char *);
     for (int k = 0; k < nstack; k++)
         stacked[n++] = body->yields.data[na + k];
     int *place = ARENA_ARRAY(p->arena, na + 1, int);
@@ -154,7 +161,9 @@ static void print_map_sum(Printer *p, const Inst *loop) {
     }
     Block block;
     bp_block_open(p, &block);
-    open_nest(p, loop, FORM_map_sum, &binders);
+    const char *extent = extent_text(p, loop), *counter = counter_name(p, loop),
+               *binders = arena_printf(p->arena, "%s < %s", counter, extent);
+    set_elements(p, loop, counter);
     name_elements(p, loop);
     bp_print_insts(p, body);
     Code *parts = ARENA_ARRAY(p->arena, n + 1, Code);
@@ -178,43 +187,69 @@ static void print_map_sum(Printer *p, const Inst *loop) {
 
 /* ---- scatter ---- */
 
-/* `scatter` takes an index and a value, no statements: with any of those it is a loop over a copy.
- */
+/* Whether the text mentions a name that became visible after the mark. */
+static bool mentions_since(const Printer *p, const char *text, int mark) {
+    for (int k = mark; k < p->names.visible.n; k++) {
+        const char *name = p->names.visible.data[k];
+        size_t len = strlen(name);
+        for (const char *at = strstr(text, name); at; at = strstr(at + len, name)) {
+            bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+            if (begins && !isalnum((unsigned char)at[len]) && at[len] != '_')
+                return true;
+        }
+    }
+    return false;
+}
+
+/* loop a = init for i < n { loop a = a for j < m { ... } } */
+static const char *nested_loops(Printer *p, const char *name, const char *init,
+                                const StringList *binders, const char *steps) {
+    for (int k = binders->n - 1; k >= 0; k--) {
+        const char *text = arena_printf(p->arena, "loop %s = %s for %s %s", name,
+                                        k > 0 ? name : init, binders->data[k], steps);
+        steps = k > 0 ? arena_printf(p->arena, "{ %s }", text) : text;
+    }
+    return steps;
+}
+
+/* `scatter` adds numbers at an index that no statement computes; all else is a loop over a copy. */
 static void print_scatter(Printer *p, const Inst *loop) {
     Block block;
     const char *binders;
+    StringList each = {0};
     const Value *init = loop->in[loop->attr.loop.n_slice];
     const char *init_text = bp_code_of(p, init).text;
     bp_block_open(p, &block);
     const char *sum =
         bp_names_new(&p->names, p->arena, loop->out[0]->name ? loop->out[0]->name : "a");
-    const Inst *inner = open_nest(p, loop, FORM_scatter, &binders);
+    const Inst *inner = open_nest(p, loop, FORM_scatter, &binders, &each);
     const Region *body = inner->regions[0];
     const Inst *put = body->yields.data[0]->inst;
     const char *at[IR_MAX_RANK], *axes[IR_MAX_RANK];
+    int mark = bp_names_mark(&p->names), n = put->n_in - 2;
     name_elements(p, inner);
     bp_print_insts(p, body);
-    int n = put->n_in - 2;
     Level level;
     for (int k = 0; k < n; k++) {
         at[k] = bp_code_of(p, put->in[2 + k]).text;
         axes[k] = bp_size_text(p, init->type->dims[k], &level);
     }
     Code value = bp_code_of(p, put->in[1]);
-    bool plain = block.inner.n == 0 && init->type->rank == n && init->type->elem == S_f64;
+    const char *index = bp_join(p, at, n), *shape = bp_join(p, axes, n);
+    bool plain = init->type->rank == n && init->type->elem == S_f64;
+    if (plain && !mentions_since(p, index, mark)) {
+        value = bp_block_close(p, &block, value);
+        const char *format =
+            n > 1 ? "scatter((%s), (%s) => %s for %s)" : "scatter(%s, %s => %s for %s)";
+        const char *text = arena_printf(p->arena, format, shape, index, value.text, binders);
+        bp_bind_results(p, 1, loop->out, NULL, added_to(p, init, text));
+        return;
+    }
     Code step = {.level = L_with};
-    step.text = arena_printf(p->arena, "%s with [%s] = %s[%s] + %s", sum, bp_join(p, at, n), sum,
-                             bp_join(p, at, n), bp_at_level(p, value, L_add));
-    const char *text = bp_block_text(p, &block, step);
-    if (plain)
-        text = added_to(p, init,
-                        arena_printf(p->arena,
-                                     n > 1 ? "scatter((%s), (%s) => %s for %s)"
-                                           : "scatter(%s, %s => %s for %s)",
-                                     bp_join(p, axes, n), bp_join(p, at, n), value.text, binders));
-    else
-        text = arena_printf(p->arena, "loop %s = %s for %s %s", sum, init_text, binders, text);
-    bp_bind_results(p, 1, loop->out, NULL, text);
+    step.text = arena_printf(p->arena, "%s with [%s] = %s[%s] + %s", sum, index, sum, index,
+                             bp_at_level(p, value, L_add));
+    bp_bind_results(p, 1, loop->out, NULL,
+                    nested_loops(p, sum, init_text, &each, bp_block_text(p, &block, step)));
 }
 
 /* ---- checks ---- */
@@ -244,7 +279,7 @@ Code bp_checks_code(Printer *p, const Inst *inst) {
     bp_block_open(p, &block);
     if (inst->op == OP_loop) {
         const char *binders;
-        const Inst *inner = open_nest(p, inst, FORM_check, &binders);
+        const Inst *inner = open_nest(p, inst, FORM_check, &binders, NULL);
         const char *condition = checked_block(p, &block, inner->regions[0], false);
         return (Code){.text = arena_printf(p->arena, "all(%s for %s)", condition, binders),
                       .level = L_postfix};

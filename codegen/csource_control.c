@@ -383,7 +383,7 @@ static void print_dim(CSource *c, const Inst *inst) {
     CExpr k = cs_scalar(c, v);
     if (cs_value(c, v)->inlined && v->inst->op != OP_const) {
         const char *name = cs_fresh(c, inst->attr.sym->name);
-        cs_line(c, "const int64_t %s = %s;", name, k.text);
+        cs_line(c, CS_MARK "const int64_t %s = %s;", name, k.text);
         k = cs_expr(name, PREC_primary);
     }
     ptrmap_put(&c->syms, inst->attr.sym, (void *)(uintptr_t)cs_wrap(c, k, PREC_primary));

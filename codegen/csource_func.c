@@ -43,6 +43,9 @@ static void count_inst(CSource *c, const Liveness *live, const Inst *inst) {
             count_use(c, inst->in[k], inst->region, is_repeated(inst, k));
         }
     }
+    if (inst->op == OP_dim) {
+        cs_value(c, inst->in[0])->size = true;
+    }
     for (int k = 0; k < inst->n_region; k++) {
         count_region(c, live, inst->regions[k]);
         for (int j = 0; j < inst->n_out; j++) {
@@ -467,6 +470,7 @@ void cs_export(CSource *c, const Export *export) {
     }
     const char *sizes = size_checks(c), *check = entry_check(c, &layout, &s);
     print_body(c, &body);
+    cs_drop_unused(&body);
     c->out = out;
 
     PtrMap used;

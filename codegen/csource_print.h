@@ -46,6 +46,7 @@ typedef struct CValue {
     CView *view; /* array */
     int uses;
     bool foreign; /* used in a region nested in its own */
+    bool size;    /* a size symbol is bound to it */
     bool inlined; /* its text stands at its use */
 } CValue;
 
@@ -165,5 +166,8 @@ bool cs_mentions(CSource *c, const PtrMap *found, const char *name);
 void cs_print_helpers(CSource *c, const char *text,
                       Text *out); /* those that text needs, in order */
 void cs_reserve_helpers(CSource *c);
+/* Declarations of sizes begin with this mark: whether a size is mentioned shows only afterwards. */
+#define CS_MARK "\001"
+void cs_drop_unused(Text *text); /* the marks, and the marked lines that nothing mentions */
 
 #endif

@@ -49,6 +49,52 @@ bool cs_mentions(CSource *c, const PtrMap *found, const char *name) {
     return ptrmap_has(found, atom_of(&c->ctx->atoms, name));
 }
 
+/* ---- sizes that nothing mentions ---- */
+
+static size_t indent_of(const char *line) {
+    return strspn(line, " ");
+}
+
+static const char *next_line(const char *at) {
+    const char *end = strchr(at, '\n');
+    return end ? end + 1 : at + strlen(at);
+}
+
+static bool mentions_word(const char *text, size_t n, const char *word, size_t len) {
+    for (const char *at = text; at + len <= text + n; at++) {
+        if (memcmp(at, word, len) == 0 && !is_letter(at[len]) &&
+            (at == text || !is_letter(at[-1]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the rest of its block mentions what the line declares: "const TYPE NAME = ...". */
+static bool declared_is_used(const char *mark, size_t indent) {
+    const char *name = strchr(strchr(mark, ' ') + 1, ' ') + 1, *from = next_line(mark), *to = from;
+    while (*to && (indent_of(to) >= indent || *to == '\n')) {
+        to = next_line(to);
+    }
+    return mentions_word(from, (size_t)(to - from), name, strcspn(name, " "));
+}
+
+/* From the last on: what a dropped line mentions may be unused then. */
+void cs_drop_unused(Text *text) {
+    for (char *mark = text->data ? strrchr(text->data, CS_MARK[0]) : NULL; mark;
+         mark = strrchr(text->data, CS_MARK[0])) {
+        char *line = mark;
+        while (line > text->data && line[-1] != '\n') {
+            line--;
+        }
+        bool used = declared_is_used(mark, (size_t)(mark - line));
+        char *to = used ? mark : line;
+        const char *from = used ? mark + 1 : next_line(mark);
+        memmove(to, from, strlen(from) + 1);
+        text->n -= (size_t)(from - to);
+    }
+}
+
 /* ---- helpers ---- */
 
 typedef struct Helper {

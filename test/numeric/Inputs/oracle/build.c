@@ -5,9 +5,11 @@
 #include "passes/passes.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool program_read(Program *p, const char *path) {
     FILE *file = fopen(path, "rb");
@@ -61,6 +63,43 @@ static bool make_native(Build *b, const CompileOptions *options) {
     return ok;
 }
 
+/* In a folder of its own, which goes as soon as the library is open. */
+static void *build_library(const Text *source, const char *cc, const char **error) {
+    char folder[] = "/tmp/oracle-XXXXXX", path[64], library[64], command[512];
+    if (!mkdtemp(folder))
+        return NULL;
+    snprintf(path, sizeof path, "%s/m.c", folder);
+    snprintf(library, sizeof library, "%s/m.so", folder);
+    snprintf(
+        command, sizeof command,
+        "%s -std=c99 -Wall -Wextra -Wpedantic -Wvla -Werror -ffp-contract=off -shared -fPIC %s "
+        "-o %s -lm 1>&2",
+        cc, path, library);
+    FILE *file = fopen(path, "w");
+    bool ok = file && fwrite(source->data, 1, source->n, file) == source->n;
+    ok = (!file || fclose(file) == 0) && ok && system(command) == 0;
+    void *handle = ok ? dlopen(library, RTLD_NOW | RTLD_LOCAL) : NULL;
+    *error = ok && !handle ? dlerror() : "the C compiler failed";
+    unlink(path);
+    unlink(library);
+    rmdir(folder);
+    return handle;
+}
+
+static bool make_c(Build *b, const CompileOptions *options) {
+    Text source;
+    const char *error = NULL;
+    text_init(&source, &b->ctx.arena);
+    b->m->name = options->module_name;
+    const char *header = compile_header(&b->ctx, b->m);
+    if (!compile_c(&b->ctx, b->m, options, header, &source))
+        return false;
+    b->library = build_library(&source, b->config->cc, &error);
+    if (!b->library)
+        fprintf(stderr, "%s: %s\n", b->config->cc, error ? error : "");
+    return b->library != NULL;
+}
+
 static bool reprint(Build *b, const Program *p, CompileOptions options) {
     Text text;
     text_init(&text, &b->ctx.arena);
@@ -92,6 +131,8 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
         keep_last_exports(b->m, n);
     if (b->config->reprint && !reprint(b, p, options))
         return false;
+    if (b->config->cc)
+        return make_c(b, &options);
     if (b->config->level >= 0)
         return make_native(b, &options);
     PassOptions passes = {.verify_each = true};
@@ -113,8 +154,14 @@ bool build_open(Build *b, const Program *p, const Config *config, const char *co
 
 void build_close(Build *b) {
     jit_free(b->jit);
+    if (b->library)
+        dlclose(b->library);
     arena_free(&b->arena);
     context_free(&b->ctx);
+}
+
+void *build_symbol(const Build *b, const char *symbol) {
+    return b->jit ? jit_lookup(b->jit, symbol) : dlsym(b->library, symbol);
 }
 
 const Export *build_find(const Build *b, const char *name) {

@@ -232,7 +232,7 @@ static int leaf_count(const Param *p) {
 static void *lookup(const Build *b, const char *format, const char *name) {
     char symbol[160];
     snprintf(symbol, sizeof symbol, format, name);
-    return jit_lookup(b->jit, symbol);
+    return build_symbol(b, symbol);
 }
 
 static size_t work_bytes(const Build *b, const Export *e, const Point *p) {
@@ -312,7 +312,7 @@ static void call_native(const Build *b, const Export *e, const Point *p, const O
 void build_run(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena,
                Outcome *out) {
     memset(out, 0, sizeof *out);
-    if (b->jit) {
+    if (b->config->level >= 0) {
         call_native(b, e, p, shape, arena, out);
         return;
     }

@@ -14,6 +14,8 @@ static const Config configs[CONFIGS] = {
     {.name = "-mcpu=haswell", .level = 3, .cpu = "haswell"},
     {.name = "-mcpu=x86-64", .level = 3, .cpu = "x86-64"},
     {.name = "--emit=bp again", .level = 1, .reprint = true},
+    {.name = "--emit=c, gcc", .level = 0, .cc = "gcc -O0"},
+    {.name = "--emit=c, clang", .level = 3, .cc = "clang-19 -O1"},
     {.name = "f32", .level = 3, .narrow = true},
 };
 

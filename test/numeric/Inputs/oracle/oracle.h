@@ -30,6 +30,7 @@ typedef struct Config {
     int level;       /* -1: the interpreter */
     const char *cpu; /* NULL: this machine's */
     bool narrow;     /* every f64 of the text is f32 */
+    const char *cc;  /* the C that `--emit=c` prints, by this compiler with its flags */
     bool reprint; /* the program as `--emit=bp` prints it, derivatives resolved, is compiled in its
                      place */
 } Config;
@@ -39,7 +40,8 @@ typedef struct Build {
     Context ctx;
     Arena arena;
     IrModule *m;
-    Jit *jit; /* NULL: evaluated by the interpreter */
+    Jit *jit;      /* NULL: evaluated by the interpreter, or */
+    void *library; /* what a C compiler made */
 } Build;
 
 /* With no `exports`, those of the text; else only these, each written as after `export`. On failure
@@ -49,6 +51,9 @@ bool build_open(Build *b, const Program *p, const Config *config, const char *co
                 char **messages);
 void build_close(Build *b);
 const Export *build_find(const Build *b, const char *name); /* NULL: no such export */
+
+/* A compiled function; NULL: no such symbol. */
+void *build_symbol(const Build *b, const char *symbol);
 
 /* ---- inputs (spec.c) ---- */
 
@@ -167,7 +172,7 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 
 /* ---- one module built by every configuration (family.c) ---- */
 
-enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 7, SINGLE = FULL_CONFIGS, CONFIGS };
+enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 9, SINGLE = FULL_CONFIGS, CONFIGS };
 
 typedef struct Family {
     Report *report;
