@@ -403,10 +403,12 @@ static const char *size_checks(CSource *c) {
     text_init(&out, c->arena);
     for (int k = 0; k < c->func->sizes.n; k++) {
         SizeSym *sym = c->func->sizes.data[k];
-        const char *text = arena_printf(c->arena, "the size %s is negative", sym->name);
-        text_printf(&out, "    if (%s < 0) {\n        return %d; /* %s */\n    }\n",
-                    (const char *)ptrmap_get(&c->syms, sym), cs_status(c, c->export->loc, text),
-                    text);
+        const char *text = arena_printf(c->arena, EXPORT_SIZE_TEXT, sym->name),
+                   *size = ptrmap_get(&c->syms, sym);
+        text_printf(&out,
+                    "    if (%s < 0 || %s > INT64_C(%" PRId64 ")) {\n"
+                    "        return %d; /* %s */\n    }\n",
+                    size, size, EXPORT_MOST_SIZE, cs_status(c, c->export->loc, text), text);
     }
     return out.data ? out.data : "";
 }

@@ -170,9 +170,9 @@ static void check_sizes(Emit *e, const Export *export) {
     for (int k = 0; k < func->sizes.n; k++) {
         SizeSym *sym = func->sizes.data[k];
         LLVMValueRef size = ptrmap_get(&e->syms, sym);
-        LLVMValueRef ok = LLVMBuildICmp(e->builder, LLVMIntSGE, size, emit_i64(e, 0), "");
-        emit_check(e, ok, export->loc,
-                   arena_printf(e->arena, "the size %s is negative", sym->name));
+        LLVMValueRef ok =
+            LLVMBuildICmp(e->builder, LLVMIntULE, size, emit_i64(e, EXPORT_MOST_SIZE), "");
+        emit_check(e, ok, export->loc, arena_printf(e->arena, EXPORT_SIZE_TEXT, sym->name));
     }
 }
 

@@ -286,6 +286,16 @@ static void add_slots(Slots *slots, const Param *params, int n_params, Array *co
     }
 }
 
+/* The text with the place of the function in front, as statuses have it. */
+static const char *at_function(const Callable *f, const char *text) {
+    const SourceMap *sources = &f->program->ctx->sources;
+    Loc loc = f->export->func->loc;
+    if (!source_of(sources, loc))
+        return text;
+    Position at = source_position(sources, loc.begin);
+    return arena_printf(f->arena, "%s:%u:%u: %s", at.file, at.line, at.column, text);
+}
+
 static bool make_output(const Callable *f, const Leaf *leaf, const int64_t *sizes,
                         Array *const *inputs, Array **output, const char **failed) {
     Arena *arena = f->arena;
@@ -293,14 +303,14 @@ static bool make_output(const Callable *f, const Leaf *leaf, const int64_t *size
     const char *wrong = NULL;
     for (int axis = 0; axis < leaf->type->rank && !wrong; axis++) {
         if (!callable_extent(f, leaf->type->dims[axis], sizes, inputs, &dims[axis]))
-            wrong = "has a size that is computed inside of the function, or is beyond 64 bits";
+            wrong = "too large";
         else if (dims[axis] < 0)
-            wrong = "would have a negative size";
+            wrong = "of a negative size";
         else if (__builtin_mul_overflow(count, dims[axis], &count) || count > INT64_MAX / 16)
-            wrong = "is too large";
+            wrong = "too large";
     }
     if (wrong)
-        *failed = arena_printf(arena, "the result %s %s", leaf->path, wrong);
+        *failed = at_function(f, arena_printf(arena, "the result `%s` would be %s", leaf->path, wrong));
     else
         *output = array_new(arena, leaf->type->elem, leaf->type->rank, dims);
     return !wrong;
@@ -312,8 +322,9 @@ static bool run_entry(const Callable *f, void **slots, void **work_slot, const c
     memcpy(&work_bytes, &f->work_entry, sizeof work_bytes);
     memcpy(&entry, &f->entry, sizeof entry);
     size_t need = work_bytes(slots);
+    bool counted = need != SIZE_MAX; /* else the function returns a status before it uses any */
     void *work = need < SIZE_MAX / 2 ? aligned_alloc(64, need ? (need + 63) / 64 * 64 : 64) : NULL;
-    if (!work) {
+    if (!work && counted) {
         *failed = "there is not enough memory for the workspace";
         return false;
     }

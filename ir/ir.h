@@ -370,6 +370,10 @@ void ir_free_values(Arena *arena, const Region *region, ValueList *out);
 void ir_free_syms(Arena *arena, const Region *region, PtrMap *out);
 int ir_count(const Region *region); /* instructions, nested ones too */
 Func *ir_find_func(const IrModule *m, const char *name);
+/* The most a size of an exported function may be: no machine addresses more, and linear polynomials
+ * of such sizes stay within 64 bits. */
+#define EXPORT_MOST_SIZE (INT64_C(1) << 48)
+#define EXPORT_SIZE_TEXT "the size %s is negative or above 2**48"
 /* The parameter of the function that gives its size k, or -1: an argument of its own. */
 static inline int export_size_from(const Export *export, int k) {
     return export->size_from ? export->size_from[k] : -1;

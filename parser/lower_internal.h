@@ -143,6 +143,10 @@ Tree *low_transpose(Lower *L, Tree *x); /* the last two axes */
 Tree *low_stack(Lower *L, int n, Tree *const *items,
                 const Tree *shape); /* to an array of that shape */
 
+/* ---- lower_size.c ---- */
+void low_check_size(Lower *L, Value *size, Loc loc);   /* of an axis: from 0 to 2**48 */
+void low_check_count(Lower *L, Value *count, Loc loc); /* of a range: within 64 bits */
+
 /* ---- lower_loop.c ---- */
 Tree *lower_comp(Lower *L, Expr *e);
 Tree *lower_reduce(Lower *L, Expr *e);
@@ -150,7 +154,6 @@ Tree *lower_scatter(Lower *L, Expr *e);
 Tree *lower_loop(Lower *L, Expr *e);
 Tree *lower_checkpoint(Lower *L, Expr *e);
 Tree *low_reduce_all(Lower *L, ReduceKind kind, Value *x, const Type *result);
-void low_check_size(Lower *L, Value *size, Loc loc); /* not negative */
 
 /* An open loop over a binder: L->b is its body between the two calls. */
 typedef struct OpenLoop {

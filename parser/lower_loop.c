@@ -7,13 +7,6 @@
 
 /* ---- ranges ---- */
 
-void low_check_size(Lower *L, Value *size, Loc loc) {
-    Loc saved = L->b->loc;
-    L->b->loc = loc;
-    ir_check(L->b, ir_ew2(L->b, OP_ge, size, ir_int(L->b, S_i64, 0)), "negative size");
-    L->b->loc = saved;
-}
-
 static const Size *clamped(Lower *L, Value *count, const char *name) {
     Value *zero = ir_int(L->b, S_i64, 0);
     return env_value_size(L, ir_ew2(L->b, OP_max, count, zero), name, true);
@@ -25,14 +18,15 @@ Range low_range(Lower *L, Binder *binder, bool rectangular) {
         range.lo = ir_convert(L->b, lower_value(L, binder->lo), S_i64);
     Value *count = binder->hi ? ir_convert(L->b, lower_value(L, binder->hi), S_i64) : NULL;
     range.extent = env_size(L, binder->extent);
-    if (!count || env_nonneg(L, range.extent))
-        return range;
-    if (range.lo)
+    if (count && range.lo)
         count = ir_ew2(L->b, OP_sub, count, range.lo);
-    if (rectangular)
+    if (count && rectangular)
         low_check_size(L, count, binder->hi->loc);
-    else
-        range.extent = clamped(L, count, "count");
+    else if (count)
+        low_check_count(L, count, binder->hi->loc);
+    if (!count || rectangular || env_nonneg(L, range.extent))
+        return range;
+    range.extent = clamped(L, count, "count");
     range.clamped = !rectangular;
     return range;
 }
@@ -556,6 +550,7 @@ static void while_step(Lower *L, Expr *e, const Tree *shape, Tree *current, Valu
 static Tree *lower_while(Lower *L, Expr *e) {
     Tree *shape, *init = lower_inits(L, e, &shape);
     Value *limit = ir_convert(L->b, lower_value(L, e->as.loop.max_iter), S_i64);
+    low_check_count(L, limit, e->as.loop.max_iter->loc);
     const Size *extent = clamped(L, limit, "max_iter");
     Attribute attribute = lower_attribute(L, e);
 
