@@ -123,6 +123,10 @@ static void print_result_type(Printer *p, const Export *export) {
         if (!(types[i] = bp_param_type(p, &export->results[i])))
             return; /* a size in it has no name yet: it is inferred */
     bool one = export->n_results == 1;
+    const char *all = bp_join(p, types, export->n_results), *newline = strrchr(p->out->data, '\n');
+    size_t start = newline ? (size_t)(newline + 1 - p->out->data) : 0;
+    if (p->out->n - start + strlen(all) > 92) /* "-> (" ... ") {" */
+        text_puts(p->out, "\n   ");
     print_list(p, one ? " -> " : " -> (", types, export->n_results, one ? "" : ")");
 }
 
@@ -188,7 +192,7 @@ static void print_export(Printer *p, const Export *export) {
     int mark = bp_names_mark(&p->names);
     printer_enter(p, export->func);
     text_puts(p->out, "\n");
-    if (export->doc)
+    if (export->doc && strncmp(export->doc, "export fn ", 10) != 0) /* which is what follows */
         print_doc(p->out, export->doc);
     text_printf(p->out, "export fn %s", export->name);
     print_sizes(p, export->func);
@@ -282,7 +286,19 @@ static void print_body(Printer *p, const Region *body, int indent) {
     p->indent = indent;
     bp_block_open(p, &block);
     Code code = bp_block_close(p, &block, results_of(p, body));
-    text_printf(p->out, code.text[0] == '{' ? " %s\n" : " = %s;\n", code.text);
+    const char *newline = strrchr(p->out->data, '\n');
+    size_t used = newline ? (size_t)(p->out->data + p->out->n - newline - 1) : p->out->n;
+    if (code.text[0] == '{') {
+        text_printf(p->out, " %s\n", code.text);
+    } else if (used + strlen(code.text) <= 96) {
+        text_printf(p->out, " = %s;\n", code.text);
+    } else {
+        text_puts(p->out, " {\n");
+        p->indent++;
+        bp_print_line(p, "%s", code.text);
+        p->indent--;
+        text_printf(p->out, "%*s}\n", 2 * indent, "");
+    }
 }
 
 typedef struct SizePairs {

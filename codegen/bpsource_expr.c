@@ -2,6 +2,7 @@
  * when a statement bound it, else the whole expression. Emits no statements. */
 #include "codegen/bpsource_internal.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,7 +22,39 @@ const char *bp_at_level(Printer *p, Code code, Level least) {
     return code.level >= least ? code.text : arena_printf(p->arena, "(%s)", code.text);
 }
 
+bool bp_is_place(const char *text) {
+    for (const char *c = text; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("_.[], ", *c))
+            return false;
+    return isalpha((unsigned char)text[0]);
+}
+
+/* Where the first of several indices ends; NULL: there is one. */
+static const char *first_comma(const char *index) {
+    int depth = 0;
+    for (const char *c = index; *c; c++) {
+        depth += (strchr("([{", *c) != NULL) - (strchr(")]}", *c) != NULL);
+        if (depth == 0 && *c == ',')
+            return c;
+    }
+    return NULL;
+}
+
+/* y'[i] is column i of y, y'[i, j] is y[j, i]. */
+static Code element_of_transposed(Printer *p, Code x, const char *index) {
+    const char *comma = first_comma(index);
+    if (x.column)
+        return bp_element_of(p, *x.of, arena_printf(p->arena, "%s, %s", index, x.column));
+    if (comma)
+        return bp_element_of(
+            p, *x.of, arena_printf(p->arena, "%s, %.*s", comma + 2, (int)(comma - index), index));
+    Code column = bp_element_of(p, *x.of, arena_printf(p->arena, ":, %s", index));
+    return (Code){.text = column.text, .level = L_postfix, .of = x.of, .column = index};
+}
+
 Code bp_element_of(Printer *p, Code x, const char *index) {
+    if (x.of)
+        return element_of_transposed(p, x, index);
     Code code = {.level = L_postfix};
     code.base = x.index ? x.base : bp_at_level(p, x, L_postfix);
     code.index = x.index ? arena_printf(p->arena, "%s, %s", x.index, index) : index;
@@ -93,6 +126,10 @@ static Code integer_code(Printer *p, Scalar elem, int64_t value) {
                                    : arena_printf(p->arena, "%" PRId64, value);
     if (elem == S_i32)
         return call_code(p, "i32", 1, &code);
+    if (value < 0 && value != INT64_MIN) {
+        code.minus = code.text + 1;
+        code.minus_level = L_atom;
+    }
     return code;
 }
 
@@ -238,6 +275,17 @@ static Code negation_code(Printer *p, Code x) {
         .minus_level = x.level};
 }
 
+/* A number times x: -2.0*x is the negation of 2.0*x. */
+static Code scaled_code(Printer *p, Code number, Code x) {
+    const Operator *times = operator_of(OP_mul);
+    Code code = binary_code(p, times, number, x);
+    if (number.minus) {
+        code.minus = binary_code(p, times, bp_atom_code(number.minus), x).text;
+        code.minus_level = L_mul;
+    }
+    return code;
+}
+
 static Code elementwise_code(Printer *p, const Inst *inst) {
     Code args[3];
     int whole = bp_whole_operand(inst);
@@ -251,8 +299,12 @@ static Code elementwise_code(Printer *p, const Inst *inst) {
                       ? bp_code_of(p, inst->in[k])
                       : bp_operand_of(p, inst->in[k]);
     const Operator *op = operator_of(inst->op);
-    if (inst->op == OP_add && args[1].minus) /* a + -b is written a - b */
-        return binary_code(p, operator_of(OP_sub), args[0],
+    if (bp_is_doubling(inst))
+        return binary_code(p, operator_of(OP_mul), bp_atom_code("2.0"), args[0]);
+    if (inst->op == OP_mul && is_literal(inst->in[1]) && !literals)
+        return scaled_code(p, args[1], args[0]);
+    if ((inst->op == OP_add || inst->op == OP_sub) && args[1].minus) /* a + -b is a - b */
+        return binary_code(p, operator_of(inst->op == OP_add ? OP_sub : OP_add), args[0],
                            (Code){.text = args[1].minus, .level = args[1].minus_level});
     if (op)
         return binary_code(p, op, args[0], args[1]);
@@ -309,8 +361,10 @@ static const char *range_text(Printer *p, const Value *lo, const Size *extent) {
 }
 
 static Code slice_code(Printer *p, const Inst *inst) {
-    return bp_element_of(p, bp_code_of(p, inst->in[0]),
-                         range_text(p, inst->in[1], inst->out[0]->type->dims[0]));
+    Code x = bp_code_of(p, inst->in[0]);
+    if (!x.column)
+        x.of = NULL;
+    return bp_element_of(p, x, range_text(p, inst->in[1], inst->out[0]->type->dims[0]));
 }
 
 /* An update of a part: element by element, over a copy that no one else sees. */
@@ -331,12 +385,22 @@ static Code add_slice_code(Printer *p, const Inst *inst) {
     return code;
 }
 
+static Code transposed_matrix(Printer *p, Code x) {
+    Code code = {.text = arena_printf(p->arena, "%s'", bp_at_level(p, x, L_postfix)),
+                 .level = L_postfix};
+    if (bp_is_place(x.text) && !x.of) {
+        Code *of = ARENA_NEW(p->arena, Code);
+        *of = x;
+        code.of = of;
+    }
+    return code;
+}
+
 static Code transpose_code(Printer *p, const Inst *inst) {
     Code x = bp_code_of(p, inst->in[0]);
     const Type *type = inst->out[0]->type;
     if (type->rank == 2)
-        return (Code){.text = arena_printf(p->arena, "%s'", bp_at_level(p, x, L_postfix)),
-                      .level = L_postfix};
+        return transposed_matrix(p, x);
     const char *names[IR_MAX_RANK], *at[IR_MAX_RANK];
     int mark = bp_names_mark(&p->names);
     for (int k = 0; k < type->rank; k++) {

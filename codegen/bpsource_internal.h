@@ -24,7 +24,9 @@ typedef struct Code {
     const char *text;
     Level level;
     const char *base, *index; /* of an element; else NULL */
-    const char *minus;        /* of a negation: its operand; else NULL */
+    const struct Code *of;    /* of y', and of y[:, column]: y; else NULL */
+    const char *column;
+    const char *minus; /* of a negation: its operand; else NULL */
     Level minus_level;
 } Code;
 
@@ -125,6 +127,7 @@ bool bp_check_is_implied(const Inst *check);
 bool bp_is_mentioned(Printer *p, const Inst *inst); /* in the text at all */
 int bp_whole_operand(const Inst *inst); /* of an elementwise operation: which gives the shape */
 bool bp_reduces_all(const Inst *inst);
+bool bp_is_doubling(const Inst *inst); /* x + x, written 2.0*x */
 
 /* ---- types (bpsource_types.c) ---- */
 RecordTypes *bp_types_collect(Printer *p);
@@ -142,6 +145,7 @@ Code bp_operand_of(
     const Value *v); /* beside a value of the whole shape: broadcasts and literals are plain */
 const char *bp_at_level(Printer *p, Code code, Level least); /* in parentheses where needed */
 Code bp_element_of(Printer *p, Code x, const char *index);
+bool bp_is_place(const char *text);              /* x, p.W1, x[i, 2]: as good as a name */
 Code bp_inst_code(Printer *p, const Inst *inst); /* of its only result, not yet bound */
 void bp_set_code(Printer *p, const Value *v, Code code);
 Code bp_atom_code(const char *text);

@@ -138,8 +138,14 @@ static const char *sum_text(Printer *p, const Inst *loop, const char *array, boo
     return arena_printf(p->arena, "sum(%s[%s] for %s < %s)", array, i, i, extent);
 }
 
+/* A stack is called like what it holds; a stack of stacks, too. */
 static const char *all_of(Printer *p, const Value *v) {
-    return v->name ? arena_printf(p->arena, "%s_all", v->name) : NULL;
+    if (v->name)
+        return arena_printf(p->arena, "%s_all", v->name);
+    const Inst *inner = v->inst;
+    bool stack =
+        inner && inner->op == OP_loop && v->index >= inner->n_out - inner->attr.loop.n_stack;
+    return stack ? all_of(p, inner->regions[0]->yields.data[v->index]) : NULL;
 }
 
 /* What is summed is stacked beside what is stacked anyway, and summed afterwards. */
@@ -314,6 +320,23 @@ static void init_texts(Printer *p, const Inst *loop, Head *head) {
                                     : zeros_code(p, loop->out[k]->type).text;
 }
 
+/* What makes a name unique: nothing, or _2. */
+static bool is_numbered(const char *suffix) {
+    return !*suffix ||
+           (suffix[0] == '_' && suffix[1] && !suffix[1 + strspn(suffix + 1, "0123456789")]);
+}
+
+/* The name of an initial value that nothing else reads: the variable takes it over. */
+static const char *name_passed_on(Printer *p, const Value *init, const char *wanted) {
+    const Use *use = bp_use_of(p, init);
+    const Code *code = ptrmap_get(&p->codes, init);
+    size_t n = wanted ? strlen(wanted) : 0;
+    if (!code || code->level != L_atom || !bp_is_place(code->text) || use->n != 1)
+        return NULL;
+    bool same = n == 0 || (strncmp(code->text, wanted, n) == 0 && is_numbered(code->text + n));
+    return same && isalpha((unsigned char)code->text[0]) ? code->text : NULL;
+}
+
 static void head_names(Printer *p, const Inst *loop, Head *head) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->n_in - ns;
@@ -324,7 +347,9 @@ static void head_names(Printer *p, const Inst *loop, Head *head) {
                              : out->name          ? out->name
                              : param              ? NULL
                                                   : all_of(p, y);
-        head->names[k] = bp_names_new(&p->names, p->arena, wanted);
+        head->names[k] = k < nstate ? name_passed_on(p, loop->in[ns + k], wanted) : NULL;
+        if (!head->names[k])
+            head->names[k] = bp_names_new(&p->names, p->arena, wanted);
         if (param)
             bp_set_code(p, param, bp_atom_code(head->names[k]));
     }
@@ -400,7 +425,7 @@ static void print_carried(Printer *p, const Inst *loop, bool scan) {
         stacks ? next_with_stacks(p, loop, &head) : bp_results_code(p, head.n, body->yields.data);
     const char *steps = bp_block_text(p, &block, next);
     const char *text = arena_printf(p->arena, "%s%s %s", checkpoint_text(p, loop), opening, steps);
-    bp_bind_results(p, head.n, scan ? loop->out + nc : loop->out, stacks ? head.names : NULL, text);
+    bp_bind_results(p, head.n, scan ? loop->out + nc : loop->out, scan ? NULL : head.names, text);
 }
 
 void bp_print_loop(Printer *p, const Inst *loop) {

@@ -11,7 +11,42 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { INLINE_MOST = 48, RESULT_MOST = 90 };
+enum { INLINE_MOST = 48, RESULT_MOST = 90, LINE_MOST = 100 };
+
+/* The best place for a line to end within `most` bytes: outermost, then last. 0: there is none. */
+static size_t break_of(const char *line, size_t n, size_t most) {
+    int depth = 0, best_depth = 1000;
+    size_t best = 0;
+    for (size_t k = 0; k < n && k < most; k++) {
+        depth += (strchr("([{", line[k]) != NULL) - (strchr(")]}", line[k]) != NULL);
+        bool operator_next =
+            k + 2 < n && line[k] == ' ' && line[k + 2] == ' ' && strchr("+-%", line[k + 1]) != NULL;
+        bool after_comma = k > 0 && line[k] == ' ' && line[k - 1] == ',';
+        if ((operator_next || after_comma) && k > 20 && depth <= best_depth) {
+            best = k;
+            best_depth = depth;
+        }
+    }
+    return best;
+}
+
+/* One line of text, over several where it is long. */
+static void add_line(Text *out, int indent, const char *line, size_t n) {
+    size_t inner = (size_t)indent;
+    for (size_t k = 0; k < n && line[k] == ' '; k++)
+        inner++;
+    for (size_t most = LINE_MOST - (size_t)indent;; most = LINE_MOST - inner - 4) {
+        size_t at = n > most && inner < LINE_MOST / 2 ? break_of(line, n, most) : 0;
+        text_printf(out, "%*s", indent, "");
+        text_add(out, line, at > 0 ? at : n);
+        text_puts(out, "\n");
+        if (at == 0)
+            return;
+        line += at + 1;
+        n -= at + 1;
+        indent = (int)inner + 4;
+    }
+}
 
 void bp_print_line(Printer *p, const char *format, ...) {
     va_list args, again;
@@ -22,9 +57,13 @@ void bp_print_line(Printer *p, const char *format, ...) {
     char *line = arena_alloc(p->arena, (size_t)n + 1);
     vsnprintf(line, (size_t)n + 1, format, again);
     va_end(again);
-    text_printf(p->out, "%*s", 2 * p->indent, "");
-    text_add(p->out, line, (size_t)n);
-    text_puts(p->out, "\n");
+    const char *at = line, *end;
+    for (int indent = 2 * p->indent;; at = end + 1, indent = 0) {
+        end = strchr(at, '\n');
+        add_line(p->out, indent, at, end ? (size_t)(end - at) : strlen(at));
+        if (!end)
+            return;
+    }
 }
 
 /* ---- blocks ---- */
@@ -158,6 +197,29 @@ static bool is_plain_element(Printer *p, const Inst *inst) {
     return true;
 }
 
+/* x', as good as x. */
+static bool is_plain_transpose(const Inst *inst, Code code) {
+    return inst->op == OP_transpose && code.of && !inst->out[0]->name;
+}
+
+/* What is alone the result of a block, whose own name says what it is. */
+static bool is_whole_block(Printer *p, const Value *v, Code code) {
+    const Use *use = bp_use_of(p, v);
+    return v->region->owner && use->result && use->n == 1 && !use->nested && !use->named &&
+           fits(use, code.text);
+}
+
+/* An update is called like what it updates. */
+static const char *name_of_updated(const Inst *inst) {
+    if (inst->op != OP_add_at && inst->op != OP_update && inst->op != OP_add_slice)
+        return NULL;
+    const Value *base = inst->in[0];
+    while (!base->name && base->inst &&
+           (base->inst->op == OP_add_at || base->inst->op == OP_update))
+        base = base->inst->in[0];
+    return base->name;
+}
+
 static void print_value(Printer *p, const Inst *inst) {
     Value *v = inst->out[0];
     const Use *use = bp_use_of(p, v);
@@ -165,11 +227,12 @@ static void print_value(Printer *p, const Inst *inst) {
     if (constant || (inst->op == OP_broadcast && !use->named && !v->name))
         return; /* written where it is used */
     Code code = bp_inst_code(p, inst);
-    if (is_plain_element(p, inst) || stands_in_place(p, v, code)) {
+    if (is_plain_element(p, inst) || is_plain_transpose(inst, code) ||
+        stands_in_place(p, v, code) || is_whole_block(p, v, code)) {
         bp_set_code(p, v, code);
         return;
     }
-    const char *name = bp_new_name(p, v, NULL);
+    const char *name = bp_new_name(p, v, name_of_updated(inst));
     bp_print_line(p, "let %s = %s;", name, code.text);
     bp_set_code(p, v, bp_atom_code(name));
 }

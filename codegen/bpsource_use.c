@@ -92,9 +92,10 @@ static bool binds_size_of(const Region *body, const Size *extent) {
     return false;
 }
 
-static bool has_name_to_keep(const Inst *loop) {
+/* A name that would be lost when the loop is joined with the one around it. */
+static bool has_name_to_keep(const Inst *loop, const Inst *around) {
     for (int i = 0; i < loop->n_out; i++)
-        if (loop->out[i]->name)
+        if (loop->out[i]->name && !around->out[i]->name)
             return true;
     return false;
 }
@@ -103,7 +104,7 @@ const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form) {
     const Region *body = loop->regions[0];
     const Inst *inner = only_loop(body);
     if (!inner || inner->n_out != loop->n_out || bp_loop_form(p, inner) != form ||
-        has_name_to_keep(inner))
+        has_name_to_keep(inner, loop))
         return NULL;
     if (form == FORM_map && binds_size_of(body, inner->attr.loop.extent))
         return NULL;
@@ -391,8 +392,16 @@ int bp_whole_operand(const Inst *inst) {
     return inst->n_in - 1;
 }
 
+bool bp_is_doubling(const Inst *inst) {
+    return inst->op == OP_add && inst->in[0] == inst->in[1] && type_is_float(inst->out[0]->type);
+}
+
 static void note_elementwise(Printer *p, const Inst *inst) {
     int whole = bp_whole_operand(inst);
+    if (bp_is_doubling(inst)) {
+        note(p, inst->in[0], inst->region, false);
+        return;
+    }
     for (int k = 0; k < inst->n_in; k++)
         if (k == whole)
             note(p, inst->in[k], inst->region, false);
@@ -475,6 +484,7 @@ bool bp_reduces_all(const Inst *inst) {
 }
 
 static void note_structure(Printer *p, const Inst *inst) {
+    const Use *use;
     switch (inst->op) {
     case OP_const:
     case OP_size:
@@ -501,7 +511,8 @@ static void note_structure(Printer *p, const Inst *inst) {
         note_put(p, inst);
         break;
     case OP_transpose:
-        note_all(p, inst, inst->in[0]->type->rank != 2);
+        use = bp_use_of(p, inst->out[0]);
+        note_all(p, inst, inst->in[0]->type->rank != 2 || use->n > 1 || use->named);
         break;
     case OP_reduce:
         note_all(p, inst, !bp_reduces_all(inst));

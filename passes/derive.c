@@ -120,6 +120,29 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
         irmap_put(map, inst->out[i], out[i]);
 }
 
+static void count_uses(const Region *region, const Region *of, int *uses) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_in; k++)
+            if (!inst->in[k]->inst && inst->in[k]->region == of)
+                uses[inst->in[k]->index]++;
+        for (int k = 0; k < inst->n_region; k++)
+            count_uses(inst->regions[k], of, uses);
+    }
+}
+
+/* An argument that the callee reads several times is called like its parameter. */
+static void name_arguments(Derive *d, const Inst *call, IrMap *map) {
+    const Region *body = call->attr.callee.func->body;
+    int *uses = ARENA_ARRAY(d->m->arena, body->params.n + 1, int);
+    count_uses(body, body, uses);
+    for (int i = 0; i < call->n_in; i++) {
+        Value *v = irmap_get(map, call->in[i]);
+        if (uses[i] > 1)
+            name_keep(d->m, v, body->params.data[i]->name);
+    }
+}
+
 /* A call becomes the callee's body, emitted through the same callback: calls in it are inlined in
  * turn, so a chain of functions costs its length and no function is expanded that nobody needs. */
 static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
@@ -139,9 +162,13 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     }
     for (int i = 0; i < inst->n_in; i++)
         irmap_put(&inner, f->body->params.data[i], irmap_get(map, inst->in[i]));
+    name_arguments(d, inst, map);
     rebuild_insts(b, f->body, &inner, emit, d);
-    for (int i = 0; i < inst->n_out; i++)
-        irmap_put(map, inst->out[i], irmap_get(&inner, f->body->yields.data[i]));
+    for (int i = 0; i < inst->n_out; i++) {
+        Value *v = irmap_get(&inner, f->body->yields.data[i]);
+        name_keep(d->m, v, inst->out[i]->name);
+        irmap_put(map, inst->out[i], v);
+    }
 }
 
 /* Expanding calls must end within memory, with a message. */

@@ -337,8 +337,10 @@ static void emit_if(Fuse *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     }
     b->loc = inst->loc;
     ir_if_values(b, mapped(s, map, inst->in[0]), &branch[0], &branch[1], out);
-    for (int i = 0; i < inst->n_out; i++)
+    for (int i = 0; i < inst->n_out; i++) {
+        name_keep(b->m, out[i], inst->out[i]->name);
         irmap_put(map, inst->out[i], out[i]);
+    }
 }
 
 /* The loop that a group becomes, while it is put together. */

@@ -72,6 +72,14 @@ bool inst_is_pure(const Inst *inst);
 /* Calls v `of` with the suffix behind, for who reads the result (x_adj, x_tan): unless v has a name
  * or is a constant. */
 void name_after(IrModule *m, Value *v, Atom of, const char *suffix);
+/* v stands for what was called `name`: it takes the name over, unless it has one, or is a constant
+ * or a parameter. */
+static inline void name_keep(IrModule *m, Value *v, Atom name) {
+    if (v->inst)
+        name_after(m, v, name, "");
+}
+/* v's name; of an element of an array with a name at constants: x_0, x_1_2. NULL: it has none. */
+Atom name_of_element(IrModule *m, const Value *v);
 /* Parts of a loop's operand, parameter and result lists. */
 static inline int loop_results(const Inst *l) {
     return l->attr.loop.n_carry + l->attr.loop.n_acc + l->attr.loop.n_stack;

@@ -168,8 +168,10 @@ static void push_if(Jvp *s, IrBuilder *b, const Inst *inst) {
     Value **out = ARENA_ARRAY(s->arena, inst->n_out + which.n + 1, Value *);
     b->loc = inst->loc;
     ir_if_values(b, primal(s, inst->in[0]), &branch[0], &branch[1], out);
-    for (int i = 0; i < inst->n_out; i++)
+    for (int i = 0; i < inst->n_out; i++) {
+        name_keep(s->m, out[i], inst->out[i]->name);
         irmap_put(&s->map, inst->out[i], out[i]);
+    }
     for (int i = 0; i < which.n; i++)
         set_tangent(s, inst->out[which.data[i]], out[inst->n_out + i]);
 }

@@ -267,6 +267,11 @@ static void emit_phase_body(Cut *c, IrBuilder *body, int p, IrMap *map) {
             make_again(c, body, c->body->yields.data[k], p, map, &here);
 }
 
+static void take_result(Cut *c, Value *from, Value *v, IrMap *map) {
+    name_after(c->s->m, v, from->name, "");
+    irmap_put(map, from, v);
+}
+
 static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *accs) {
     const Inst *loop = c->loop;
     Arena *arena = c->s->arena;
@@ -299,6 +304,8 @@ static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *ac
     }
     for (int i = 0; i < needs.n; i++)
         irmap_put(map, needs.data[i], params[1 + ns + i]);
+    for (int i = 0; i < needs.n; i++)
+        params[1 + ns + i]->name = needs.data[i]->name;
     for (int i = 0; i < acc_at.n; i++)
         irmap_put(map, c->body->params.data[1 + ns + acc_at.data[i]], params[1 + slices.n + i]);
     emit_phase_body(c, &body, p, map);
@@ -312,12 +319,14 @@ static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *ac
     b->loc = loop->loc;
     Value **out = ir_loop_end(b, &spec, &body)->out;
     for (int i = 0; i < acc_at.n; i++)
-        irmap_put(map, loop->out[acc_at.data[i]], *out++);
+        take_result(c, loop->out[acc_at.data[i]], *out++, map);
     for (int k = na; k < loop->n_out; k++)
         if (result_in_phase(c, k, p))
-            irmap_put(map, loop->out[k], *out++);
-    for (int i = 0; i < gives.n; i++)
-        ptrmap_put(&c->stacked, gives.data[i], *out++);
+            take_result(c, loop->out[k], *out++, map);
+    for (int i = 0; i < gives.n; i++, out++) {
+        name_after(c->s->m, *out, gives.data[i]->name, "_all");
+        ptrmap_put(&c->stacked, gives.data[i], *out);
+    }
 }
 
 static char unused_label(const char *spec) {
@@ -352,6 +361,7 @@ static void emit_products(Cut *c, IrBuilder *b, int p, IrMap *map) {
         b->loc = inst->loc;
         Value *out = ir_contract(b, all, all_iterations(c, inst->in[0], map),
                                  all_iterations(c, inst->in[1], map));
+        name_after(c->s->m, out, inst->out[0]->name, "_all");
         ptrmap_put(&c->stacked, inst->out[0], out);
     }
 }

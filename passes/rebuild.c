@@ -2,6 +2,8 @@
  * instruction through a callback, and the questions about instructions that several passes ask. */
 #include "passes/rebuild.h"
 
+#include <inttypes.h>
+
 bool index_is_safe(const Inst *inst) {
     int first = inst->op == OP_index ? 1 : 2;
     const Type *type = inst->in[0]->type;
@@ -59,6 +61,21 @@ void name_after(IrModule *m, Value *v, Atom of, const char *suffix) {
     bool constant = !at || (at->inst && (at->inst->op == OP_const || at->inst->op == OP_size));
     if (of && !constant && !v->name)
         v->name = atom_of(&m->ctx->atoms, arena_printf(m->arena, "%s%s", of, suffix));
+}
+
+Atom name_of_element(IrModule *m, const Value *v) {
+    if (v->name || !v->inst || v->inst->op != OP_index || !v->inst->in[0]->name)
+        return v->name;
+    Text text;
+    text_init(&text, m->arena);
+    text_puts(&text, v->inst->in[0]->name);
+    for (int k = 1; k < v->inst->n_in; k++) {
+        const Inst *index = v->inst->in[k]->inst;
+        if (!index || index->op != OP_const)
+            return NULL;
+        text_printf(&text, "_%" PRId64, index->attr.integer);
+    }
+    return atom_of(&m->ctx->atoms, text.data);
 }
 
 bool region_has_effect(const Region *region) {
@@ -124,8 +141,10 @@ static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit
     }
     b->loc = inst->loc;
     ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
-    for (int i = 0; i < inst->n_out; i++)
+    for (int i = 0; i < inst->n_out; i++) {
+        name_keep(b->m, out[i], inst->out[i]->name);
         irmap_put(map, inst->out[i], out[i]);
+    }
 }
 
 void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user) {

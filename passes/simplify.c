@@ -353,8 +353,10 @@ static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     b->loc = inst->loc;
     ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
     for (int i = 0; i < inst->n_out; i++)
-        if (is_live(&s->live, inst->out[i]))
+        if (is_live(&s->live, inst->out[i])) {
+            name_keep(b->m, out[n], inst->out[i]->name);
             irmap_put(map, inst->out[i], out[n++]);
+        }
 }
 
 /* A value bound twice gives one symbol, so that loops over it have one extent. */

@@ -47,7 +47,7 @@ static inline void name_adjoint(Vjp *s, const Value *v) {
 static inline void set_adjoint(Vjp *s, const Value *v, Value *g) {
     ptrmap_put(&s->adjoints, v, g);
     if (g && !g->inst) /* what an adjoint loop threads */
-        name_adjoint(s, v);
+        name_after(s->m, g, name_of_element(s->m, v), "_adj");
 }
 
 bool vjp_is_active(const Vjp *s, const Value *v);

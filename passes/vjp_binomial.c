@@ -71,6 +71,9 @@ static Rank find_rank(IrBuilder *b, Value *l, Value *c, const Size *rounds) {
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = b->loc;
+    static const char *const names[] = {"r", "beta", "before"};
+    for (int k = 0; k < 3; k++)
+        body.region->params.data[1 + k]->name = atom_of(&b->m->ctx->atoms, names[k]);
     Value **p = body.region->params.data, *next = plus(&body, p[0], i64(&body, 1));
     Value *found = ir_ew2(&body, OP_ge, p[2], l);
     Value *larger = over(&body, times(&body, p[2], plus(&body, c, next)), next);
@@ -256,6 +259,22 @@ static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out) {
             vec_push(arena, out, vjp_adjoint_or_zeros(s, b, loop->out[k]));
 }
 
+static void name_state(const Binomial *g, Value **carry) {
+    static const char *const names[FIRST_STORE] = {"pos", "end", "top", "target", "places"};
+    const Inst *loop = g->loop;
+    AtomTable *atoms = &g->s->m->ctx->atoms;
+    for (int k = 0; k < FIRST_STORE; k++)
+        carry[k]->name = atom_of(atoms, names[k]);
+    for (int k = 0, j = 0; k < g->nc; k++) {
+        const Value *state = g->source->params.data[1 + loop->attr.loop.n_slice + k];
+        Value **at = carry + FIRST_STORE + k;
+        name_after(g->s->m, at[0], state->name, "_stored");
+        name_after(g->s->m, at[g->nc], state->name, "");
+        if (vjp_carry_is_active(g->s, loop, k))
+            name_after(g->s->m, carry[FIRST_STORE + 2 * g->nc + j++], state->name, "_adj");
+    }
+}
+
 static void initial_accs(Binomial *g, IrBuilder *b, ValueList *out) {
     Vjp *s = g->s;
     for (int k = 0; k < g->free.n; k++)
@@ -305,6 +324,7 @@ void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
     ir_loop_begin(b, &spec, &body);
     body.loc = loop->loc;
     Value **carry = body.region->params.data + 1, **acc = carry + carries.n;
+    name_state(&g, carry);
     Value *last = ir_ew2(&body, OP_ge, carry[POS], minus(&body, carry[END], i64(&body, 1)));
     ir_builder_nested(&step, &body);
     ir_builder_nested(&reversal, &body);
