@@ -51,6 +51,9 @@ static const Bound *combine(const BoundScope *s, BoundKind kind, const Bound *a,
     }
     bool sum = kind == BOUND_add || kind == BOUND_sub,
          product = kind == BOUND_mul || kind == BOUND_div;
+    if (product && (is_constant(a, 0) || (kind == BOUND_mul && is_constant(b, 0)))) {
+        return constant(s, 0);
+    }
     if ((sum && is_constant(b, 0)) || (product && is_constant(b, 1))) {
         return a;
     }
@@ -62,52 +65,80 @@ static const Bound *combine(const BoundScope *s, BoundKind kind, const Bound *a,
     return bound;
 }
 
-static const Bound *at_least_zero(const BoundScope *s, const Bound *bound) {
-    bool already = bound && bound->kind == BOUND_max && is_constant(bound->b, 0);
-    return already ? bound : combine(s, BOUND_max, bound, constant(s, 0));
+/* Whether the bound is at least k (0 or 1) by its form; sizes are never negative. */
+static bool is_at_least(const Bound *bound, int64_t k) {
+    if (!bound) {
+        return false;
+    }
+    switch (bound->kind) {
+    case BOUND_const:
+        return bound->k >= k;
+    case BOUND_sym:
+        return k == 0;
+    case BOUND_add:
+        return (is_at_least(bound->a, 0) && is_at_least(bound->b, k)) ||
+               (is_at_least(bound->a, k) && is_at_least(bound->b, 0));
+    case BOUND_mul:
+    case BOUND_min:
+        return is_at_least(bound->a, k) && is_at_least(bound->b, k);
+    case BOUND_div:
+        return k == 0 && is_at_least(bound->a, 0);
+    case BOUND_max:
+        return is_at_least(bound->a, k) || is_at_least(bound->b, k);
+    default:
+        return false;
+    }
 }
 
 static bool is_not_negative(const Bound *bound) {
-    return bound && bound->kind == BOUND_const && bound->k >= 0;
+    return is_at_least(bound, 0);
+}
+
+static const Bound *at_least_zero(const BoundScope *s, const Bound *bound) {
+    return is_not_negative(bound) ? bound : combine(s, BOUND_max, bound, constant(s, 0));
 }
 
 /* ---- values ---- */
 
 static Interval value_interval(const BoundScope *s, const Value *v, int depth);
 
-static const Bound *symbol_bound(const BoundScope *s, const SizeSym *sym, int depth) {
+static Interval symbol_interval(const BoundScope *s, const SizeSym *sym, int depth) {
     if (sym->value) {
-        return at_least_zero(s, value_interval(s, sym->value, depth).high);
+        Interval x = value_interval(s, sym->value, depth);
+        return (Interval){x.low ? at_least_zero(s, x.low) : constant(s, 0),
+                          at_least_zero(s, x.high)};
     }
     Bound *bound = ARENA_NEW(s->arena, Bound);
     *bound = (Bound){.kind = BOUND_sym, .sym = sym};
-    return bound;
+    return (Interval){bound, bound};
 }
 
-/* Symbols at their largest where the coefficient is positive, at their least (0 for those that are
- * bound later) where it is negative. */
+/* Symbols at their largest where the coefficient is positive, at their least where it is negative.
+ * The symbol that has no bound goes to *unbounded. */
 static const Bound *size_high(const BoundScope *s, const Size *size, int depth,
                               const SizeSym **unbounded) {
     const Bound *sum = constant(s, 0);
     for (int t = 0; t < size->n; t++) {
         const SizeTerm *term = &size->terms[t];
         const Bound *product = constant(s, term->coef);
-        bool dropped = false;
-        for (int k = 0; k < term->degree && !dropped; k++) {
-            const SizeSym *sym = term->syms[k];
-            dropped = sym->value && term->coef < 0;
-            if (dropped) {
-                continue;
-            }
-            product = combine(s, BOUND_mul, product, symbol_bound(s, sym, depth));
+        for (int k = 0; k < term->degree; k++) {
+            Interval sym = symbol_interval(s, term->syms[k], depth);
+            product = combine(s, BOUND_mul, product, term->coef < 0 ? sym.low : sym.high);
             if (!product) {
-                *unbounded = sym;
+                *unbounded = term->syms[k];
                 return NULL;
             }
         }
-        sum = dropped ? sum : combine(s, BOUND_add, sum, product);
+        sum = combine(s, BOUND_add, sum, product);
     }
     return sum;
+}
+
+/* A size that is a symbol alone has a lower bound, too. */
+static Interval size_interval(const BoundScope *s, const Size *size, int depth) {
+    const SizeSym *sym = size_is_sym(size), *ignored;
+    return sym ? symbol_interval(s, sym, depth)
+               : (Interval){constant(s, 0), size_high(s, size, depth, &ignored)};
 }
 
 static Interval product_interval(const BoundScope *s, Interval x, Interval y) {
@@ -134,18 +165,21 @@ static bool is_positive(const Value *v) {
     return inst->op == OP_const && inst->attr.integer > 0;
 }
 
-/* Truncating division by a positive constant is monotone; by anything positive it does not enlarge.
- */
+static const Bound *least_quotient(const BoundScope *s, const Bound *x, const Bound *divisor) {
+    return divisor ? combine(s, BOUND_div, x, divisor) : constant(s, 0);
+}
+
+/* Truncating division: by anything positive it does not enlarge; where the least divisor is known
+ * to be positive, it shrinks by that. */
 static Interval quotient_interval(const BoundScope *s, const Value *divisor, Interval x,
                                   Interval y) {
-    if (!is_positive(divisor)) {
-        return unknown;
+    if (is_at_least(y.low, 1)) {
+        return (Interval){is_not_negative(x.low) ? least_quotient(s, x.low, y.high) : NULL,
+                          combine(s, BOUND_div, at_least_zero(s, x.high), y.low)};
     }
-    if (y.low && y.high && y.low->kind == BOUND_const && is_constant(y.high, y.low->k)) {
-        return (Interval){combine(s, BOUND_div, x.low, y.low),
-                          combine(s, BOUND_div, x.high, y.low)};
-    }
-    return (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL, at_least_zero(s, x.high)};
+    return is_positive(divisor) ? (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL,
+                                             at_least_zero(s, x.high)}
+                                : unknown;
 }
 
 static const Bound *either(const BoundScope *s, BoundKind kind, const Bound *a, const Bound *b) {
@@ -179,13 +213,12 @@ static Interval binary_interval(const BoundScope *s, const Inst *inst, int depth
 }
 
 static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) {
-    const SizeSym *ignored;
     if (inst->op == OP_const) {
         const Bound *k = constant(s, inst->attr.integer);
         return (Interval){k, k};
     }
     if (inst->op == OP_size) {
-        return (Interval){constant(s, 0), size_high(s, inst->attr.size, depth, &ignored)};
+        return size_interval(s, inst->attr.size, depth);
     }
     if (inst->op == OP_convert && !type_is_float(inst->in[0]->type)) {
         return value_interval(s, inst->in[0], depth);

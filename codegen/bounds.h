@@ -17,7 +17,7 @@ typedef enum BoundKind {
     BOUND_add,
     BOUND_sub,
     BOUND_mul,
-    BOUND_div, /* truncating, by a positive constant */
+    BOUND_div, /* truncating, by something positive */
     BOUND_min,
     BOUND_max,
 } BoundKind;

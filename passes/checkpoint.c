@@ -88,7 +88,8 @@ static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map) {
         vec_push(m->arena, &g.states, zeros_of(b, irmap_type(map, loop->out[k]->type)));
     g.n = ir_size(b, irmap_size(map, loop->attr.loop.extent));
     g.k = ir_size(b, irmap_size(map, loop->attr.loop.checkpoint_arg));
-    Value *count = ir_ew2(b, OP_div, ir_ew2(b, OP_sub, ir_ew2(b, OP_add, g.n, g.k), one), g.k);
+    Value *whole = ir_ew2(b, OP_sub, ir_ew2(b, OP_max, g.n, one), one); /* n/k, rounded up */
+    Value *count = ir_ew2(b, OP_add, ir_ew2(b, OP_div, whole, g.k), ir_ew2(b, OP_min, g.n, one));
     LoopSpec spec = {
         .extent = size_sym(&m->ctx->polys, ir_dim(b, count, atom_of(&m->ctx->atoms, "segments"))),
         .checkpoint = CHECK_inner,

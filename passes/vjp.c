@@ -346,6 +346,7 @@ static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop) {
     adjoint_loop_operands(s, b, &a);
     LoopSpec spec = {.extent = irmap_size(&s->map, loop->attr.loop.extent),
                      .reverse = !loop->attr.loop.reverse,
+                     .checkpoint = loop->attr.loop.checkpoint, /* the next order stores as little */
                      .n_slice = a.slices.n,
                      .n_carry = a.carries.n,
                      .n_acc = a.accs.n,

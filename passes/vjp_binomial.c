@@ -236,6 +236,17 @@ static void emit_step(Binomial *g, IrBuilder *b, Value *const *carry, Value *con
 
 /* ---- the loop of actions ---- */
 
+/* No more states than iterations, where the number of states is a value. */
+static const Size *count_states(Binomial *g, IrBuilder *b) {
+    int64_t known;
+    const Size *asked = irmap_size(&g->s->map, g->loop->attr.loop.checkpoint_arg);
+    if (size_is_const(asked, &known))
+        return asked;
+    Value *most = ir_ew2(b, OP_max, g->n, i64(b, 1));
+    return size_sym(&b->m->ctx->polys,
+                    bind(b, ir_ew2(b, OP_min, ir_size(b, asked), most), "states"));
+}
+
 static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out) {
     Vjp *s = g->s;
     const Inst *loop = g->loop;
@@ -303,8 +314,8 @@ static void take_adjoints(Binomial *g, IrBuilder *b, Value **out) {
 void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
     Binomial g = {.s = s, .loop = loop, .source = loop->regions[0], .nc = loop->attr.loop.n_carry};
     ValueList carries = {0}, accs = {0};
-    g.states = irmap_size(&s->map, loop->attr.loop.checkpoint_arg);
     g.n = ir_size(b, irmap_size(&s->map, loop->attr.loop.extent));
+    g.states = count_states(&g, b);
     g.most = ir_size(b, g.states);
     for (int k = 0; k < g.nc; k++)
         g.active += vjp_carry_is_active(s, loop, k);
@@ -316,6 +327,8 @@ void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
     initial_carries(&g, b, &carries);
     initial_accs(&g, b, &accs);
     LoopSpec spec = {.extent = actions,
+                     .checkpoint = CHECK_binomial, /* at the next order, again so many states */
+                     .checkpoint_arg = g.states,
                      .n_carry = carries.n,
                      .n_acc = accs.n,
                      .carries = carries.data,
