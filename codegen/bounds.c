@@ -49,10 +49,16 @@ static const Bound *combine(const BoundScope *s, BoundKind kind, const Bound *a,
     if (a->kind == BOUND_const && b->kind == BOUND_const) {
         return constant(s, folded(kind, a->k, b->k));
     }
+    if (a == b && (kind == BOUND_min || kind == BOUND_max)) {
+        return a;
+    }
     bool sum = kind == BOUND_add || kind == BOUND_sub,
          product = kind == BOUND_mul || kind == BOUND_div;
     if (product && (is_constant(a, 0) || (kind == BOUND_mul && is_constant(b, 0)))) {
         return constant(s, 0);
+    }
+    if (kind == BOUND_add && b->kind == BOUND_const && b->k < 0 && b->k > -INT64_MAX) {
+        return combine(s, BOUND_sub, a, constant(s, -b->k));
     }
     if ((sum && is_constant(b, 0)) || (product && is_constant(b, 1))) {
         return a;
@@ -186,6 +192,13 @@ static const Bound *either(const BoundScope *s, BoundKind kind, const Bound *a, 
     return !a ? b : !b ? a : combine(s, kind, a, b);
 }
 
+/* max(max(n, 0), 1) is max(n, 1). */
+static const Bound *larger(const BoundScope *s, const Bound *x) {
+    bool nested = x && x->kind == BOUND_max && x->b->kind == BOUND_const &&
+                  x->a->kind == BOUND_max && x->a->b->kind == BOUND_const;
+    return !nested ? x : x->b->k >= x->a->b->k ? combine(s, BOUND_max, x->a->a, x->b) : x->a;
+}
+
 static Interval binary_interval(const BoundScope *s, const Inst *inst, int depth) {
     Interval x = value_interval(s, inst->in[0], depth), y = value_interval(s, inst->in[1], depth);
     switch (inst->op) {
@@ -205,8 +218,8 @@ static Interval binary_interval(const BoundScope *s, const Inst *inst, int depth
         return (Interval){combine(s, BOUND_min, x.low, y.low),
                           either(s, BOUND_min, x.high, y.high)};
     case OP_max:
-        return (Interval){either(s, BOUND_max, x.low, y.low),
-                          combine(s, BOUND_max, x.high, y.high)};
+        return (Interval){larger(s, either(s, BOUND_max, x.low, y.low)),
+                          larger(s, combine(s, BOUND_max, x.high, y.high))};
     default:
         return unknown;
     }
@@ -263,4 +276,16 @@ static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
 
 const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded) {
     return at_least_zero(scope, size_high(scope, size, 0, unbounded));
+}
+
+BoundScope bound_scope(Arena *arena, const Export *export) {
+    BoundScope scope = {.arena = arena};
+    ptrmap_init(&scope.params, arena);
+    for (int i = 0, leaf = 0; i < export->n_params; i++) {
+        if (param_is_integer(&export->params[i])) {
+            ptrmap_put(&scope.params, export->func->body->params.data[leaf], NULL);
+        }
+        leaf += param_leaves(&export->params[i]);
+    }
+    return scope;
 }

@@ -36,6 +36,9 @@ typedef struct BoundScope {
     PtrMap params; /* keys: Value* of the integer parameters that NAME_work gets, too */
 } BoundScope;
 
+/* With the integer parameters of an exported function. */
+BoundScope bound_scope(Arena *arena, const Export *export);
+
 /* The most that `size` can be, and at least 0. NULL when nothing bounds it; then *unbounded is the
  * symbol to blame. */
 const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded);

@@ -80,7 +80,6 @@ void emit_export(Emit *e, const Export *export);
 /* Leaves the function with the status of this check unless `ok` (i1) holds. */
 void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text);
 void emit_error_function(Emit *e);
-int param_leaves(const Param *param); /* those that are IR parameters: not the inactive ones */
 void emit_function_attributes(Emit *e, LLVMValueRef function);
 
 /* ---- emit_work.c: sizes and workspace ---- */
@@ -88,7 +87,6 @@ LLVMValueRef emit_size(Emit *e, const Size *size);
 /* Sets e->slots, in the entry block; NULL-workspace when no slot needs it. */
 void emit_slots(Emit *e, LLVMValueRef work);
 void emit_work_function(Emit *e, const Export *export);
-bool param_is_integer(const Param *param); /* a parameter that NAME_work takes too */
 
 /* ---- emit_entry.c: after the function and its NAME_work ---- */
 void emit_entries(Emit *e, const Export *export);

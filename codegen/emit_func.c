@@ -36,14 +36,6 @@ void emit_function_attributes(Emit *e, LLVMValueRef function) {
 
 /* ---- signature: sizes, parameters, results, workspace ---- */
 
-int param_leaves(const Param *param) {
-    int n = param->is_record || param->inactive ? 0 : 1;
-    for (int k = 0; param->is_record && k < param->n_fields; k++) {
-        n += param_leaves(&param->fields[k]);
-    }
-    return n;
-}
-
 static bool is_by_value(const Param *param) {
     return !param->is_record && param->type->rank == 0;
 }

@@ -126,11 +126,6 @@ static void report_unbounded(Emit *e, const SizeSym *sym) {
     e->failed = true;
 }
 
-bool param_is_integer(const Param *param) {
-    return !param->is_record && param->type->rank == 0 &&
-           (param->type->elem == S_i64 || param->type->elem == S_i32);
-}
-
 /* Parameters of the IR function that NAME_work gets: the integer scalars that are parameters of
  * their own. */
 static int collect_integers(const Export *export, int *leaves) {
@@ -145,13 +140,7 @@ static int collect_integers(const Export *export, int *leaves) {
 }
 
 static Layout new_layout(Emit *e) {
-    Layout layout = {.scope = {.arena = e->arena}, .total = emit_i64(e, 0)};
-    ptrmap_init(&layout.scope.params, e->arena);
-    int *leaves = ARENA_ARRAY(e->arena, e->export->n_params + 1, int);
-    int n = collect_integers(e->export, leaves);
-    for (int k = 0; k < n; k++) {
-        ptrmap_put(&layout.scope.params, e->func->body->params.data[leaves[k]], NULL);
-    }
+    Layout layout = {.scope = bound_scope(e->arena, e->export), .total = emit_i64(e, 0)};
     return layout;
 }
 

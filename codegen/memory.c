@@ -2,28 +2,158 @@
  *
  * Reads the plan that code generation follows, so it lists what is really stored: after fusion,
  * removal of what no adjoint reads, and in-place reuse. Arrays that share a slot are alive at
- * different times; the slot's size counts once in the total. Called by the driver on a module after
- * its pipeline. */
+ * different times; the slot's size counts once in the total. Sizes are those that NAME_work adds
+ * up: an extent that is a value computed later counts with its bound in terms of the arguments
+ * (bounds.h), and the lines `NAME <= BOUND` say it.
+ * Called by the driver on a module after its pipeline. */
 #include "codegen/memory.h"
 
+#include "codegen/bounds.h"
 #include "codegen/lanes.h"
 #include "codegen/plan.h"
 
 #include <string.h>
 
+typedef struct Bounded {
+    SizeSym *sym;
+    const char *bound;
+} Bounded;
+
 typedef struct Report {
     Text *out;
-    const IrModule *m;
+    IrModule *m;
     const Plan *plan;
-    PtrMap backward; /* values that a loop running backwards slices -> that loop */
+    BoundScope scope;
+    PtrMap shown; /* symbols bound later -> Size: what stands for all of one bound */
+    VEC(Bounded) bounded;
+    PtrMap backward; /* values that a loop of the other direction slices -> that loop */
 } Report;
+
+/* ---- sizes ---- */
+
+/* Binds as tightly as `level`: 0 a sum, 1 a product, 2 anything else. */
+static void print_bound(Text *out, const Bound *bound, int level);
+
+static void print_infix(Text *out, const Bound *bound, char sign, int own, int level) {
+    text_puts(out, own < level ? "(" : "");
+    print_bound(out, bound->a, own);
+    text_printf(out, own == 0 ? " %c " : "%c", sign);
+    print_bound(out, bound->b, own + (sign == '-' || sign == '/'));
+    text_puts(out, own < level ? ")" : "");
+}
+
+static void print_bound(Text *out, const Bound *bound, int level) {
+    switch (bound->kind) {
+    case BOUND_const:
+        text_printf(out, "%lld", (long long)bound->k);
+        break;
+    case BOUND_sym:
+        text_puts(out, bound->sym->name);
+        break;
+    case BOUND_param:
+        text_puts(out, bound->param->name ? bound->param->name : "?");
+        break;
+    case BOUND_add:
+        print_infix(out, bound, '+', 0, level);
+        break;
+    case BOUND_sub:
+        print_infix(out, bound, '-', 0, level);
+        break;
+    case BOUND_mul:
+        print_infix(out, bound, '*', 1, level);
+        break;
+    case BOUND_div:
+        print_infix(out, bound, '/', 1, level);
+        break;
+    case BOUND_min:
+    case BOUND_max:
+        text_puts(out, bound->kind == BOUND_min ? "min(" : "max(");
+        print_bound(out, bound->a, 0);
+        text_puts(out, ", ");
+        print_bound(out, bound->b, 0);
+        text_puts(out, ")");
+        break;
+    }
+}
+
+static bool is_taken(const Report *r, const char *name) {
+    const Func *f = r->plan->func;
+    for (int i = 0; i < r->bounded.n; i++)
+        if (!strcmp(r->bounded.data[i].sym->name, name))
+            return true;
+    for (int i = 0; i < f->sizes.n; i++)
+        if (!strcmp(f->sizes.data[i]->name, name))
+            return true;
+    for (int i = 0; i < f->body->params.n; i++)
+        if (f->body->params.data[i]->name && !strcmp(f->body->params.data[i]->name, name))
+            return true;
+    return false;
+}
+
+/* One symbol stands for all sizes that have the same bound; names are unique. */
+static const Size *show_bound(Report *r, const Size *size, Atom given, Loc loc) {
+    PolyTable *polys = &r->m->ctx->polys;
+    const SizeSym *unbounded;
+    const Bound *bound = bound_size(&r->scope, size, &unbounded);
+    Text text;
+    text_init(&text, r->scope.arena);
+    if (bound)
+        print_bound(&text, bound, 0);
+    else
+        text_puts(&text, "nothing known on entry");
+    for (int i = 0; i < r->bounded.n; i++)
+        if (!strcmp(r->bounded.data[i].bound, text.data))
+            return size_sym(polys, r->bounded.data[i].sym);
+    const char *name = given;
+    for (int i = 2; is_taken(r, name); i++)
+        name = arena_printf(r->scope.arena, "%s_%d", given, i);
+    Bounded entry = {sizesym_new(polys, atom_of(&r->m->ctx->atoms, name), loc), text.data};
+    vec_push(r->scope.arena, &r->bounded, entry);
+    return size_sym(polys, entry.sym);
+}
+
+static const Size *shown_symbol(void *user, SizeSym *sym) {
+    Report *r = user;
+    if (!sym->value)
+        return NULL;
+    if (!ptrmap_has(&r->shown, sym)) {
+        const Size *shown = show_bound(r, size_sym(&r->m->ctx->polys, sym), sym->name, sym->loc);
+        ptrmap_put(&r->shown, sym, (void *)(uintptr_t)shown);
+    }
+    return ptrmap_get(&r->shown, sym);
+}
+
+/* Where something bound later is taken away, the bound is of the whole. */
+static bool subtracts_computed(const Size *size) {
+    for (int t = 0; t < size->n; t++)
+        for (int k = 0; k < size->terms[t].degree; k++)
+            if (size->terms[t].coef < 0 && size->terms[t].syms[k]->value)
+                return true;
+    return false;
+}
+
+/* The size with its symbols replaced by those that are shown. NULL on overflow. */
+static const Size *shown_size(Report *r, const Size *size) {
+    if (subtracts_computed(size))
+        return show_bound(r, size, "rest", (Loc){0, 0});
+    return size_subst(&r->m->ctx->polys, size, shown_symbol, r);
+}
+
+/* ---- values ---- */
+
+static const Inst *made_by_loop(const Value *v) {
+    return v->inst && v->inst->op == OP_loop ? v->inst : NULL;
+}
 
 static void find_backward(Report *r, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_loop && inst->attr.loop.reverse)
-            for (int k = 0; k < inst->attr.loop.n_slice; k++)
+        int n = inst->op == OP_loop && inst->attr.loop.n_carry > 0 ? inst->attr.loop.n_slice : 0;
+        for (int k = 0; k < n; k++) {
+            const Inst *maker = made_by_loop(inst->in[k]);
+            if (maker && maker->attr.loop.reverse != inst->attr.loop.reverse)
                 ptrmap_put(&r->backward, inst->in[k], (void *)(uintptr_t)inst);
+        }
         for (int k = 0; k < inst->n_region; k++)
             find_backward(r, inst->regions[k]);
     }
@@ -48,7 +178,7 @@ static const char *reason(Report *r, const Value *v) {
             return "the state of a loop";
         if (v->index < carries + inst->attr.loop.n_acc)
             return "a sum over iterations";
-        if (ptrmap_has(&r->backward, v) && !inst->attr.loop.reverse)
+        if (ptrmap_has(&r->backward, v))
             return "stored for the reverse sweep";
         return "made by one loop, read by another";
     case OP_contract:
@@ -70,7 +200,7 @@ static void print_type(Report *r, const Type *type) {
     text_puts(r->out, "[");
     for (int d = 0; d < type->rank; d++) {
         text_puts(r->out, d ? "," : "");
-        size_print(r->out, type->dims[d]);
+        size_print(r->out, shown_size(r, type->dims[d]));
     }
     text_printf(r->out, "]%s", names[type->elem]);
 }
@@ -91,7 +221,7 @@ static void report_value(Report *r, Arena *arena, const Value *v, PtrMap *seen) 
     const Slot *slot = &r->plan->slots.data[home->slot];
     Text size;
     text_init(&size, arena);
-    size_print(&size, slot->bytes);
+    size_print(&size, shown_size(r, slot->bytes));
     const Value *shown = element_of(v);
     Loc loc = shown->inst            ? shown->inst->loc
               : shown->region->owner ? shown->region->owner->loc
@@ -114,12 +244,47 @@ static void report_region(Report *r, Arena *arena, const Region *region, PtrMap 
     }
 }
 
-static const Size *total_bytes(PolyTable *polys, const Plan *plan) {
+/* Room that belongs to no value: the next state of a loop, while the others are copied. */
+static void report_temps(Report *r, Arena *arena, const PtrMap *seen) {
+    for (int i = 0; i < r->plan->buffers.n; i++) {
+        const Buffer *home = r->plan->buffers.data[i];
+        if (home->kind != BUF_slot || ptrmap_has(seen, home))
+            continue;
+        const Slot *slot = &r->plan->slots.data[home->slot];
+        Text size;
+        text_init(&size, arena);
+        size_print(&size, shown_size(r, slot->bytes));
+        text_printf(r->out, "  %-24s %-5d %-8s %-8s ", size.data, home->slot, "-", "-");
+        print_type(r, home->type);
+        text_printf(r->out, "  the next state of a loop%s\n",
+                    slot->on_stack ? " (on the stack)" : "");
+    }
+}
+
+/* Exact where it is a number, else before rounding. False when it overflows. */
+static bool print_total(Report *r) {
+    PolyTable *polys = &r->m->ctx->polys;
     const Size *total = size_const(polys, 0);
-    for (int i = 0; i < plan->slots.n && total; i++)
-        if (!plan->slots.data[i].on_stack)
-            total = size_add(polys, total, plan->slots.data[i].bytes);
-    return total;
+    int64_t known = 0, bytes = 0;
+    bool constant = true;
+    for (int i = 0; i < r->plan->slots.n && total; i++) {
+        const Slot *slot = &r->plan->slots.data[i];
+        if (slot->on_stack)
+            continue;
+        const Size *size = shown_size(r, slot->bytes);
+        total = size ? size_add(polys, total, size) : NULL;
+        constant = constant && size && size_is_const(size, &bytes) && bytes < INT32_MAX;
+        known += constant ? (bytes + 63) / 64 * 64 : 0;
+    }
+    if (!total)
+        return false;
+    size_print(r->out, constant ? size_const(polys, known) : total);
+    return true;
+}
+
+static void print_bounds(Report *r) {
+    for (int i = 0; i < r->bounded.n; i++)
+        text_printf(r->out, "  %s <= %s\n", r->bounded.data[i].sym->name, r->bounded.data[i].bound);
 }
 
 static bool report_export(Text *out, IrModule *m, const Export *export, int vector_bytes) {
@@ -128,20 +293,24 @@ static bool report_export(Text *out, IrModule *m, const Export *export, int vect
     ptrmap_init(&widths, arena);
     ptrmap_init(&seen, arena);
     lanes_choose(m, arena, export->func, vector_bytes, &widths);
-    Report r = {.out = out, .m = m, .plan = plan_make(m, arena, export->func, &widths)};
+    Report r = {.out = out,
+                .m = m,
+                .plan = plan_make(m, arena, export->func, &widths),
+                .scope = bound_scope(arena, export)};
     if (!r.plan)
         return false;
     ptrmap_init(&r.backward, arena);
+    ptrmap_init(&r.shown, arena);
     find_backward(&r, export->func->body);
     text_printf(out, "%s: ", export->name);
-    const Size *total = total_bytes(&m->ctx->polys, r.plan);
-    if (!total)
+    if (!print_total(&r))
         return false;
-    size_print(out, total);
     text_puts(out, " bytes, each slot rounded up to 64\n");
     if (r.plan->slots.n > 0)
         text_puts(out, "  bytes                    slot  line     name     type and reason\n");
     report_region(&r, arena, export->func->body, &seen);
+    report_temps(&r, arena, &seen);
+    print_bounds(&r);
     return true;
 }
 

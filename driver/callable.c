@@ -310,7 +310,8 @@ static bool make_output(const Callable *f, const Leaf *leaf, const int64_t *size
             wrong = "too large";
     }
     if (wrong)
-        *failed = at_function(f, arena_printf(arena, "the result `%s` would be %s", leaf->path, wrong));
+        *failed =
+            at_function(f, arena_printf(arena, "the result `%s` would be %s", leaf->path, wrong));
     else
         *output = array_new(arena, leaf->type->elem, leaf->type->rank, dims);
     return !wrong;

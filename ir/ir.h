@@ -378,7 +378,9 @@ Func *ir_find_func(const IrModule *m, const char *name);
 static inline int export_size_from(const Export *export, int k) {
     return export->size_from ? export->size_from[k] : -1;
 }
-int export_n_sizes(const Export *export); /* the sizes that are arguments */
+int export_n_sizes(const Export *export);  /* the sizes that are arguments */
+int param_leaves(const Param *param);      /* those that are IR parameters: not the inactive ones */
+bool param_is_integer(const Param *param); /* a parameter that NAME_work takes, too */
 
 /* ---- text, checking, evaluation ---- */
 void ir_print(Text *out, const IrModule *m);

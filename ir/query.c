@@ -201,3 +201,15 @@ int export_n_sizes(const Export *export) {
     }
     return n;
 }
+
+int param_leaves(const Param *param) {
+    int n = param->is_record || param->inactive ? 0 : 1;
+    for (int k = 0; param->is_record && k < param->n_fields; k++)
+        n += param_leaves(&param->fields[k]);
+    return n;
+}
+
+bool param_is_integer(const Param *param) {
+    return !param->is_record && param->type->rank == 0 &&
+           (param->type->elem == S_i64 || param->type->elem == S_i32);
+}
