@@ -247,8 +247,21 @@ static const Ty *derivative_result(Checker *c, const Expr *e, const Signature *f
     return NULL;
 }
 
+static bool has_param(const Signature *sig, Atom name) {
+    for (int i = 0; i < sig->params.n; i++) {
+        if (sig->params.data[i].name.atom == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name that is taken gets a number, as in the C interface (lower_derive.c): `d_x_2`. */
 static void add_param(Checker *c, Signature *sig, const char *name, Loc loc, const Ty *ty) {
     Atom atom = name ? atom_of(&c->ctx->atoms, name) : NULL;
+    for (int i = 2; atom && has_param(sig, atom); i++) {
+        atom = atom_of(&c->ctx->atoms, arena_printf(c->arena, "%s_%d", name, i));
+    }
     vec_push(c->arena, &sig->params, ((SigParam){{atom, loc}, ty}));
 }
 

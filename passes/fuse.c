@@ -191,12 +191,13 @@ static bool in_group(const Block *g, int leader, const Value *v) {
 }
 
 /* Operand k of loop may depend on the group: it slices a stacked result, or continues an acc that
- * nothing else reads. */
+ * nothing else reads. A parameter that stands for such an acc does not: the fused loop that the acc
+ * came out of yields it as well. */
 static bool operand_joins(const Block *g, const Inst *loop, int k, const Value *v) {
     int nstate = v->inst->attr.loop.n_carry + v->inst->attr.loop.n_acc;
     if (k < loop->attr.loop.n_slice)
         return v->index >= nstate;
-    return v->index < nstate && ptrmap_get(&g->s->uses, v) == (void *)1;
+    return v->index < nstate && loop->in[k] == v && ptrmap_get(&g->s->uses, v) == (void *)1;
 }
 
 /* Whether what the members of `group` read from `from` is read iteration by iteration; counts such

@@ -41,6 +41,8 @@ config.substitutions += [
     ("%unit", env["UNIT"]),
     ("%cc", cc),
     ("%top", top),
+    ("%levels", "O1" if sanitize else "O0,O3"),  # of optimisation, where a test tries several
     ("%filecheck", os.path.join(env["LLVM_BIN"], "FileCheck") + " %s"),
     ("%python", "python3"),
+    ("%host", env["BPC_CC"]),
 ]
