@@ -48,6 +48,7 @@ typedef enum LoopForm {
     FORM_map_sum, /* both: what is summed is stacked, then summed */
     FORM_scatter, /* one add_at:            scatter(n, k => v for i) */
     FORM_scan,    /* stacks of the carries: scan (...) for t < n { ... } */
+    FORM_while,   /* until a flag falls:    loop (...) while flag max_iter n { ... } */
     FORM_loop,    /* everything else:       loop (...) for t < n { ... } */
 } LoopForm;
 

@@ -355,18 +355,24 @@ static void head_names(Printer *p, const Inst *loop, Head *head) {
     }
 }
 
-/* "loop (a = x, b = y) for t < n "; the counter of a loop that runs from the end is a statement of
- * its body. */
-static const char *open_loop(Printer *p, const Inst *loop, const char *word, Head *head) {
-    const char *extent = extent_text(p, loop), *counter;
-    head->names = ARENA_ARRAY(p->arena, head->n + 1, const char *);
-    head_names(p, loop, head);
+/* a = x, b = y */
+static const char *head_list(Printer *p, const Head *head) {
     const char **parts = ARENA_ARRAY(p->arena, head->n + 1, const char *);
     for (int k = 0; k < head->n; k++)
         parts[k] = arena_printf(p->arena, "%s = %s", head->names[k], head->inits[k]);
     p->indent--; /* as what the loop is a part of */
     const char *list = bp_wrap(p, parts, head->n);
     p->indent++;
+    return list;
+}
+
+/* "loop (a = x, b = y) for t < n "; the counter of a loop that runs from the end is a statement of
+ * its body. */
+static const char *open_loop(Printer *p, const Inst *loop, const char *word, Head *head) {
+    const char *extent = extent_text(p, loop), *counter;
+    head->names = ARENA_ARRAY(p->arena, head->n + 1, const char *);
+    head_names(p, loop, head);
+    const char *list = head_list(p, head);
     if (loop->attr.loop.reverse) {
         counter = bp_names_new(&p->names, p->arena, "r");
         const char *t = counter_name(p, loop);
@@ -428,6 +434,36 @@ static void print_carried(Printer *p, const Inst *loop, bool scan) {
     bp_bind_results(p, head.n, scan ? loop->out + nc : loop->out, scan ? NULL : head.names, text);
 }
 
+/* The flag is a variable of the loop; its body is the branch that is taken while the flag holds. */
+static void print_while(Printer *p, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    int flag = ir_loop_flag(loop);
+    const Inst *guard = body->yields.data[flag]->inst;
+    Head head = {.n = loop->n_out};
+    head.inits = ARENA_ARRAY(p->arena, head.n + 1, const char *);
+    head.names = ARENA_ARRAY(p->arena, head.n + 1, const char *);
+    init_texts(p, loop, &head);
+    Block block;
+    bp_block_open(p, &block);
+    if (!body->params.data[1 + flag]->name)
+        body->params.data[1 + flag]->name = atom_of(&p->m->ctx->atoms, "running");
+    head_names(p, loop, &head);
+    const char *list = head_list(p, &head), *most = extent_text(p, loop);
+    ptrmap_put(&p->skipped, guard, NULL);
+    bp_print_insts(p, body);
+    bp_print_insts(p, guard->regions[0]);
+    Code *next = ARENA_ARRAY(p->arena, head.n + 1, Code);
+    for (int k = 0; k < head.n; k++) {
+        const Value *y = body->yields.data[k];
+        next[k] = bp_code_of(p, y->inst == guard ? guard->regions[0]->yields.data[y->index] : y);
+    }
+    const char *steps = bp_block_text(p, &block, bp_tuple_code(p, head.n, next));
+    const char *format =
+        head.n == 1 ? "loop %s while %s max_iter %s %s" : "loop (%s) while %s max_iter %s %s";
+    bp_bind_results(p, head.n, loop->out, head.names,
+                    arena_printf(p->arena, format, list, head.names[flag], most, steps));
+}
+
 void bp_print_loop(Printer *p, const Inst *loop) {
     CodeList *checks = p->checks;
     p->checks = NULL;
@@ -443,6 +479,9 @@ void bp_print_loop(Printer *p, const Inst *loop) {
         break;
     case FORM_scatter:
         print_scatter(p, loop);
+        break;
+    case FORM_while:
+        print_while(p, loop);
         break;
     case FORM_scan:
         print_carried(p, loop, true);

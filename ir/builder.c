@@ -406,6 +406,16 @@ Value *ir_reverse(IrBuilder *b, Value *x) {
     return name_give(v ? v : emit_unary(b, OP_reverse, x, x->type), name);
 }
 
+/* all of true, any of false, however many they are. */
+static bool keeps_constant(Reduce kind, const Value *x) {
+    while (x->inst && x->inst->op == OP_broadcast) {
+        x = x->inst->in[0];
+    }
+    bool constant = x->inst && x->inst->op == OP_const && x->type->elem == S_bool;
+    return constant && ((kind == RED_all && x->inst->attr.integer != 0) ||
+                        (kind == RED_any && x->inst->attr.integer == 0));
+}
+
 Value *ir_reduce(IrBuilder *b, Reduce kind, Value *x, int axes) {
     Atom name = name_take(b);
     bool indexed = kind == RED_argmax || kind == RED_argmin;
@@ -414,6 +424,9 @@ Value *ir_reduce(IrBuilder *b, Reduce kind, Value *x, int axes) {
         return name_give(x, name);
     }
     const Type *type = ir_drop_axes(b->m, x->type, axes);
+    if (b->fold && keeps_constant(kind, x)) {
+        return ir_const(b, type, kind == RED_all);
+    }
     Inst draft = {.op = OP_reduce, .n_in = 1, .in = &x};
     draft.attr.reduce.kind = kind;
     draft.attr.reduce.axes = axes;

@@ -563,7 +563,9 @@ static Tree *lower_while(Lower *L, Expr *e) {
     ir_loop_begin(L->b, &loop.spec, &loop.body);
     set_attribute(&loop.body, attribute);
     L->b = &loop.body;
-    while_step(L, e, shape, carry_params(L, &loop, shape), low_loop_carry(&loop, carries.n - 1));
+    Value *running = low_loop_carry(&loop, carries.n - 1);
+    running->name = atom_of(&L->ctx->atoms, "running");
+    while_step(L, e, shape, carry_params(L, &loop, shape), running);
     Inst *inst = low_close(L, &loop);
     ir_check(L->b, low_not(L, inst->out[carries.n - 1]),
              "the condition still holds after max_iter steps");
