@@ -14,6 +14,7 @@ typedef struct LexState {
     const Source *source;
     uint32_t at;     /* offset in the common space of the next byte */
     int start_token; /* given out first when not 0: chooses what is parsed */
+    int nuls;        /* bytes of that value so far: the first is reported */
     int last[2];     /* the tokens before, newest first; 0 when none: for hints */
     Loc last_loc[2];
 } LexState;

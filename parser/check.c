@@ -228,6 +228,7 @@ bool check_module(Context *ctx, AstModule *module) {
     int errors = ctx->diags.errors, first_diag = ctx->diags.items.n, instances = 0;
     ptrmap_init(&c->sym_locals, c->arena);
     ptrmap_init(&c->innermost, c->arena);
+    ptrmap_init(&c->exports, c->arena);
     for (int i = 0; i < module->imported.n; i++) {
         check_file(c, module->imported.data[i]);
     }

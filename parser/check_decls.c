@@ -127,8 +127,21 @@ static void declare_sizes(Checker *c, FnDecl *fn) {
     }
 }
 
+/* A parameter costs an argument of the compiled function, or one for each of its leaves. */
+static bool too_many_params(Checker *c, const FnDecl *fn, int n) {
+    if (n <= TY_MAX_LEAVES) {
+        return false;
+    }
+    Diag *diag =
+        diag_error(c->diags, DIAG_too_deep, fn->name.loc,
+                   "`%s` has more than %d parameters and sizes", fn->name.atom, (int)TY_MAX_LEAVES);
+    diag_hint(c->diags, diag, "numbers of one kind are an array");
+    return true;
+}
+
 static bool declare_params(Checker *c, FnDecl *fn) {
     bool ok = true;
+    int leaves = fn->size_names.n;
     for (int i = 0; i < fn->params.n; i++) {
         AstParam *param = fn->params.data[i];
         for (int j = 0; j < i; j++) {
@@ -141,6 +154,7 @@ static bool declare_params(Checker *c, FnDecl *fn) {
         }
         const Ty *ty = resolve_type(c, param->type, SIZES_signature);
         ok = ok && ty->kind != TY_error;
+        leaves += ty->leaves;
         vec_push(c->arena, &c->sig->params, ((SigParam){param->name, ty}));
         if (fn->is_extern && ty->kind != TY_scalar && ty->kind != TY_error) {
             diag_error(c->diags, DIAG_type_mismatch, param->type->loc,
@@ -148,7 +162,7 @@ static bool declare_params(Checker *c, FnDecl *fn) {
             ok = false;
         }
     }
-    return ok;
+    return ok && !too_many_params(c, fn, leaves);
 }
 
 static bool type_mentions(const Ty *ty, const SizeSym *sym) {
@@ -211,11 +225,14 @@ void declare_signature(Checker *c, FnDecl *fn) {
                        "`%s` belongs to the language and cannot be declared", fn->name.atom);
         diag_hint(c->diags, diag, "choose another name");
     }
-    declare_sizes(c, fn);
-    if (fn->instance_of) {
+    bool ok = !too_many_params(c, fn, fn->params.n + fn->size_names.n);
+    if (ok) {
+        declare_sizes(c, fn);
+    }
+    if (ok && fn->instance_of) {
         declare_type_args(c, fn);
     }
-    bool ok = declare_params(c, fn);
+    ok = ok && declare_params(c, fn);
     if (ok && fn->where) {
         collect_equalities(c, fn->where);
     }
@@ -407,19 +424,15 @@ static void check_c_name(Checker *c, ExportDecl *e) {
                                 e->c_name);
         diag_hint(c->diags, diag, "export it under another name: `as ...`");
     }
-    for (int i = 0; i < c->module->exports.n; i++) {
-        const ExportDecl *other = c->module->exports.data[i];
-        if (other == e) {
-            break;
-        }
-        if (other->c_name == e->c_name) {
-            Diag *diag = diag_error(c->diags, DIAG_export_clash, loc, "two exports are called `%s`",
-                                    e->c_name);
-            diag_label(c->diags, diag, other->loc, "the first");
-            diag_hint(c->diags, diag, "rename one: `as ...`");
-            break;
-        }
+    const ExportDecl *other = ptrmap_get(&c->exports, e->c_name);
+    if (other) {
+        Diag *diag =
+            diag_error(c->diags, DIAG_export_clash, loc, "two exports are called `%s`", e->c_name);
+        diag_label(c->diags, diag, other->loc, "the first");
+        diag_hint(c->diags, diag, "rename one: `as ...`");
+        return;
     }
+    ptrmap_put(&c->exports, e->c_name, e);
 }
 
 void check_export(Checker *c, ExportDecl *e) {

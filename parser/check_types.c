@@ -238,7 +238,21 @@ static const Ty *resolve_array(Checker *c, TypeExpr *type, SizeScope scope) {
     return ok ? array_of(c, type->loc, type->sizes.n, dims, elem) : ty_error();
 }
 
+static bool first_of_its_name(Checker *c, PtrMap *fields, const Name *name) {
+    const Name *first = ptrmap_get(fields, name->atom);
+    if (first) {
+        Diag *diag = diag_error(c->diags, DIAG_duplicate, name->loc,
+                                "the record has two fields `%s`", name->atom);
+        diag_label(c->diags, diag, first->loc, "the first");
+        return false;
+    }
+    ptrmap_put(fields, name->atom, (void *)name);
+    return true;
+}
+
 static const Ty *resolve_parts(Checker *c, TypeExpr *type, SizeScope scope) {
+    PtrMap fields;
+    ptrmap_init(&fields, c->arena);
     const Ty **parts = ARENA_ARRAY(c->arena, type->parts.n, const Ty *);
     Atom *names = ARENA_ARRAY(c->arena, type->parts.n, Atom);
     bool ok = true;
@@ -253,13 +267,8 @@ static const Ty *resolve_parts(Checker *c, TypeExpr *type, SizeScope scope) {
         if (type->kind == TE_record) {
             names[i] = type->names.data[i].atom;
         }
-        for (int j = 0; type->kind == TE_record && j < i; j++) {
-            if (names[j] == names[i]) {
-                Diag *diag = diag_error(c->diags, DIAG_duplicate, type->names.data[i].loc,
-                                        "the record has two fields `%s`", names[i]);
-                diag_label(c->diags, diag, type->names.data[j].loc, "the first");
-                ok = false;
-            }
+        if (type->kind == TE_record && !first_of_its_name(c, &fields, &type->names.data[i])) {
+            ok = false;
         }
     }
     if (type->kind == TE_fn) {

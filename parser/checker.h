@@ -41,6 +41,7 @@ typedef struct Checker {
     const BinderList *hidden; /* binders that bounds may not use: for a better message */
     int retrying;     /* loops whose literal initial values are being tried; see check_loops.c */
     int retries_left; /* in the module: what is hopeless is not tried for ever */
+    PtrMap exports;   /* Atom -> ExportDecl: the names that C sees */
     int type_nesting;
     int on_demand; /* bodies being checked in the middle of others */
 } Checker;

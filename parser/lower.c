@@ -416,6 +416,7 @@ static const Size *const *env_sizes(Lower *L, int n, const Size *const *sizes) {
 }
 
 static Tree *apply_lambda(Lower *L, Expr *lambda, Tree *const *args) {
+    L->in_place++;
     for (int i = 0; i < lambda->as.lambda.names.n; i++) {
         Local *param = lambda->as.lambda.params[i];
         env_forget(L, param);
@@ -540,6 +541,7 @@ static Tree **lower_args(Lower *L, Expr *e) {
 static Tree *lower_specialised(Lower *L, Expr *e) {
     FnDecl *decl = e->as.call.fn;
     Frame *callee = frame_new(L);
+    L->in_place++;
     for (int i = 0; i < decl->params.n; i++) {
         Expr *arg = e->as.call.args.data[i].value;
         if (decl->sig->params.data[i].ty->kind == TY_fn)

@@ -458,7 +458,33 @@ static Tree *lower_kind(Lower *L, Expr *e) {
     return tree_value(L->arena, ir_int(L->b, S_i64, 0));
 }
 
+/* Functions are lowered when they are first called, and those with function parameters, like
+ * lambdas, once a call: a chain of calls may be as long as the text, and as many calls as 2 to
+ * that. */
+enum { MOST_DEPTH = 4000, MOST_IN_PLACE = 100000 };
+
+static bool is_too_large(Lower *L, const Expr *e) {
+    if (L->failed || (L->depth <= MOST_DEPTH && L->in_place <= MOST_IN_PLACE))
+        return L->failed;
+    L->failed = true;
+    Diag *diag;
+    if (L->depth > MOST_DEPTH)
+        diag =
+            diag_error(&L->ctx->diags, DIAG_program_too_large, e->loc,
+                       "through calls, expressions are nested more than %d deep", (int)MOST_DEPTH);
+    else
+        diag = diag_error(&L->ctx->diags, DIAG_program_too_large, e->loc,
+                          "more than %d calls of functions with function parameters, and of "
+                          "lambdas, are expanded",
+                          (int)MOST_IN_PLACE);
+    diag_hint(&L->ctx->diags, diag, "write what repeats as a `loop`");
+    return true;
+}
+
 Tree *lower_expr(Lower *L, Expr *e) {
+    if (is_too_large(L, e))
+        return low_zeros(L, env_shape(L, e->cast ? e->cast : e->ty));
+    L->depth++;
     Loc saved = L->b->loc;
     L->b->loc = e->loc;
     Tree *tree = lower_kind(L, e);
@@ -467,6 +493,7 @@ Tree *lower_expr(Lower *L, Expr *e) {
         tree = low_conform_tree(L, tree, env_shape(L, e->cast));
     if (e->binds)
         env_bind_sym(L, e->binds, ir_convert(L->b, tree->value, S_i64), false);
+    L->depth--;
     L->b->loc = saved;
     return tree;
 }

@@ -84,6 +84,9 @@ typedef struct Lower {
     VEC(Derived) derived; /* operators already applied */
     AstModule
         *linalg[2]; /* std/linalg.bp for f32 and f64, see lower_linalg.c; NULL: not needed yet */
+    int depth;      /* of expressions that are open, through calls; see lower_expr */
+    int in_place;   /* bodies of functions and lambdas lowered where they are called */
+    bool failed;    /* the program is too large: nothing is lowered any more */
     VEC(FnDecl *) builtins; /* those that rules are for, of all modules */
     PtrMap names;           /* of IR functions: Atoms already given, those of the source first */
 } Lower;

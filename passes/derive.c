@@ -13,6 +13,8 @@ typedef struct Derive {
     PtrMap done;
     bool keep_rules; /* calls of functions with a rule stay */
     int emitted;     /* instructions so far */
+    int depth;       /* of calls and regions that are open */
+    int loops;       /* of loops among them */
     bool failed;
 } Derive;
 
@@ -91,10 +93,48 @@ Func *func_placed(IrModule *m, Func *f, Loc loc) {
     return copy;
 }
 
+/* Note [Programs that are too large]
+ * Expanding calls and derivatives must end within memory, stack and patience, with a message. What
+ * is counted: instructions that are copied, values of the module (expanding a derivative makes them
+ * without copying), calls that wait for their callee's calls, and loops around one instruction
+ * (some passes take the square of that for each instruction). */
+enum { MOST_INSTRUCTIONS = 1000000, MOST_VALUES = 2000000, MOST_DEPTH = 4000, MOST_LOOPS = 64 };
+
+static Diag *too_large(Derive *d, const Inst *inst, const char *message, int most) {
+    DiagList *diags = &d->m->ctx->diags;
+    d->failed = true;
+    return diag_error(diags, DIAG_program_too_large, inst->loc, message, most);
+}
+
+static int count_insts(const Region *region) {
+    int n = region->insts.n;
+    for (int i = 0; i < region->insts.n; i++)
+        for (int k = 0; k < region->insts.data[i]->n_region; k++)
+            n += count_insts(region->insts.data[i]->regions[k]);
+    return n;
+}
+
+static bool is_too_large(Derive *d, const Inst *inst, int n) {
+    Diag *diag = NULL;
+    d->emitted += n;
+    if (d->emitted > MOST_INSTRUCTIONS || d->m->next_value > MOST_VALUES)
+        diag = too_large(d, inst, "with its calls expanded the program has more than %d operations",
+                         MOST_INSTRUCTIONS);
+    else if (d->depth > MOST_DEPTH)
+        diag = too_large(d, inst, "calls are nested more than %d deep", MOST_DEPTH);
+    else if (d->loops > MOST_LOOPS)
+        diag = too_large(d, inst, "with calls expanded, loops are nested more than %d deep",
+                         MOST_LOOPS);
+    if (diag)
+        diag_hint(&d->m->ctx->diags, diag, "write what repeats as a `loop`");
+    return diag != NULL;
+}
+
 static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     Func *f = inst->attr.callee.func;
+    enum { COPIES = 4 }; /* of f's body: primal and adjoint, and what is simplified */
     resolve(d, f);
-    if (d->failed)
+    if (d->failed || is_too_large(d, inst, COPIES * count_insts(f->body)))
         return;
     if (has_rule(f))
         f = calling(d, f);
@@ -171,30 +211,20 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     }
 }
 
-/* Expanding calls must end within memory, with a message. */
-static bool is_too_large(Derive *d, const Inst *inst) {
-    enum { MOST_INSTRUCTIONS = 1000000 };
-    if (++d->emitted <= MOST_INSTRUCTIONS)
-        return false;
-    DiagList *diags = &d->m->ctx->diags;
-    Diag *diag = diag_error(diags, DIAG_program_too_large, inst->loc,
-                            "with its calls expanded the program has more than %d operations",
-                            MOST_INSTRUCTIONS);
-    diag_hint(diags, diag, "write what repeats as a `loop`");
-    d->failed = true;
-    return true;
-}
-
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Derive *d = user;
-    if (d->failed || is_too_large(d, inst))
+    if (d->failed || is_too_large(d, inst, 1))
         return;
+    d->depth++;
+    d->loops += inst->op == OP_loop;
     if (inst->op == OP_vjp || inst->op == OP_jvp)
         emit_derivative(d, b, inst, map);
     else if (inst->op == OP_call)
         emit_call(d, b, inst, map);
     else
         rebuild_inst(b, inst, map, emit, d);
+    d->depth--;
+    d->loops -= inst->op == OP_loop;
 }
 
 static void resolve(Derive *d, Func *f) {

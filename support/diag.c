@@ -9,59 +9,65 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_LIMIT = 20, SHOWN_COLUMNS = 160 };
+enum { DEFAULT_LIMIT = 20, SHOWN_COLUMNS = 160, LONGEST_TEXT = 2000 };
 
 void diags_init(DiagList *diags, Arena *arena) {
     *diags = (DiagList){.arena = arena, .limit = DEFAULT_LIMIT};
 }
 
+/* A name may be as long as the text: what is shown of one is not. */
 static char *format_text(Arena *arena, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
-    char *text = arena_alloc(arena, (size_t)(n < 0 ? 0 : n) + 1);
-    if (n > 0) {
-        vsnprintf(text, (size_t)n + 1, format, again);
-    }
+    size_t shown = n < 0 ? 0 : n < LONGEST_TEXT ? (size_t)n : LONGEST_TEXT;
+    char *text = arena_alloc(arena, shown + 4);
+    vsnprintf(text, shown + 1, format, again);
     va_end(again);
+    while (n > LONGEST_TEXT && shown > 0 && ((unsigned char)text[shown - 1] & 0x80)) {
+        shown--; /* not in the middle of a character */
+    }
+    if (n > LONGEST_TEXT) {
+        memcpy(text + shown, "...", 4);
+    }
     return text;
 }
 
-static Diag *diag_new(DiagList *diags, Severity severity, DiagCode code, Loc loc, char *message) {
+static Diag *diag_new(DiagList *diags, Severity severity, DiagCode code, Loc loc,
+                      const char *format, va_list args) {
+    if (severity == SEV_error && diags->errors++ >= diags->limit) {
+        return &diags->dropped;
+    }
     Diag *diag = ARENA_NEW(diags->arena, Diag);
     diag->severity = severity;
     diag->code = code;
-    diag->message = message;
+    diag->message = format_text(diags->arena, format, args);
     diag->labels[0].loc = loc;
     diag->label_count = 1;
-    bool keep = true;
-    if (severity == SEV_error) {
-        keep = diags->errors < diags->limit;
-        diags->errors++;
-    }
-    if (keep) {
-        vec_push(diags->arena, &diags->items, diag);
-    }
+    vec_push(diags->arena, &diags->items, diag);
     return diag;
 }
 
 Diag *diag_error(DiagList *diags, DiagCode code, Loc loc, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    char *message = format_text(diags->arena, format, args);
+    Diag *diag = diag_new(diags, SEV_error, code, loc, format, args);
     va_end(args);
-    return diag_new(diags, SEV_error, code, loc, message);
+    return diag;
 }
 
 Diag *diag_warning(DiagList *diags, DiagCode code, Loc loc, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    char *message = format_text(diags->arena, format, args);
+    Diag *diag = diag_new(diags, SEV_warning, code, loc, format, args);
     va_end(args);
-    return diag_new(diags, SEV_warning, code, loc, message);
+    return diag;
 }
 
 void diag_label(DiagList *diags, Diag *diag, Loc loc, const char *format, ...) {
+    if (diag == &diags->dropped) {
+        return;
+    }
     va_list args;
     va_start(args, format);
     char *text = format_text(diags->arena, format, args);
@@ -76,6 +82,9 @@ void diag_label(DiagList *diags, Diag *diag, Loc loc, const char *format, ...) {
 }
 
 void diag_note(DiagList *diags, Diag *diag, const char *format, ...) {
+    if (diag == &diags->dropped) {
+        return;
+    }
     va_list args;
     va_start(args, format);
     if (diag->note_count < DIAG_NOTES) {
@@ -85,6 +94,9 @@ void diag_note(DiagList *diags, Diag *diag, const char *format, ...) {
 }
 
 void diag_hint(DiagList *diags, Diag *diag, const char *format, ...) {
+    if (diag == &diags->dropped) {
+        return;
+    }
     va_list args;
     va_start(args, format);
     diag->hint = format_text(diags->arena, format, args);

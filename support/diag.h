@@ -37,6 +37,7 @@ typedef struct DiagList {
     VEC(Diag *) items;
     int errors;
     int limit; /* errors queued at most (default 20); later ones are counted, not kept */
+    Diag dropped; /* what diag_error returns for those; nothing is added to it */
 } DiagList;
 
 void diags_init(DiagList *diags, Arena *arena);

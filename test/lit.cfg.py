@@ -40,6 +40,7 @@ config.substitutions += [
     ("%libbpc", env["UNIT_LIBS"]),
     ("%unit", env["UNIT"]),
     ("%cc", cc),
+    ("%{sanitized}", "sanitized" if sanitize else ""),
     ("%top", top),
     ("%levels", "O1" if sanitize else "O0,O3"),  # of optimisation, where a test tries several
     ("%filecheck", os.path.join(env["LLVM_BIN"], "FileCheck") + " %s"),
