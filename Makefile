@@ -65,7 +65,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz generate layers format tidy help install clean
+.PHONY: all demo check bench asan fuzz generate ulp layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
 
@@ -75,7 +75,7 @@ demo: all ## install what is missing, build, train the digits classifier through
 	$(CC) -O2 -I$(demo) examples/digits/host.c $(demo)/digits.o -lm -o $(demo)/digits
 	$(demo)/digits examples/digits/digits.csv
 
-check: all layers $(BUILD)/oracle ## install what is missing, build, run every test
+check: all layers $(BUILD)/oracle $(BUILD)/ulp ## install what is missing, build, run every test
 	@$(lit_env) python3 $(LIT) $(LITFLAGS) \
 	    --output $(BUILD)/test-results.json $(TESTS)
 
@@ -150,6 +150,20 @@ $(BUILD)/oracle: $(oracle_objs) $(BUILD)/libbpc.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 -include $(oracle_objs:.o=.d)
+
+# Accuracy against MPFR, test/numeric/Inputs/ulp/ulp.h. Where MPFR cannot be had its test is reported as unsupported.
+ulp_srcs := $(wildcard test/numeric/Inputs/ulp/*.c)
+ulp_deps := $(wildcard test/numeric/Inputs/ulp/*.h test/numeric/Inputs/ulp/*.def)
+ulp_objs := $(filter %/build.o %/spec.o,$(oracle_objs))
+$(BUILD)/ulp: $(ulp_srcs) $(ulp_deps) $(ulp_objs) $(BUILD)/libbpc.a
+	@scripts/setup mpfr || echo "no MPFR: its test is left out"
+	$(call say,LD $@)
+	$(Q)if echo '#include <mpfr.h>' | $(CC) -E - >/dev/null 2>&1; then \
+	    $(CC) -std=c17 -O1 -g $(SANFLAGS) $(filter-out -Wpedantic,$(WARNINGS)) $(CPPFLAGS) $(ulp_srcs) $(ulp_objs) \
+	        $(BUILD)/libbpc.a $(LDFLAGS) $(LDLIBS) -lmpfr -lgmp -o $@; fi
+
+ulp: all $(BUILD)/ulp ## the largest errors of the elementwise operations, against MPFR; the table of docs/language.md
+	$(BUILD)/ulp --points $(or $(N),4000) --derivative-points 300
 
 generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock)
 	test/generate/generate --oracle $(BUILD)/oracle --keep $(BUILD)/generate --count $(or $(N),500) \

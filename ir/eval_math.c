@@ -61,10 +61,10 @@ static double cot_derivative(int n, double x) {
             p[i] = -(d[i] + (i >= 2 ? d[i - 2] : 0.0));
         }
     }
-    double fraction = x - floor(x);
-    double c = fraction == 0.5 ? 0.0 : 1.0 / tan(M_PI * fraction);
-    double sum = 0;
-    for (int i = n + 1; i >= 0; i--) {
+    double fraction = x - rint(x); /* exact, so that it is right next to a pole */
+    double c = fabs(fraction) == 0.5 ? 0.0 : 1.0 / tan(M_PI * fraction);
+    double sum = p[n + 1];
+    for (int i = n; i >= 0; i--) {
         sum = sum * c + p[i];
     }
     return pow(M_PI, n + 1) * sum;
@@ -100,13 +100,41 @@ static double polygamma_large(int n, double x) {
     return n % 2 ? value : -value;
 }
 
+/* psi(x)/(x - root) on [1, 2] in powers of x - 3/2, as in codegen/vecmath_gamma.c: there the root
+ * is a factor, so that small values keep their digits; psi(z) = psi(z + 1) - 1/z leads there from
+ * (0, 10). */
+static double digamma_small(double y) {
+    static const double quotient[] = {
+        0x1.e6f0cbb873616p-1,   -0x1.b1cb63005ee98p-2,  0x1.eca189b8e6f6dp-3,
+        -0x1.2feeeb98a78eap-3,  0x1.8512e5903903ep-4,   -0x1.fb44202a2306bp-5,
+        0x1.4de9aa1779d23p-5,   -0x1.b9f8b11bfd3d0p-6,  0x1.2564717896ec6p-6,
+        -0x1.863563f44f303p-7,  0x1.03c0adafa529cp-7,   -0x1.5a06a5d662cb4p-8,
+        0x1.cd2011454fd05p-9,   -0x1.336dbe66757c8p-9,  0x1.99d3f5c0cad5ep-10,
+        -0x1.0fb38d217b800p-10, 0x1.6a3e76070c135p-11,  -0x1.fd8e50abf2196p-12,
+        0x1.53b23429da21bp-12,  -0x1.2fae5cb379bf2p-13, 0x1.94e73cc9821e1p-14,
+        -0x1.75c084e78a4cdp-13, 0x1.f255c4568ac4dp-14,
+    };
+    double z = y, sum = 0, value = 0;
+    for (; z > 2; sum += 1 / z) {
+        z -= 1;
+    }
+    if (z < 1) {
+        sum = -1 / z;
+        z += 1;
+    }
+    for (int k = (int)(sizeof quotient / sizeof *quotient) - 1; k >= 0; k--) {
+        value = value * (z - 1.5) + quotient[k];
+    }
+    return (z - 0x1.762d86356be3fp+0 - 0x1.b86a722197829p-54) * value + sum;
+}
+
 double eval_polygamma(double order, double x) {
     if (isnan(order) || isnan(x) || order < 0 || order > MOST_ORDER || order != floor(order)) {
         return NAN;
     }
     int n = (int)order;
     if (x <= 0 && x == floor(x)) {
-        return n % 2 ? INFINITY : NAN; /* poles */
+        return n % 2 && !isinf(x) ? INFINITY : NAN; /* poles */
     }
     if (x < 0) { /* (-1)^n psi_n(1-x) - psi_n(x) = d^n/dx^n pi cot(pi x) */
         double mirrored = eval_polygamma(order, 1.0 - x);
@@ -114,6 +142,9 @@ double eval_polygamma(double order, double x) {
     }
     if (isinf(x)) {
         return n == 0 ? x : n % 2 ? 0.0 : -0.0;
+    }
+    if (n == 0 && x < 10) {
+        return digamma_small(x);
     }
     /* psi_n(x) = psi_n(x+1) - (-1)^n n!/x^(n+1) */
     double factorial = tgamma(n + 1.0), shifted = 0;

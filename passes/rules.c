@@ -18,9 +18,12 @@
 #define LT(u, v) ir_ew2(b, OP_lt, (u), (v))
 #define GT(u, v) ir_ew2(b, OP_gt, (u), (v))
 #define EQ(u, v) ir_ew2(b, OP_eq, (u), (v))
+#define GE(u, v) ir_ew2(b, OP_ge, (u), (v))
+#define NE(u, v) ir_ew2(b, OP_ne, (u), (v))
+#define AND(u, v) ir_ew2(b, OP_and, (u), (v))
 #define NOT(u) ir_ew1(b, OP_not, (u))
 #define SIGN(u) ir_ew1(b, OP_sign, (u))
-#define TRUNC(u) ir_ew1(b, OP_trunc, (u))
+#define ROUND(u) ir_ew1(b, OP_round, (u))
 #define SQRT(u) ir_ew1(b, OP_sqrt, (u))
 #define EXP(u) ir_ew1(b, OP_exp, (u))
 #define SIN(u) ir_ew1(b, OP_sin, (u))
@@ -37,10 +40,15 @@
 /* 1 where c, a half where tie, else 0. */
 #define PICK(c, tie) SELECT((c), ONE, SELECT((tie), C(0.5), C(0.0)))
 #define CLAMP_DX(u, lo, hi) SELECT(ir_ew2(b, OP_or, LT(u, lo), GT(u, hi)), C(0.0), ONE)
-/* d/dx x**y = y*x**(y-1), and 0 for y = 0 also at x = 0. */
-#define POW_DX(u, v) SELECT(EQ(v, C(0.0)), C(0.0), MUL(v, ir_ew2(b, OP_pow, (u), SUB(v, ONE))))
+/* d/dx x**y = y*x**(y-1). For y = 0 it is y/x, which is 0 and whose derivative by y is 1/x, and at
+ * x = 0, y. The branch not taken is made harmless, so that no 0*inf comes from it at the next
+ * order. */
+#define POW_DX(u, v)                                                                               \
+    SELECT(EQ(v, C(0.0)), DIV(v, SELECT(AND(EQ(v, C(0.0)), NE(u, C(0.0))), u, ONE)),               \
+           MUL(v, ir_ew2(b, OP_pow, (u), SELECT(EQ(v, C(0.0)), ONE, SUB(v, ONE)))))
 /* d/dy x**y = x**y*log(x), and 0 at x = 0 where x**y is 0 or 1. */
-#define POW_DY(u, result) SELECT(EQ(u, C(0.0)), C(0.0), MUL(result, ir_ew1(b, OP_log, (u))))
+#define POW_DY(u, v, result)                                                                       \
+    MUL(result, ir_ew1(b, OP_log, SELECT(AND(EQ(u, C(0.0)), GE(v, C(0.0))), ONE, (u))))
 
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     switch (op) {

@@ -26,6 +26,9 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
     if name in env:
         config.environment[name] = env[name]
 
+if os.path.exists(os.path.join(build, "ulp")):
+    config.available_features.add("mpfr")
+
 sanitize = env.get("BPC_SANITIZE", "")
 if sanitize:
     config.available_features.add("asan")
@@ -36,6 +39,7 @@ cc = "%s -std=c17 -O1 -g -Wall -Wextra -Werror %s" % (env["BPC_CC"], sanitize)
 config.substitutions += [
     ("%bpc-opt", os.path.join(build, "bpc-opt")),
     ("%bpc", os.path.join(build, "bpc")),
+    ("%ulp", os.path.join(build, "ulp")),
     ("%oracle", os.path.join(build, "oracle")),
     ("%libbpc", env["UNIT_LIBS"]),
     ("%unit", env["UNIT"]),
