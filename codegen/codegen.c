@@ -38,22 +38,22 @@ static Atom param_name(IrModule *m, const Value *param) {
     if (param->name) {
         return param->name;
     }
-    const char *text = arena_printf(m->arena, "arg%d", param->index);
+    const char *text = arena_printf(m->keep, "arg%d", param->index);
     return atom_of(&m->ctx->atoms, text);
 }
 
 static void describe(IrModule *m, Export *export) {
     const Region *body = export->func->body;
     export->n_params = body->params.n;
-    export->params = ARENA_ARRAY(m->arena, body->params.n + 1, Param);
+    export->params = ARENA_ARRAY(m->keep, body->params.n + 1, Param);
     for (int k = 0; k < body->params.n; k++) {
         export->params[k] =
             plain_param(param_name(m, body->params.data[k]), body->params.data[k]->type);
     }
     export->n_results = body->yields.n;
-    export->results = ARENA_ARRAY(m->arena, body->yields.n + 1, Param);
+    export->results = ARENA_ARRAY(m->keep, body->yields.n + 1, Param);
     for (int k = 0; k < body->yields.n; k++) {
-        const char *name = body->yields.n == 1 ? "out" : arena_printf(m->arena, "out%d", k);
+        const char *name = body->yields.n == 1 ? "out" : arena_printf(m->keep, "out%d", k);
         export->results[k] = plain_param(atom_of(&m->ctx->atoms, name), body->yields.data[k]->type);
     }
 }

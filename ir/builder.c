@@ -29,7 +29,7 @@ Value *name_give(Value *v, Atom name) {
 }
 
 Func *ir_func_new(IrModule *m, Atom name, Loc loc) {
-    Func *func = ARENA_NEW(m->arena, Func);
+    Func *func = ARENA_NEW(m->keep, Func);
     func->name = name;
     func->loc = loc;
     func->body = ARENA_NEW(m->arena, Region);

@@ -224,7 +224,8 @@ typedef struct Export {
 
 typedef struct IrModule {
     Context *ctx;
-    Arena *arena;
+    Arena *keep;  /* what lives as long as the module: functions, types, exports */
+    Arena *arena; /* bodies, and what passes need: between passes, bodies move on (ir_move) */
     Atom name;
     VEC(Func *) funcs; /* callees before callers */
     VEC(Export *) exports;
@@ -356,6 +357,13 @@ void ir_clone_insts(IrBuilder *b, const Region *region,
 /* Copies the body of f in place: params mapped to args, size parameters to sizes; out receives the
  * results. */
 void ir_inline(IrBuilder *b, Func *f, const Size *const *sizes, Value *const *args, Value **out);
+
+/* Copies one body to another arena. Its values, instructions and regions change their addresses. */
+void ir_move_func(IrModule *m, Func *f, Arena *to);
+/* The bodies of all functions that the module reaches: those of m->funcs, exported ones, callees and
+ * rules. `to` becomes m->arena, and nothing of the former is used any more but m->keep. Values get
+ * new ids. */
+void ir_move(IrModule *m, Arena *to);
 
 /* ---- queries ---- */
 bool region_contains(const Region *outer, const Region *inner); /* inner == outer or nested in it */

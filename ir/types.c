@@ -10,7 +10,7 @@
 IrModule *ir_module_new(Context *ctx, Arena *arena, const char *name) {
     IrModule *m = ARENA_NEW(arena, IrModule);
     m->ctx = ctx;
-    m->arena = arena;
+    m->keep = m->arena = arena;
     m->name = name ? atom_of(&ctx->atoms, name) : NULL;
     return m;
 }
@@ -33,7 +33,7 @@ static void types_grow(IrModule *m) {
     const Type **old = m->types;
     uint32_t old_cap = m->type_cap;
     m->type_cap = old_cap ? 2 * old_cap : 64;
-    m->types = ARENA_ARRAY(m->arena, m->type_cap, const Type *);
+    m->types = ARENA_ARRAY(m->keep, m->type_cap, const Type *);
     for (uint32_t i = 0; i < old_cap; i++) {
         if (old[i]) {
             uint32_t slot = type_hash(old[i]->elem, old[i]->rank, old[i]->dims);
@@ -57,11 +57,11 @@ const Type *ir_type(IrModule *m, Scalar elem, int rank, const Size *const *dims)
         }
         slot = (slot + 1) & (m->type_cap - 1);
     }
-    const Size **copy = ARENA_ARRAY(m->arena, rank, const Size *);
+    const Size **copy = ARENA_ARRAY(m->keep, rank, const Size *);
     for (int i = 0; i < rank; i++) {
         copy[i] = dims[i];
     }
-    Type *type = ARENA_NEW(m->arena, Type);
+    Type *type = ARENA_NEW(m->keep, Type);
     *type = (Type){.elem = elem, .rank = rank, .dims = copy};
     m->types[slot] = type;
     m->type_n++;

@@ -10,6 +10,7 @@
 
 typedef struct Derive {
     IrModule *m;
+    Arena *home; /* of resolved bodies */
     PtrMap done;
     bool keep_rules; /* calls of functions with a rule stay */
     int emitted;     /* instructions so far */
@@ -227,6 +228,28 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     d->loops -= inst->op == OP_loop;
 }
 
+static void expand_func(Derive *d, Func *f) {
+    rebuild_func(d->m, f, emit, d);
+}
+static void prepare_func(Derive *d, Func *f) { /* before anything differentiates it */
+    stacks_func(d->m, f);
+    lift_func(d->m, f);
+}
+
+/* Runs one step on f and keeps nothing of it but the new body. */
+static void step(Derive *d, Func *f, void (*run)(Derive *, Func *)) {
+    Arena *outer = d->m->arena, *work = context_arena(d->m->ctx);
+    if (d->failed)
+        return;
+    d->m->arena = work;
+    run(d, f);
+    d->m->arena = outer;
+    if (d->failed)
+        return;
+    ir_move_func(d->m, f, d->home);
+    arena_free(work);
+}
+
 static void resolve(Derive *d, Func *f) {
     if (ptrmap_has(&d->done, f) || d->failed)
         return;
@@ -237,16 +260,14 @@ static void resolve(Derive *d, Func *f) {
         resolve(d, f->vjp_rule);
     if (f->is_extern || d->failed)
         return;
-    rebuild_func(d->m, f, emit, d);
-    if (d->failed || !d->keep_rules)
-        return;
-    stacks_func(d->m, f); /* before anything differentiates it */
-    lift_func(d->m, f);
+    step(d, f, expand_func);
+    if (d->keep_rules)
+        step(d, f, prepare_func);
 }
 
 /* The second round inlines what has a rule. With exports, only they and what they need. */
 static bool resolve_all(IrModule *m, int rounds) {
-    Derive d = {.m = m};
+    Derive d = {.m = m, .home = m->arena};
     for (int round = 0; round < rounds && !d.failed; round++) {
         d.keep_rules = round == 0;
         ptrmap_init(&d.done, m->arena);

@@ -88,6 +88,15 @@ static void report_unknown(IrModule *m, const char *text, size_t n) {
         diag_hint(&m->ctx->diags, d, "did you mean \"%s\"?", near);
 }
 
+/* Passes leave their input and what they needed behind: the bodies go to the spare arena, and the
+ * one that they were in is emptied. */
+static void collect(IrModule *m, Arena **spare) {
+    Arena *full = m->arena;
+    ir_move(m, *spare);
+    arena_free(full);
+    *spare = full;
+}
+
 static bool run_one(IrModule *m, const PassRow *pass, const PassOptions *options) {
     if (!pass->run(m))
         return false;
@@ -98,19 +107,21 @@ static bool run_one(IrModule *m, const PassRow *pass, const PassOptions *options
     return !options || !options->verify_each || ir_verify(m);
 }
 
-static bool run_list(IrModule *m, const char *list, const PassOptions *options) {
+static bool run_list(IrModule *m, const char *list, const PassOptions *options, Arena **spare) {
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, ",");
         bool found = false, ok = true;
         for (int i = 0; i < N_PIPELINES && !found; i++)
             if (is_name(pipelines[i].name, at, n)) {
                 found = true;
-                ok = run_list(m, pipelines[i].passes, options);
+                ok = run_list(m, pipelines[i].passes, options, spare);
             }
         for (int i = 0; i < N_PASSES && !found; i++)
             if (is_name(passes[i].name, at, n)) {
                 found = true;
                 ok = run_one(m, &passes[i], options);
+                if (ok)
+                    collect(m, spare);
             }
         if (!found)
             report_unknown(m, at, n);
@@ -122,7 +133,10 @@ static bool run_list(IrModule *m, const char *list, const PassOptions *options) 
 }
 
 bool passes_run(IrModule *m, const char *pipeline, const PassOptions *options) {
-    return run_list(m, pipeline, options);
+    Arena *spare = context_arena(m->ctx);
+    if (m->arena == m->keep) /* the input may lie between things that stay */
+        m->arena = context_arena(m->ctx);
+    return run_list(m, pipeline, options, &spare);
 }
 
 void passes_describe(Text *out) {

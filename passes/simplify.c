@@ -433,9 +433,15 @@ static void simplify_round(IrModule *m, Func *f, bool hoist) {
     f->body = body;
 }
 
+/* Of each round only the new body is kept. */
 static void rounds(IrModule *m, Func *f, bool hoist) {
+    Arena *home = m->arena, *work = context_arena(m->ctx);
     for (int round = 0, before = INT32_MAX; round < 6; round++) {
+        m->arena = work;
         simplify_round(m, f, hoist);
+        ir_move_func(m, f, home);
+        m->arena = home;
+        arena_free(work);
         int now = ir_count(f->body);
         if (now >= before)
             break;

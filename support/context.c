@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+typedef struct OwnedArena {
+    Arena arena;
+    struct OwnedArena *next;
+} OwnedArena;
+
 void context_init(Context *ctx, const Alloc *alloc) {
     memset(ctx, 0, sizeof *ctx);
     if (alloc) {
@@ -18,6 +23,17 @@ void context_init(Context *ctx, const Alloc *alloc) {
     polys_init(&ctx->polys, &ctx->arena);
 }
 
+Arena *context_arena(Context *ctx) {
+    OwnedArena *owned = ARENA_NEW(&ctx->arena, OwnedArena);
+    arena_init(&owned->arena, &ctx->alloc);
+    owned->next = ctx->owned;
+    ctx->owned = owned;
+    return &owned->arena;
+}
+
 void context_free(Context *ctx) {
+    for (OwnedArena *owned = ctx->owned; owned; owned = owned->next)
+        arena_free(&owned->arena);
+    ctx->owned = NULL;
     arena_free(&ctx->arena);
 }

@@ -14,9 +14,12 @@ typedef struct Context {
     DiagList diags;
     PolyTable polys;
     bool real_is_f32; /* --real=f32 */
+    struct OwnedArena *owned;
 } Context;
 
 void context_init(Context *ctx, const Alloc *alloc); /* NULL: malloc and free */
 void context_free(Context *ctx);
+/* An arena that may be emptied by itself (arena_free) and is freed with the context at the latest. */
+Arena *context_arena(Context *ctx);
 
 #endif
