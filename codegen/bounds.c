@@ -108,43 +108,58 @@ static const Bound *at_least_zero(const BoundScope *s, const Bound *bound) {
 
 static Interval value_interval(const BoundScope *s, const Value *v, int depth);
 
+/* Sizes of the function are checked on entry; a symbol bound to a value has its interval, which may
+ * hold negative numbers (in `2 - k` only the whole must not be negative). */
 static Interval symbol_interval(const BoundScope *s, const SizeSym *sym, int depth) {
     if (sym->value) {
-        Interval x = value_interval(s, sym->value, depth);
-        return (Interval){x.low ? at_least_zero(s, x.low) : constant(s, 0),
-                          at_least_zero(s, x.high)};
+        return value_interval(s, sym->value, depth);
     }
     Bound *bound = ARENA_NEW(s->arena, Bound);
     *bound = (Bound){.kind = BOUND_sym, .sym = sym};
     return (Interval){bound, bound};
 }
 
-/* Symbols at their largest where the coefficient is positive, at their least where it is negative.
- * The symbol that has no bound goes to *unbounded. */
-static const Bound *size_high(const BoundScope *s, const Size *size, int depth,
-                              const SizeSym **unbounded) {
+/* The largest absolute value. */
+static const Bound *magnitude(const BoundScope *s, Interval x) {
+    return is_not_negative(x.low)
+               ? x.high
+               : combine(s, BOUND_max, x.high, combine(s, BOUND_sub, constant(s, 0), x.low));
+}
+
+/* The upper or the lower end of a term; NULL, and the symbol to blame, where there is none. */
+static const Bound *term_end(const BoundScope *s, const SizeTerm *term, bool upper, int depth,
+                             const SizeSym **unbounded) {
+    bool signed_factors = false, at_high = upper == (term->coef > 0);
+    for (int k = 0; k < term->degree && term->degree > 1; k++) {
+        Interval x = symbol_interval(s, term->syms[k], depth);
+        signed_factors = signed_factors || !is_not_negative(x.low);
+    }
+    bool flipped = signed_factors && !at_high && term->coef > INT64_MIN;
+    const Bound *product = constant(s, flipped ? -term->coef : term->coef);
+    for (int k = 0; k < term->degree && product; k++) {
+        Interval x = symbol_interval(s, term->syms[k], depth);
+        product = combine(s, BOUND_mul, product,
+                          signed_factors ? magnitude(s, x)
+                          : at_high      ? x.high
+                                         : x.low);
+        *unbounded = term->syms[k];
+    }
+    return product;
+}
+
+static const Bound *size_end(const BoundScope *s, const Size *size, bool upper, int depth,
+                             const SizeSym **unbounded) {
     const Bound *sum = constant(s, 0);
-    for (int t = 0; t < size->n; t++) {
-        const SizeTerm *term = &size->terms[t];
-        const Bound *product = constant(s, term->coef);
-        for (int k = 0; k < term->degree; k++) {
-            Interval sym = symbol_interval(s, term->syms[k], depth);
-            product = combine(s, BOUND_mul, product, term->coef < 0 ? sym.low : sym.high);
-            if (!product) {
-                *unbounded = term->syms[k];
-                return NULL;
-            }
-        }
-        sum = combine(s, BOUND_add, sum, product);
+    for (int t = 0; t < size->n && sum; t++) {
+        sum = combine(s, BOUND_add, sum, term_end(s, &size->terms[t], upper, depth, unbounded));
     }
     return sum;
 }
 
-/* A size that is a symbol alone has a lower bound, too. */
 static Interval size_interval(const BoundScope *s, const Size *size, int depth) {
-    const SizeSym *sym = size_is_sym(size), *ignored;
-    return sym ? symbol_interval(s, sym, depth)
-               : (Interval){constant(s, 0), size_high(s, size, depth, &ignored)};
+    const SizeSym *ignored;
+    return (Interval){size_end(s, size, false, depth, &ignored),
+                      size_end(s, size, true, depth, &ignored)};
 }
 
 static Interval product_interval(const BoundScope *s, Interval x, Interval y) {
@@ -268,14 +283,14 @@ static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
         return param_interval(s, v);
     }
     if (owner->op == OP_loop && v->index == 0) {
-        const Bound *extent = size_high(s, owner->attr.loop.extent, depth + 1, &ignored);
+        const Bound *extent = size_end(s, owner->attr.loop.extent, true, depth + 1, &ignored);
         return (Interval){constant(s, 0), combine(s, BOUND_sub, extent, constant(s, 1))};
     }
     return unknown;
 }
 
 const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded) {
-    return at_least_zero(scope, size_high(scope, size, 0, unbounded));
+    return at_least_zero(scope, size_end(scope, size, true, 0, unbounded));
 }
 
 BoundScope bound_scope(Arena *arena, const Export *export) {
