@@ -9,6 +9,18 @@
  * RUN: %cc -DREAL=double -I%t %s %t/builtins.o -lm -o %t/o1 && %t/o1
  * RUN: %bpc --real=f32 %S/Inputs/builtins.bp -o %t/builtins.o
  * RUN: %cc -DREAL=float -I%t %s %t/builtins.o -lm -o %t/f32 && %t/f32
+ * RUN: %bpc -O0 %S/Inputs/builtins.bp -o %t/builtins.o
+ * RUN: %cc -DREAL=double -I%t %s %t/builtins.o -lm -o %t/host && %t/host
+ * RUN: %bpc -O2 %S/Inputs/builtins.bp -o %t/builtins.o
+ * RUN: %cc -DREAL=double -I%t %s %t/builtins.o -lm -o %t/host && %t/host
+ * RUN: %bpc -mcpu=haswell %S/Inputs/builtins.bp -o %t/builtins.o
+ * RUN: %cc -DREAL=double -I%t %s %t/builtins.o -lm -o %t/host && %t/host
+ * RUN: %bpc -mcpu=x86-64 %S/Inputs/builtins.bp -o %t/builtins.o
+ * RUN: %cc -DREAL=double -I%t %s %t/builtins.o -lm -o %t/host && %t/host
+ * RUN: %bpc -O0 --real=f32 %S/Inputs/builtins.bp -o %t/builtins.o
+ * RUN: %cc -DREAL=float -I%t %s %t/builtins.o -lm -o %t/host && %t/host
+ * RUN: %bpc -mcpu=x86-64 --real=f32 %S/Inputs/builtins.bp -o %t/builtins.o
+ * RUN: %cc -DREAL=float -I%t %s %t/builtins.o -lm -o %t/host && %t/host
  */
 #include "builtins.h"
 
@@ -353,6 +365,25 @@ static void expect_status(const char *name, int status, const char *text) {
            text ? text : "none");
 }
 
+/* Each gradient and each Hessian-vector product says so as well. */
+static void check_status_of_products(const Real *indefinite, const Real *singular,
+                                     const Real *triangle, const Real *b, const Real *W) {
+    Real out[16];
+    _Alignas(64) static char work[1 << 16];
+    for (size_t k = 0; k < sizeof functions / sizeof functions[0]; k++) {
+        const Function *f = &functions[k];
+        bool cholesky = f->reference == ref_chol,
+             general = f->reference == ref_sol || f->reference == ref_sol1 ||
+                       f->reference == ref_ldet || f->reference == ref_inver;
+        if (f->reference == ref_deter)
+            continue;
+        const Real *A = cholesky ? indefinite : general ? singular : triangle;
+        const char *text = cholesky ? "not positive definite" : "singular";
+        expect_status(f->name, f->gradient(2, 1, A, b, W, b, out, out + 4, work), text);
+        expect_status(f->name, f->product(2, 1, A, b, W, b, W, b, out, out + 4, work), text);
+    }
+}
+
 static void check_statuses(void) {
     Real indefinite[] = {1, 2, 2, 1}, semi[] = {1, 1, 1, 1}, singular[] = {1, 2, 2, 4},
          zero[] = {0, 0, 0, 0};
@@ -375,6 +406,7 @@ static void check_statuses(void) {
     expect_status("singular", inver(2, 1, singular, b, W, b, &out, work), "singular");
     expect_status("zero", inver(2, 1, zero, b, W, b, &out, work), "singular");
     expect_status("its gradient", inver_g(2, 1, singular, b, W, b, g, g + 4, work), "singular");
+    check_status_of_products(indefinite, singular, triangle, b, W);
     expect_status("regular", sol(2, 1, regular, b, W, b, &out, work), NULL);
     expect_status("determinant", deter(2, 1, singular, b, W, b, &out, work), NULL);
     Point p = {.n = 2, .m = 1};
