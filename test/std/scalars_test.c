@@ -172,9 +172,11 @@ static void check_second(BpcModule *m, int i) {
     }
 }
 
+/* Far from the ends, and rounding the point to f32 does not move the value much. */
 static bool is_mild(const Row *row) {
     for (int k = 0; k < row->n; k++)
-        if (fabs(row->at[k]) > 60 || (row->at[k] != 0 && fabs(row->at[k]) < 1e-2))
+        if (fabs(row->slope[k] * row->at[k]) > 500 * fabs(row->value) || fabs(row->at[k]) > 60 ||
+            (row->at[k] != 0 && fabs(row->at[k]) < 1e-2))
             return false;
     return fabs(row->value) < 60 && fabs(row->value) > 1e-10 && row->tolerance < 1e-9;
 }

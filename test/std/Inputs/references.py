@@ -5,7 +5,7 @@ The references are textbook formulas in 60 digits by mpmath, with its numerical 
 shared with the library. Run it again after adding a row:  references.py > scalars.def
 A row: how it is called in bp, over a, b, c; the point; the value; the partial derivatives; the tolerance.
 """
-from mpmath import mp, mpf, gammainc, inf, log, exp, pi, gamma, loggamma, beta, binomial, erfc, sqrt, fabs, diff, factorial
+from mpmath import mp, mpf, erf, erfinv, quad, gammainc, inf, log, exp, pi, gamma, loggamma, beta, binomial, erfc, sqrt, fabs, diff, factorial
 
 mp.dps = 60
 EPS = 4e-15
@@ -72,6 +72,10 @@ row("lbeta(a, b)", logbeta, (2.5, 0.25), (3.0, 11.5), (20.0, 12.0), (1e8, 0.5), 
 row("beta(a, b)", lambda a, b: gamma(a) * gamma(b) / gamma(a + b), (2.5, 0.25), (3.0, 4.0), tol=2e-14)
 row("lchoose(a, b)", lambda a, b: loggamma(a + 1) - loggamma(b + 1) - loggamma(a - b + 1), (10.0, 3.0), (1e6, 3.0), (40.0, 20.0),
     tol=2e-13)
+row("gamma(a)", gamma, 0.5, 4.5, 30.25, -0.5, -1.5, 1e-9, tol=2e-14)
+row("gamma(a)", gamma, 170.5, tol=4e-13)
+row("lmultigamma(3, a)", lambda a: log(pi ** (mpf(3) / 2) * gamma(a) * gamma(a - mpf(1) / 2) * gamma(a - 1)), 1.75, 12.0, tol=2e-14)
+row("erf_inv(a)", erfinv, 1e-300, 1e-9, 0.3, -0.75, 0.9999, -0.999999999, tol=1e-14)
 row("normal_pdf(a)", lambda a: exp(-a * a / 2) / sqrt(2 * pi), 0.5, -6.0)
 row("normal_cdf(a)", Phi, 0.5, -6.0, -30.0, 3.0, tol=2e-13)
 row("normal_log_cdf(a)", lambda a: log(Phi(a)), 0.5, -4.99, -5.01, -6.0, -40.0, -1e4, 3.0, tol=2e-13)
@@ -92,6 +96,10 @@ for name in ("laplace", "double_exponential"):
 row("logistic_lpdf(a, b, c)", lambda a, b, c: log(exp(-(a - b) / c) / (c * (1 + exp(-(a - b) / c)) ** 2)), (1.5, 0.5, 2.0),
     (-2000.0, 0.5, 2.0), (2000.0, 0.5, 2.0))
 row("gumbel_lpdf(a, b, c)", lambda a, b, c: log(exp(-(a - b) / c - exp(-(a - b) / c)) / c), (1.5, 0.5, 2.0))
+row("skew_normal_lpdf(0.75, a, b, c)", lambda a, b, c: log(2 / b * exp(-((mpf(0.75) - a) / b) ** 2 / 2) / sqrt(2 * pi)
+    * Phi(c * (mpf(0.75) - a) / b)), (0.5, 2.0, 3.0), (1.5, 0.25, 4.0), tol=1e-13)
+row("half_cauchy_lpdf(a, b)", lambda a, b: log(2 / (pi * b * (1 + (a / b) ** 2))), (1.5, 0.5), (1e6, 2.0))
+row("rayleigh_lpdf(a, b)", lambda a, b: log(a / b ** 2 * exp(-a * a / (2 * b * b))), (1.5, 0.5), (1e-3, 2.0))
 row("lognormal_lpdf(a, b, c)", lambda a, b, c: log(exp(-(log(a) - b) ** 2 / (2 * c * c)) / (a * c * sqrt(2 * pi))), (1.5, 0.5, 2.0),
     (1e-10, 0.5, 2.0))
 row("exponential_lpdf(a, b)", lambda a, b: log(b * exp(-b * a)), (1.5, 0.5), (0.0, 0.5))
@@ -127,6 +135,13 @@ for n in (0, 3):
 for n in (0, 4, 50):
     row("neg_binomial_lpmf(%d, a, b)" % n, lambda a, b, n=n: neg_binomial(n, a, b), (2.5, 0.75), (100.0, 3.0), tol=1e-13)
     row("neg_binomial_2_lpmf(%d, a, b)" % n, lambda a, b, n=n: neg_binomial_2(n, a, b), (2.5, 0.75), (40.0, 100.0), (4.0, 1e8), tol=2e-9)
+for n in (0, 3, 10):
+    row("beta_binomial_lpmf(%d, 10, a, b)" % n, lambda a, b, n=n: log(binomial(10, n) * beta(n + a, 10 - n + b) / beta(a, b)),
+        (2.5, 0.75), (100.0, 300.0), tol=2e-13)
+ORDERED = (lambda e, a, b: sigma(a - e), lambda e, a, b: sigma(e - a) - sigma(e - b), lambda e, a, b: sigma(e - b))
+for k in range(3):
+    row("ordered_logistic_lpmf(%d, a, [b, c])" % k, lambda e, a, b, k=k: log(ORDERED[k](e, a, b)), (0.3, -0.5, 1.25), (40.0, -0.5, 0.75),
+        tol=2e-14)
 row("categorical_lpmf(1, [a, b, c])", lambda a, b, c: log(b), (0.2, 0.3, 0.5))
 row("categorical_logit_lpmf(1, [a, b, c])", lambda a, b, c: b - log(exp(a) + exp(b) + exp(c)), (0.2, 0.3, 0.5), (1000.0, -1000.0, 0.0))
 row("multinomial_lpmf([2, 0, 3], [a, b, c])", lambda a, b, c: log(10 * a ** 2 * c ** 3), (0.2, 0.3, 0.5), tol=2e-14)
@@ -148,6 +163,30 @@ row("multi_normal_cholesky_lpdf([a, b], [0.5, -0.25], [[2.0, 0.0], [c, 1.0]])",
 row("multi_normal_prec_lpdf([a, b], [0.5, -0.25], [[2.0, c], [c, 1.0]])",
     lambda a, b, c: bivariate(a - mpf(0.5), b + mpf(0.25), 1 / (2 - c * c), -c / (2 - c * c), 2 / (2 - c * c)), (1.5, 0.75, 0.6),
     tol=2e-14)
+
+
+def bivariate_t(y0, y1, nu, s01):
+    det = 2 - s01 ** 2
+    q = (y0 ** 2 - 2 * s01 * y0 * y1 + 2 * y1 ** 2) / det
+    return log(gamma(nu / 2 + 1) / gamma(nu / 2) / (nu * pi * sqrt(det)) * (1 + q / nu) ** (-nu / 2 - 1))
+
+
+row("multi_student_t_lpdf([a, 0.75], b, [0.5, -0.25], [[2.0, c], [c, 1.0]])",
+    lambda a, b, c: bivariate_t(a - mpf(0.5), mpf(1), b, c), (1.5, 4.5, 0.6), tol=2e-14)
+
+
+def wishart2(w00, w01, w11, nu, s):
+    """Scale s times the identity."""
+    det = w00 * w11 - w01 ** 2
+    multigamma = sqrt(pi) * gamma(nu / 2) * gamma((nu - 1) / 2)
+    return log(det ** ((nu - 3) / 2) * exp(-(w00 + w11) / (2 * s)) / (2 ** nu * s ** nu * multigamma))
+
+
+row("wishart_lpdf([[2.0, a], [a, 1.0]], b, [[c, 0.0], [0.0, c]])", lambda a, b, c: wishart2(mpf(2), a, mpf(1), b, c), (0.6, 4.5, 0.75),
+    tol=3e-14)
+# of two variables: of the correlation r it is (1 - r^2)^(eta - 1) over the integral of that
+row("lkj_corr_cholesky_lpdf([[1.0, 0.0], [0.6, a]], b)",
+    lambda a, b: (2 * b - 2) * log(a) - log(quad(lambda r: (1 - r * r) ** (b - 1), [-1, 0, 1])), (0.8, 2.5), tol=2e-14)
 
 
 def number(x):
