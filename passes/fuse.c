@@ -512,7 +512,24 @@ static void emit_node(Block *g, IrBuilder *b, int i, IrMap *map) {
         ir_clone_inst(b, leader->inst, map);
 }
 
+/* Without loops nothing moves; only what is nested may hold some. */
+static bool emit_without_loops(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map) {
+    for (int i = 0; i < insts->n; i++)
+        if (insts->data[i]->op == OP_loop || s->alias.n > 0)
+            return false;
+    for (int i = 0; i < insts->n; i++) {
+        b->loc = insts->data[i]->loc;
+        if (insts->data[i]->op == OP_if)
+            emit_if(s, b, insts->data[i], map);
+        else
+            ir_clone_inst(b, insts->data[i], map);
+    }
+    return true;
+}
+
 static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map) {
+    if (emit_without_loops(s, b, insts, map))
+        return;
     Block g = {.s = s, .n = insts->n};
     PtrMap dims;
     VEC(int) checks = {0};

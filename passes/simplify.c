@@ -99,7 +99,7 @@ static const Region *needed_region(Simplify *s, const Inst *inst, IrMap *map, co
 
 static Level *hoist_level(Simplify *s, const Inst *inst, IrMap *map) {
     Level *level = s->level, *top = level;
-    if (!s->hoist || !(inst_is_pure(inst) || inst->op == OP_dim) || !level->is_loop)
+    if (!s->hoist || !level->is_loop || !(inst_is_pure(inst) || inst->op == OP_dim))
         return level;
     while (top->up)
         top = top->up;
