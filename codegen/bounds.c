@@ -119,10 +119,11 @@ static Interval symbol_interval(const BoundScope *s, const SizeSym *sym, int dep
     return (Interval){bound, bound};
 }
 
-/* The largest absolute value. */
+/* The largest absolute value; where nothing is known of the lower end, of what a checked axis can
+ * be. */
 static const Bound *magnitude(const BoundScope *s, Interval x) {
-    return is_not_negative(x.low)
-               ? x.high
+    return !x.low || is_not_negative(x.low)
+               ? at_least_zero(s, x.high)
                : combine(s, BOUND_max, x.high, combine(s, BOUND_sub, constant(s, 0), x.low));
 }
 
