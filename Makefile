@@ -163,7 +163,7 @@ $(BUILD)/ulp: $(ulp_srcs) $(ulp_deps) $(ulp_objs) $(BUILD)/libbpc.a
 	        $(BUILD)/libbpc.a $(LDFLAGS) $(LDLIBS) -lmpfr -lgmp -o $@; fi
 
 ulp: all $(BUILD)/ulp ## the largest errors of the elementwise operations, against MPFR; the table of docs/language.md
-	$(BUILD)/ulp --points $(or $(N),4000) --derivative-points 300
+	$(BUILD)/ulp --points $(or $(N),30000) --derivative-points 1000
 
 generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock)
 	test/generate/generate --oracle $(BUILD)/oracle --keep $(BUILD)/generate --count $(or $(N),500) \

@@ -144,11 +144,13 @@ CExpr cs_choice(CSource *c, const CExpr *x) {
 
 /* ---- floats ---- */
 
-/* Operations that no function of libm of their name gives. */
+/* Operations that no function of libm of their name gives; lgamma, so that f32 goes through double
+ * as it does in machine code. */
 static const char *const float_helper[OP_COUNT] = {
     [OP_min] = "bp_min",           [OP_max] = "bp_max",         [OP_sign] = "bp_sign",
     [OP_clamp] = "bp_clamp",       [OP_relu] = "bp_relu",       [OP_sigmoid] = "bp_sigmoid",
     [OP_softplus] = "bp_softplus", [OP_digamma] = "bp_digamma", [OP_polygamma] = "bp_polygamma",
+    [OP_lgamma] = "lgamma",
 };
 
 static CExpr float_call(CSource *c, Op op, Scalar elem, const CExpr *x) {

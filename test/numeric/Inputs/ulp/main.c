@@ -13,14 +13,15 @@
 static const Config configs[] = {
     {.name = "interpreter", .level = -1},
     {.name = "scalar", .level = 0},
+    {.name = "C", .level = 0, .cc = "gcc -O0"},
     {.name = "native", .level = 3},
     {.name = "haswell", .level = 3, .cpu = "haswell"},
     {.name = "x86-64", .level = 3, .cpu = "x86-64"},
 };
 enum { PATHS = sizeof configs / sizeof *configs, COLUMNS = 3, WIDTHS = 2 };
-/* Of the printed table: interpreter, scalar code, vector code. */
+/* Of the printed table: interpreter, scalar code, which printed C is as well, vector code. */
 static int column_of(int config) {
-    return config < 2 ? config : 2;
+    return config == 0 ? 0 : configs[config].level == 0 ? 1 : 2;
 }
 
 typedef struct Worst {
@@ -179,7 +180,7 @@ static void print_worst(const char *op, const char *what, const Worst *w) {
            w->config, w->ulp, w->at.x[0], w->at.x[1], w->at.x[2], w->got, w->want);
 }
 
-/* A bound for other points than these: rounded up, a seventh added where it is not exact rounding.
+/* A bound for other points than these: rounded up, a quarter added where it is not exact rounding.
  */
 static void print_cell(double ulp) {
     if (isinf(ulp))
@@ -187,9 +188,9 @@ static void print_cell(double ulp) {
     else if (ulp <= 0.5)
         printf(ulp == 0 ? " 0 |" : " 0.5 |");
     else if (ulp < 10)
-        printf(" %.1f |", ceil(ulp * 1.15 * 10) / 10);
+        printf(" %.1f |", ceil(ulp * 1.25 * 10) / 10);
     else
-        printf(" %.0f |", ceil(ulp * 1.15));
+        printf(" %.0f |", ceil(ulp * 1.25));
 }
 
 static void print_row(const Tool *t, Op op) {
@@ -242,7 +243,7 @@ static int read_bounds(const char *text, const char *name, double *bounds, int m
 }
 
 static void hold(Tool *t, Op op, const char *what, const Worst *w, double bound) {
-    if (w->ulp <= bound)
+    if (w->ulp <= bound + 0.01) /* twice rounded is not quite exact rounding */
         return;
     t->failures++;
     printf("over the bound of %g ulp:\n", bound);

@@ -1,6 +1,7 @@
 /* The bp program that is measured, and calls of its functions; see ulp.h. */
 #include "ulp.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,14 +165,18 @@ static int call_map(void *f, int arity, int64_t n, void *const *x, void *y, void
                         : ((Map3 *)f)(n, x[0], x[1], x[2], y, work);
 }
 
+static void *find(const Build *b, const char *name) {
+    return b->jit ? jit_lookup(b->jit, name) : dlsym(b->library, name);
+}
+
 static bool call_native(const Build *b, const char *name, int arity, const Points *points,
                         double *y) {
     bool narrow = b->config->narrow;
     size_t n = (size_t)points->n, width = narrow ? sizeof(float) : sizeof(double);
     char work_name[96];
     snprintf(work_name, sizeof work_name, "%s_work", name);
-    size_t (*work_size)(int64_t) = (size_t (*)(int64_t))jit_lookup(b->jit, work_name);
-    void *f = jit_lookup(b->jit, name), *x[4];
+    size_t (*work_size)(int64_t) = (size_t (*)(int64_t))find(b, work_name);
+    void *f = find(b, name), *x[4];
     if (!f || !work_size)
         return false;
     for (int k = 0; k < 4; k++) {
@@ -200,6 +205,6 @@ bool program_run(const Build *b, Op op, Quantity q, const Points *points, double
     const Export *e = build_find(b, map);
     if (!e)
         return false;
-    return b->jit ? call_native(b, map, op_info[op].arity, points, y)
-                  : interpret(b, e, op_info[op].arity, points, y);
+    return b->jit || b->library ? call_native(b, map, op_info[op].arity, points, y)
+                                : interpret(b, e, op_info[op].arity, points, y);
 }

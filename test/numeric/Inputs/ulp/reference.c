@@ -138,9 +138,11 @@ static void relu_of(mpfr_t r, const mpfr_t x) {
 /* Functions of MPFR of one and of two arguments, by the names they have there. */
 #define UNARY(X)                                                                                   \
     X(neg)                                                                                         \
-    X(abs) X(sqrt) X(cbrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos)  \
-        X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf)   \
-            X(erfc)
+    X(abs)                                                                                         \
+    X(sqrt)                                                                                        \
+    X(cbrt)                                                                                        \
+    X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos)  \
+        X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc)
 #define ROUNDING(X) X(floor) X(ceil) X(round) X(trunc)
 #define BINARY(X) X(add) X(sub) X(mul) X(div) X(atan2) X(pow) X(hypot)
 #define OWN(X)                                                                                     \
@@ -421,8 +423,8 @@ static bool leaves_range(Op op, Quantity q, const double *x, bool narrow) {
     switch (op) {
     case OP_pow:
         return fabs(x[0]) < least;
-    case OP_div:
-        return fabs(x[1]) < least;
+    case OP_div: /* x/y/y/y, where x/y is subnormal */
+        return fabs(x[1]) < least || (x[0] != 0 && fabs(x[0]) < least);
     case OP_hypot:
     case OP_atan2:
         return fmax(fabs(x[0]), fabs(x[1])) < least;

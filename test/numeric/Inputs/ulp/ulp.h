@@ -2,9 +2,9 @@
  *
  * Each row of ir/ops.def that computes with floats, and its first and second derivatives, is
  * compiled from bp text (program.c), evaluated at points of the whole number line (points.c) by the
- * interpreter and by native code for several processors, and compared with values of MPFR
- * (reference.c), which knows nothing of the rules. main.c reports the largest errors in units in
- * the last place, and can hold them to the table in docs/language.md.
+ * interpreter, by native code for several processors and by printed C, and compared with values of
+ * MPFR (reference.c), which knows nothing of the rules. main.c reports the largest errors in units
+ * in the last place, and can hold them to the table in docs/language.md.
  *
  * A tool of the tests, not part of the library. */
 #ifndef BPC_TEST_ULP_H
