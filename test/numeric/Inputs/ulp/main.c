@@ -104,11 +104,13 @@ static Worst *slot(Tool *t, Op op, Quantity q, int width, int config) {
 
 static void compare(Tool *t, Op op, Quantity q, int width, const Points *points, Column *columns) {
     mpfr_t want;
+    int known = 0;
     mpfr_init2(want, 300);
     for (int i = 0; i < points->n; i++) {
         const double *x = points->data[i].x;
         if (reference(want, op, q, x, width == 1) == ANSWER_unknown)
             continue;
+        known++;
         double unit = reference_unit(op, q, x, width == 1);
         for (int c = 0; c < PATHS; c++) {
             if (!columns[c].ran)
@@ -121,6 +123,11 @@ static void compare(Tool *t, Op op, Quantity q, int width, const Points *points,
         }
     }
     mpfr_clear(want);
+    if (known < points->n / 8) { /* too few to say anything */
+        t->failures++;
+        printf("%s, derivative of order %d by %d, %d: %d of %d points have a reference\n",
+               op_info[op].name, q.order, q.first, q.second, known, points->n);
+    }
 }
 
 static void measure_row(Tool *t, Op op, int width, const Build *builds) {

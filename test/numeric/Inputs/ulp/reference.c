@@ -141,8 +141,9 @@ static void relu_of(mpfr_t r, const mpfr_t x) {
     X(abs)                                                                                         \
     X(sqrt)                                                                                        \
     X(cbrt)                                                                                        \
-    X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos)  \
-        X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc)
+    X(exp)                                                                                         \
+    X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) \
+        X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc)
 #define ROUNDING(X) X(floor) X(ceil) X(round) X(trunc)
 #define BINARY(X) X(add) X(sub) X(mul) X(div) X(atan2) X(pow) X(hypot)
 #define OWN(X)                                                                                     \
@@ -441,6 +442,16 @@ static bool is_singular(Op op, Quantity q, const double *x) {
            (op == OP_sqrt && x[0] == 0 && signbit(x[0]));
 }
 
+static Answer remainder_derivative(mpfr_t out, Quantity q, const double *x) {
+    if (x[1] == 0 || fabs(x[0] / x[1]) >= 0x1p22) /* beyond: a quotient of the width may round */
+        return ANSWER_unknown;
+    if (q.order == 1 && q.first == 1)
+        quotient(out, x);
+    else
+        mpfr_set_ui(out, q.order == 1, MPFR_RNDN);
+    return ANSWER_number;
+}
+
 static Answer derivative(mpfr_t out, Op op, Quantity q, const double *x, bool narrow) {
     double d;
     bool finite = true, nan = false;
@@ -463,16 +474,7 @@ static Answer derivative(mpfr_t out, Op op, Quantity q, const double *x, bool na
     }
     if (!finite || piecewise(&d, op, q.first, x) || leaves_range(op, q, x, narrow))
         return ANSWER_unknown;
-    if (op == OP_rem) {
-        if (x[1] == 0 ||
-            fabs(x[0] / x[1]) >= 0x1p22) /* beyond: a quotient of the width may round */
-            return ANSWER_unknown;
-        q.order == 1 && q.first == 0 ? (void)mpfr_set_ui(out, 1, MPFR_RNDN)
-        : q.order == 1               ? quotient(out, x)
-                                     : mpfr_set_zero(out, 1);
-        return ANSWER_number;
-    }
-    return difference(out, op, q, x);
+    return op == OP_rem ? remainder_derivative(out, q, x) : difference(out, op, q, x);
 }
 
 Answer reference(mpfr_t out, Op op, Quantity q, const double *x, bool narrow) {
