@@ -139,6 +139,14 @@ static bool may_stand_in_place(Printer *p, const Value *v, const char *text) {
     return !statement && stands_in_place(p, v, bp_atom_code(text));
 }
 
+/* [(a, b) for i < n], which a pattern takes apart, but which is not the tuple of its parts. */
+static bool is_array_of_tuples(Printer *p, const Inst *inst) {
+    if (!inst || inst->op != OP_loop)
+        return false;
+    LoopForm form = bp_loop_form(p, inst);
+    return form == FORM_map || form == FORM_scan;
+}
+
 /* The results of one instruction are those of its block, all and in order, and nothing else reads
  * them. */
 static bool are_the_yields(Printer *p, int n, Value *const *results) {
@@ -146,6 +154,9 @@ static bool are_the_yields(Printer *p, int n, Value *const *results) {
     const Inst *owner = region->owner;
     bool plain = owner && (owner->op == OP_if || bp_loop_form(p, owner) == FORM_map ||
                            bp_loop_form(p, owner) == FORM_loop);
+    if (is_array_of_tuples(p, results[0]->inst) && plain &&
+        (owner->op == OP_if || bp_loop_form(p, owner) != FORM_map))
+        return false;
     if (!plain || region->yields.n != n ||
         (owner->op == OP_loop && owner->attr.loop.n_stack > 0 &&
          bp_loop_form(p, owner) != FORM_map))
