@@ -295,8 +295,8 @@ class Sampler:
         return self.loop(depth, REAL, scope, "loop")
 
     def real_while(self, depth, ty, scope):
-        a = self.name("a")
-        return Node(REAL, "(loop %s = " % a, self.real(depth, scope), " while abs(", Ref(a), ") > 0.31 max_iter 200 { 0.7*",
+        a = self.name("a")  # from within [-1, 1] on the steps contract: elsewhere they magnify rounding
+        return Node(REAL, "(loop %s = tanh(" % a, self.real(depth, scope), ") while abs(", Ref(a), ") > 0.31 max_iter 200 { 0.7*",
                     Ref(a), "*cos(", Ref(a), ") })", binds=[a])
 
     def call(self, depth, ty, scope):
