@@ -556,6 +556,11 @@ static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
     ScalarKind kind;
     ElementBuiltin element;
     int reduce = find_reduce(name), builtin = find_builtin(name);
+    bool known = reduce >= 0 || builtin >= 0 || find_conversion(c, name, &kind) ||
+                 element_builtin(name, &element);
+    if (!known) {
+        return unknown_function(c, e);
+    }
     if (!no_named_args(c, e, name)) {
         return fail(e);
     }
@@ -576,12 +581,9 @@ static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
         e->as.call.builtin = (Builtin)builtin;
         return check_builtin(c, e);
     }
-    if (reduce >= 0) {
-        diag_error(c->diags, DIAG_argument_count, e->loc,
-                   "`%s` takes one array, or a body with `for`", name);
-        return fail(e);
-    }
-    return unknown_function(c, e);
+    diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes one array, or a body with `for`",
+               name);
+    return fail(e);
 }
 
 /* Arguments of a call that failed: checked for their own errors, when nothing was said about them

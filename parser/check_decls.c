@@ -244,6 +244,11 @@ void declare_signature(Checker *c, FnDecl *fn) {
         if (fn->sig->result->kind == TY_fn) {
             diag_error(c->diags, DIAG_function_value, fn->result->loc,
                        "a function cannot be a result");
+        } else if (fn->is_extern && fn->sig->result->kind != TY_scalar &&
+                   fn->sig->result->kind != TY_error) {
+            diag_error(c->diags, DIAG_type_mismatch, fn->result->loc,
+                       "an extern function gives one scalar, not `%s`",
+                       ty_text(c, fn->sig->result));
         }
         ok = ok && fn->sig->result->kind != TY_error;
     }

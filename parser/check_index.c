@@ -124,18 +124,18 @@ static bool proved_in_range(Checker *c, const Size *at, const Size *dim) {
            surely_at_least(c, dim, past);
 }
 
-static bool report_constant(Checker *c, const Expr *at, const Size *dim) {
-    int64_t i, n;
-    if (!at->size || !size_is_const(at->size, &i)) {
-        return false;
-    }
-    bool constant = size_is_const(dim, &n);
-    if (i >= 0 && !(constant && i >= n)) {
+/* An index below 0, or `limit` or more behind the axis, for all values of the sizes. */
+static bool report_outside(Checker *c, const Expr *at, const Size *dim, int64_t limit) {
+    int64_t i = 0, past = -1;
+    bool constant = at->size && size_is_const(at->size, &i);
+    const Size *behind = at->size ? size_sub(c->polys, at->size, dim) : NULL;
+    if (!at->size ||
+        ((!constant || i >= 0) && !(behind && size_is_const(behind, &past) && past >= limit))) {
         return false;
     }
     Diag *diag = diag_error(c->diags, DIAG_index_range, at->loc,
-                            "the index %lld is outside of the axis of size `%s`", (long long)i,
-                            size_text(c, dim));
+                            "the index %s is outside of the axis of size `%s`",
+                            size_text(c, at->size), size_text(c, dim));
     if (i < 0) {
         diag_hint(c->diags, diag, "indices count from 0; the last one is `len(x) - 1`");
     }
@@ -161,7 +161,7 @@ static void mark_window(Checker *c, const Size *at) {
 }
 
 bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range) {
-    if (!check_i64(c, at, "the index") || report_constant(c, at, dim)) {
+    if (!check_i64(c, at, "the index") || report_outside(c, at, dim, 0)) {
         return false;
     }
     const Local *binder = lone_binder(at);
@@ -179,7 +179,7 @@ bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool
 static bool check_range(Checker *c, Index *at, const Size *dim) {
     const Size *lo = size_const(c->polys, 0), *hi = dim;
     if (at->lo) {
-        if (!check_i64(c, at->lo, "the start of the range") || report_constant(c, at->lo, dim)) {
+        if (!check_i64(c, at->lo, "the start of the range") || report_outside(c, at->lo, dim, 1)) {
             return false;
         }
         lo = expr_as_size(c, at->lo);

@@ -157,6 +157,9 @@ static const Ty *reduced_type(Checker *c, Expr *e, ReduceKind kind, Expr *body) 
             set_literal(c, body, SK_float_literal);
             return expr_type(body);
         }
+        if (kind == REDUCE_mean && ty_all_floats(ty)) {
+            return ty;
+        }
         return number && sk_is_float((ScalarKind)scalar) ? ty
                                                          : wrong_body(c, e, kind, ty, "floats");
     case REDUCE_argmax:
@@ -386,7 +389,16 @@ static bool check_checkpoint(Checker *c, Expr *e) {
     if (!e->as.loop.checkpoint_arg) {
         return true;
     }
-    return check_i64(c, e->as.loop.checkpoint_arg, "the setting");
+    Expr *setting = e->as.loop.checkpoint_arg;
+    int64_t value;
+    if (!check_i64(c, setting, "the setting")) {
+        return false;
+    }
+    if (setting->size && size_is_const(setting->size, &value) && value < 1) {
+        diag_error(c->diags, DIAG_bad_attribute, setting->loc, "the setting is at least 1");
+        return false;
+    }
+    return true;
 }
 
 static bool loop_pass(Checker *c, Expr *e, int kind, bool *any_literal) {

@@ -457,7 +457,8 @@ static bool match(Matching *m, const Ty *from, const Ty *to) {
     if (from->kind == TY_error || to->kind == TY_error) {
         return true;
     }
-    if (from->kind != to->kind || from->decl != to->decl || from->n != to->n) {
+    bool named = from->decl && to->decl; /* else the fields alone decide */
+    if (from->kind != to->kind || from->n != to->n || (named && from->decl != to->decl)) {
         return false;
     }
     if (from->kind == TY_scalar) {
@@ -467,7 +468,7 @@ static bool match(Matching *m, const Ty *from, const Ty *to) {
         return from->rank == to->rank && match(m, from->elem, to->elem) &&
                match_sizes(m, from->rank, from->dims, to->dims);
     }
-    if (from->decl) {
+    if (named) {
         return match_sizes(m, from->n_args, from->args, to->args);
     }
     for (int i = 0; i < from->n; i++) {
@@ -569,6 +570,8 @@ bool expect_type(Checker *c, Expr *e, const Ty *to, const char *what, Loc reason
     int from = ty_scalar_kind(expr_type(e)), want = ty_scalar_kind(to);
     if (from > SK_bool && want > SK_bool && expr_type(e)->kind == to->kind) {
         diag_hint(c->diags, diag, "convert it: `%s(...)`", sk_name((ScalarKind)want));
+    } else if (from == SK_bool && ty_is(to, SK_bool)) {
+        diag_hint(c->diags, diag, "reduce it by `any(...)` or `all(...)`");
     }
     return false;
 }

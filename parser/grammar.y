@@ -90,6 +90,9 @@ static void yyerror(Loc *loc, void *scanner, struct Builder *b, const char *mess
  * very first declaration has a place to recover. */
 %token START_MODULE START_EXPORT
 
+/* A declaration with an error ends at its `;` or `}`, else before the next declaration. */
+%precedence RECOVER
+%precedence ';'
 /* The value of a `with` takes everything up to the next `with`. */
 %precedence WITH_VALUE
 %left OR
@@ -117,7 +120,7 @@ static void yyerror(Loc *loc, void *scanner, struct Builder *b, const char *mess
 %type <binders> binders
 %type <indices> indices
 %type <index> index
-%type <args> args opt_args
+%type <args> args opt_args new_fields
 %type <arg> arg
 %type <carries> carries carry_list
 %type <fn_head> fn_head
@@ -167,6 +170,7 @@ decl
     | TEST STRING block { build_test(b, @$, (Name){$2, @2}, $3); }
     | error ';' { yyerrok; }
     | error '}' /* what follows may belong to it still: stay quiet for three tokens */
+    | error %prec RECOVER /* before a keyword that opens a declaration */
     | ';' { syntax_stray_semicolon(b, @1); }
     ;
 
@@ -389,7 +393,12 @@ value
 operand
     : postfix
     | operand WITH '[' indices ']' '=' value %prec WITH_VALUE { $$ = build_with_index(b, @$, $1, $4, $7); }
-    | operand WITH '{' ident '=' expr '}' { $$ = build_with_field(b, @$, $1, $4, $6); }
+    | operand WITH '{' new_fields '}' { $$ = syntax_with_fields(b, @$, $1, &$4->args); }
+    ;
+
+new_fields
+    : ident '=' expr { $$ = NEW(CallArgs); PUSH(&$$->args, ((Arg){$1, $3})); }
+    | new_fields ',' ident '=' expr { $$ = $1; PUSH(&$$->args, ((Arg){$3, $5})); }
     ;
 
 postfix

@@ -48,6 +48,22 @@ void syntax_scatter(Builder *b, CallArgs *args, Expr *at, Expr *value, BinderLis
     vec_push(b->arena, &args->args, ((Arg){{NULL, value->loc}, value}));
 }
 
+/* Of several fields: one after the other, which is the same, since no value sees the copy. */
+Expr *syntax_with_fields(Builder *b, Loc loc, Expr *x, const ArgList *fields) {
+    for (int i = 0; i < fields->n; i++) {
+        for (int k = 0; k < i; k++) {
+            if (fields->data[k].name.atom == fields->data[i].name.atom) {
+                Diag *diag =
+                    diag_error(&b->ctx->diags, DIAG_duplicate, fields->data[i].name.loc,
+                               "the field `%s` is replaced twice", fields->data[i].name.atom);
+                diag_label(&b->ctx->diags, diag, fields->data[k].name.loc, "here already");
+            }
+        }
+        x = build_with_field(b, loc, x, fields->data[i].name, fields->data[i].value);
+    }
+    return x;
+}
+
 Carry *syntax_carry(Builder *b, Name name, Expr *init) {
     Carry *carry = ARENA_NEW(b->arena, Carry);
     carry->name = name;

@@ -11,6 +11,7 @@ void syntax_statement(Builder *b, const Expr *expr, Loc semicolon); /* e; in a b
 void syntax_stray_semicolon(Builder *b, Loc loc);
 void syntax_component(Builder *b, Loc loc); /* t.1.0 */
 void syntax_scatter(Builder *b, CallArgs *args, Expr *at, Expr *value, BinderList *binders);
+Expr *syntax_with_fields(Builder *b, Loc loc, Expr *x, const ArgList *fields);
 Carry *syntax_carry(Builder *b, Name name, Expr *init);
 const char *syntax_token_name(int token); /* of a token number, as in messages: "`let`" */
 

@@ -230,7 +230,7 @@ bool ty_equal(const Ty *a, const Ty *b) {
     if (a == b) {
         return true;
     }
-    if (a->kind != b->kind || a->n != b->n || a->decl != b->decl) {
+    if (a->kind != b->kind || a->n != b->n || (a->decl && b->decl && a->decl != b->decl)) {
         return false;
     }
     if (a->kind == TY_scalar) {

@@ -16,7 +16,9 @@ typedef struct Derive {
     int emitted;     /* instructions so far */
     int depth;       /* of calls and regions that are open */
     int loops;       /* of loops among them */
-    bool failed;
+    bool failed;     /* nothing more is expanded */
+    int errors;      /* of derivatives that do not exist; others are still looked at */
+    PtrMap reported; /* Func* of those errors, so that each function is named once */
 } Derive;
 
 static void resolve(Derive *d, Func *f);
@@ -35,14 +37,17 @@ static bool stays(const Func *f) {
 }
 
 static void report(Derive *d, const Inst *inst, const DeriveError *error) {
+    d->errors++;
+    if (ptrmap_has(&d->reported, error->func))
+        return;
+    ptrmap_put(&d->reported, error->func, (void *)(uintptr_t)error->func);
     DiagList *diags = &d->m->ctx->diags;
     Diag *diag = diag_error(diags, DIAG_not_differentiable, error->loc,
-                            "%s cannot be differentiated: %s", error->func->name, error->why);
-    diag_label(diags, diag, inst->loc, "differentiated here, through %s",
+                            "`%s` cannot be differentiated: %s", error->func->name, error->why);
+    diag_label(diags, diag, inst->loc, "differentiated here, through `%s`",
                inst->attr.callee.func->name);
-    diag_hint(diags, diag, "give it a rule: derivative %s(...) { jvp(...) = ...; }",
+    diag_hint(diags, diag, "give it a rule: `derivative %s(...) { jvp(...) = ...; }`",
               error->func->name);
-    d->failed = true;
 }
 
 /* A function that only calls f, so that f's rule is met as in any other body. */
@@ -157,8 +162,9 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
         b, f, sizes, n_wrt, inst->attr.callee.wrt, in, in + n, out, out + ny, &error);
     if (!ok)
         report(d, inst, &error);
-    for (int i = 0; ok && i < inst->n_out; i++)
-        irmap_put(map, inst->out[i], out[i]);
+    for (int i = 0; i < inst->n_out; i++)
+        irmap_put(map, inst->out[i],
+                  ok ? out[i] : ir_const(b, irmap_type(map, inst->out[i]->type), 0.0));
 }
 
 static void count_uses(const Region *region, const Region *of, int *uses) {
@@ -268,7 +274,8 @@ static void resolve(Derive *d, Func *f) {
 /* The second round inlines what has a rule. With exports, only they and what they need. */
 static bool resolve_all(IrModule *m, int rounds) {
     Derive d = {.m = m, .home = m->arena};
-    for (int round = 0; round < rounds && !d.failed; round++) {
+    ptrmap_init(&d.reported, d.home);
+    for (int round = 0; round < rounds && !d.failed && d.errors == 0; round++) {
         d.keep_rules = round == 0;
         ptrmap_init(&d.done, m->arena);
         for (int i = 0; i < m->exports.n; i++)
@@ -276,7 +283,7 @@ static bool resolve_all(IrModule *m, int rounds) {
         for (int i = 0; i < m->funcs.n && m->exports.n == 0; i++)
             resolve(&d, m->funcs.data[i]);
     }
-    return !d.failed;
+    return !d.failed && d.errors == 0;
 }
 
 bool pass_derive(IrModule *m) {

@@ -5,6 +5,7 @@
  * that finds something wrong; rendered by the driver. Must not print or exit. */
 #include "support/diag.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -263,6 +264,23 @@ static int edit_distance(const char *a, size_t na, const char *b, size_t nb) {
     return rows[na % 3][nb];
 }
 
+static bool same_but_case(const char *a, const char *b) {
+    while (*a && tolower((unsigned char)*a) == tolower((unsigned char)*b)) {
+        a++;
+        b++;
+    }
+    return !*a && !*b;
+}
+
+static size_t common_prefix(const char *a, const char *b) {
+    size_t n = 0;
+    while (a[n] && a[n] == b[n]) {
+        n++;
+    }
+    return n;
+}
+
+/* Of names equally near, the one that begins alike for longer; `A` is always near `a`. */
 const char *nearest_name(const char *name, const char *const *names, int n) {
     size_t len = strlen(name);
     if (len == 0 || len > LONGEST_NAME) {
@@ -275,10 +293,15 @@ const char *nearest_name(const char *name, const char *const *names, int n) {
         if (other == 0 || other > LONGEST_NAME || strcmp(name, names[i]) == 0) {
             continue;
         }
+        if (same_but_case(name, names[i])) {
+            return names[i];
+        }
         int distance = edit_distance(name, len, names[i], other);
         /* A one-letter name is not "near" every other one-letter name. */
         if (distance < (int)len &&
-            (distance < best_distance || (distance == best_distance && !best))) {
+            (distance < best_distance ||
+             (distance == best_distance &&
+              (!best || common_prefix(name, names[i]) > common_prefix(name, best))))) {
             best = names[i];
             best_distance = distance;
         }

@@ -70,6 +70,10 @@ static void nearest(void) {
     assert(!nearest_name("sin", names, 5)); /* not `i` */
     assert(!nearest_name("j", names, 5));
     assert(!nearest_name("", names, 5));
+    assert(strcmp(nearest_name("I", names, 5), "i") == 0);
+    assert(strcmp(nearest_name("SUM", names, 5), "sum") == 0);
+    const char *const alike[] = {"sign", "sin", "asin"};
+    assert(strcmp(nearest_name("sinn", alike, 3), "sin") == 0);
 }
 
 static void maps(Context *ctx) {
