@@ -16,9 +16,11 @@ typedef struct Derive {
     int emitted;     /* instructions so far */
     int depth;       /* of calls and regions that are open */
     int loops;       /* of loops among them */
-    bool failed;     /* nothing more is expanded */
-    int errors;      /* of derivatives that do not exist; others are still looked at */
+    bool failed;     /* nothing more is expanded for the function at hand */
+    bool too_large;  /* nor for any other */
+    int errors;      /* of derivatives that do not exist */
     PtrMap reported; /* Func* of those errors, so that each function is named once */
+    PtrMap broken;   /* Func* with such an error in its body, which nothing may use */
 } Derive;
 
 static void resolve(Derive *d, Func *f);
@@ -38,6 +40,7 @@ static bool stays(const Func *f) {
 
 static void report(Derive *d, const Inst *inst, const DeriveError *error) {
     d->errors++;
+    d->failed = true;
     if (ptrmap_has(&d->reported, error->func))
         return;
     ptrmap_put(&d->reported, error->func, (void *)(uintptr_t)error->func);
@@ -108,7 +111,7 @@ enum { MOST_INSTRUCTIONS = 1000000, MOST_VALUES = 2000000, MOST_DEPTH = 4000, MO
 
 static Diag *too_large(Derive *d, const Inst *inst, const char *message, int most) {
     DiagList *diags = &d->m->ctx->diags;
-    d->failed = true;
+    d->failed = d->too_large = true;
     return diag_error(diags, DIAG_program_too_large, inst->loc, message, most);
 }
 
@@ -162,9 +165,8 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
         b, f, sizes, n_wrt, inst->attr.callee.wrt, in, in + n, out, out + ny, &error);
     if (!ok)
         report(d, inst, &error);
-    for (int i = 0; i < inst->n_out; i++)
-        irmap_put(map, inst->out[i],
-                  ok ? out[i] : ir_const(b, irmap_type(map, inst->out[i]->type), 0.0));
+    for (int i = 0; ok && i < inst->n_out; i++)
+        irmap_put(map, inst->out[i], out[i]);
 }
 
 static void count_uses(const Region *region, const Region *of, int *uses) {
@@ -257,6 +259,7 @@ static void step(Derive *d, Func *f, void (*run)(Derive *, Func *)) {
 }
 
 static void resolve(Derive *d, Func *f) {
+    d->failed = d->failed || ptrmap_has(&d->broken, f);
     if (ptrmap_has(&d->done, f) || d->failed)
         return;
     ptrmap_put(&d->done, f, NULL);
@@ -264,26 +267,38 @@ static void resolve(Derive *d, Func *f) {
         resolve(d, f->jvp_rule);
     if (f->vjp_rule && d->keep_rules)
         resolve(d, f->vjp_rule);
-    if (f->is_extern || d->failed)
+    if (f->is_extern)
         return;
     step(d, f, expand_func);
     if (d->keep_rules)
         step(d, f, prepare_func);
+    if (d->failed)
+        ptrmap_put(&d->broken, f, NULL);
+}
+
+/* An error in one function leaves the others to be looked at. */
+static void resolve_one(Derive *d, Func *f) {
+    if (d->too_large)
+        return;
+    d->failed = false;
+    d->depth = d->loops = 0;
+    resolve(d, f);
 }
 
 /* The second round inlines what has a rule. With exports, only they and what they need. */
 static bool resolve_all(IrModule *m, int rounds) {
     Derive d = {.m = m, .home = m->arena};
     ptrmap_init(&d.reported, d.home);
-    for (int round = 0; round < rounds && !d.failed && d.errors == 0; round++) {
+    ptrmap_init(&d.broken, d.home);
+    for (int round = 0; round < rounds && !d.too_large && d.errors == 0; round++) {
         d.keep_rules = round == 0;
         ptrmap_init(&d.done, m->arena);
         for (int i = 0; i < m->exports.n; i++)
-            resolve(&d, m->exports.data[i]->func);
+            resolve_one(&d, m->exports.data[i]->func);
         for (int i = 0; i < m->funcs.n && m->exports.n == 0; i++)
-            resolve(&d, m->funcs.data[i]);
+            resolve_one(&d, m->funcs.data[i]);
     }
-    return !d.failed && d.errors == 0;
+    return !d.too_large && d.errors == 0;
 }
 
 bool pass_derive(IrModule *m) {
