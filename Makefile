@@ -182,18 +182,38 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 	$(BUILD)/fuzz/compile_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
 	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus $(sort $(dir $(wildcard examples/*/*.bp test/*/*.bp)))
 
-bench_c := bench/main.c bench/measure.c bench/digits_hand.c
-bench: all ## measure: ratios to hand-written C, to the machine's peak, compile times
+# A row of the benchmark is one object: the row, the C by hand and what bpc makes of the model; only row_X stays
+# visible, so that models may export the same names.
+BENCH         := $(BUILD)/bench
+bench_rows    := digits mlp gmm ba
+bench_flags   := -std=c17 -O3 -march=native -fno-math-errno -D_GNU_SOURCE -Wall -Wextra -I$(BENCH)
+bench_model    = $(firstword $(wildcard bench/$(1).bp examples/models/$(1).bp examples/$(1)/$(1).bp))
+$(BENCH)/mlp.o: bpc_flags := --real=f32
+$(BENCH)/ba.o: bpc_flags := --export=half_sse
+
+$(bench_rows:%=$(BENCH)/%.o): $(BENCH)/%.o: $$(call bench_model,$$*) $(BUILD)/bpc
+	@mkdir -p $(@D)
+	$(call say,BPC $@)
+	$(Q)$(BUILD)/bpc $< $(bpc_flags) -o $@
+
+$(BENCH)/%.row.o: $(BENCH)/%.o $$(wildcard bench/$$*.c bench/$$*_hand.c bench/$$*_scalar.c) $(wildcard bench/*.h)
 	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
-	@mkdir -p $(BUILD)/bench
-	$(BUILD)/bpc examples/digits/digits.bp -o $(BUILD)/bench/digits.o
-	$(BUILD)/bpc examples/models/lotka.bp -o $(BUILD)/bench/lotka.o
-	$(BENCH_CC) -std=c17 -O3 -march=native -D_GNU_SOURCE -Wall -Wextra -I$(BUILD)/bench $(bench_c) \
-	    $(BUILD)/bench/digits.o $(BUILD)/bench/lotka.o -lm -o $(BUILD)/bench/bench
-	$(CC) -std=c17 -O2 -D_GNU_SOURCE -I. -isystem $(LLVM_INCLUDE) bench/contract_bench.c \
-	    $(BUILD)/libbpc.a $(LDLIBS) -o $(BUILD)/bench/contract_bench
-	@$(BUILD)/bench/bench $(BUILD)/bpc $(BUILD)/bench
-	@$(BUILD)/bench/contract_bench
+	$(call say,CC $@)
+	$(Q)$(BENCH_CC) $(bench_flags) -nostdlib -r $(filter %.c %.o,$^) -o $@
+	$(Q)objcopy --keep-global-symbol=row_$* $@
+
+bench_main := bench/main.c bench/measure.c bench/report.c bench/peers.c bench/compile.c
+$(BENCH)/bench: $(bench_main) $(wildcard bench/*.h) $(bench_rows:%=$(BENCH)/%.row.o)
+	$(call say,LD $@)
+	$(Q)$(BENCH_CC) $(bench_flags) $(filter %.c %.o,$^) -lm -o $@
+
+$(BENCH)/contract_bench: bench/contract_bench.c $(BUILD)/libbpc.a
+	$(call say,LD $@)
+	$(Q)$(CC) -std=c17 -O2 -D_GNU_SOURCE -I. -isystem $(LLVM_INCLUDE) $^ $(LDLIBS) -o $@
+
+bench: all $(BENCH)/bench $(BENCH)/contract_bench ## measure against the bars; ROWS='gmm compile' some of them; writes docs/performance.svg
+	@$(BENCH)/bench $(BUILD)/bpc $(BENCH_CC) $(BENCH) docs/performance.svg $(filter-out products,$(ROWS))
+	@$(if $(filter-out products,$(ROWS)),:,$(BENCH)/contract_bench)
 
 # ---- upkeep --------------------------------------------------------------------------------------
 

@@ -7,138 +7,12 @@
  * stored. Same arithmetic as the model (true square roots and divisions), same layout of the
  * arguments. */
 #include "digits_hand.h"
+#include "vec.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { N = 32, D = 64, H = 32, C = 10 };
-
-#ifdef __AVX512F__
-enum { LANES = 16 };
-#else
-enum { LANES = 8 };
-#endif
-typedef float Vec __attribute__((vector_size(LANES * sizeof(float))));
-typedef int32_t Ints __attribute__((vector_size(LANES * sizeof(float))));
 enum { NV = N / LANES, DV = D / LANES, HV = H / LANES };
-
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE Vec load(const float *p) {
-    Vec v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-INLINE void store(float *p, Vec v) {
-    memcpy(p, &v, sizeof v);
-}
-
-INLINE Vec splat(float x) {
-    return (Vec){0} + x;
-}
-
-INLINE Vec choose(Ints mask, Vec a, Vec b) {
-    return (Vec)((mask & (Ints)a) | (~mask & (Ints)b));
-}
-
-INLINE Vec max_vec(Vec a, Vec b) {
-    return __builtin_elementwise_max(a, b);
-}
-
-/* exp for x <= 0: 2^k times a polynomial on [-ln2/2, ln2/2]; 1 ulp or so. */
-INLINE Vec exp_vec(Vec x) {
-    x = max_vec(x, splat(-87.0f));
-    Vec k = __builtin_elementwise_rint(x * 1.44269504f);
-    Vec r = x - k * 0.693359375f;
-    r = r - k * -2.12194440e-4f;
-    Vec q = splat(1.9875691500e-4f);
-    q = q * r + 1.3981999507e-3f;
-    q = q * r + 8.3334519073e-3f;
-    q = q * r + 4.1665795894e-2f;
-    q = q * r + 1.6666665459e-1f;
-    q = q * r + 5.0000001201e-1f;
-    q = q * r * r + r + 1.0f;
-    Ints scale = (__builtin_convertvector(k, Ints) + 127) << 23;
-    return q * (Vec)scale;
-}
-
-/* log for x >= 1. */
-INLINE Vec log_vec(Vec x) {
-    Ints bits = (Ints)x;
-    Vec k = __builtin_convertvector((bits >> 23) - 126, Vec);
-    Vec f = (Vec)((bits & 0x007fffff) | 0x3f000000); /* [0.5, 1) */
-    Ints small = f < splat(0.707106781f);
-    k = choose(small, k - 1.0f, k);
-    f = choose(small, f + f, f) - 1.0f;
-    Vec q = splat(7.0376836292e-2f);
-    q = q * f - 1.1514610310e-1f;
-    q = q * f + 1.1676998740e-1f;
-    q = q * f - 1.2420140846e-1f;
-    q = q * f + 1.4249322787e-1f;
-    q = q * f - 1.6668057665e-1f;
-    q = q * f + 2.0000714765e-1f;
-    q = q * f - 2.4999993993e-1f;
-    q = q * f + 3.3333331174e-1f;
-    Vec f2 = f * f;
-    Vec y = q * f * f2 + k * -2.12194440e-4f - 0.5f * f2;
-    return f + y + k * 0.693359375f;
-}
-
-/* Transposes a LANES x LANES block in registers: log2(LANES) rounds of exchanges between rows at
- * distance d. */
-INLINE void transpose_block(const float *from, int from_stride, float *to, int to_stride) {
-    Vec row[LANES];
-    UNROLL for (int i = 0; i < LANES; i++) row[i] = load(from + i * from_stride);
-#define EXCHANGE(d, LO, HI)                                                                        \
-    UNROLL for (int i = 0; i < LANES; i++) if (!(i & d)) {                                         \
-        Vec a = row[i], b = row[i | d];                                                            \
-        row[i] = LO;                                                                               \
-        row[i | d] = HI;                                                                           \
-    }
-#ifdef __AVX512F__
-    EXCHANGE(
-        1, __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
-        __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-    EXCHANGE(
-        2, __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
-        __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-    EXCHANGE(
-        4, __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
-        __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-    EXCHANGE(
-        8, __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-        __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-#else
-    EXCHANGE(1, __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14),
-             __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15))
-    EXCHANGE(2, __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15))
-    EXCHANGE(4, __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11),
-             __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
-#endif
-#undef EXCHANGE
-    UNROLL for (int i = 0; i < LANES; i++) store(to + i * to_stride, row[i]);
-}
-
-INLINE void transpose(const float *from, int rows, int cols, float *to) {
-    for (int i = 0; i < rows; i += LANES)
-        for (int j = 0; j < cols; j += LANES)
-            transpose_block(from + i * cols + j, cols, to + j * rows + i, rows);
-}
-
-/* acc[r][c] = sum_k A(r, k) * B[k, c]: ROWS rows of A by COLS vectors of B, all sums in registers.
- * A's element (r, k) is at a + r*row + k*step. */
-#define TILE(acc, ROWS, COLS, K, a, row, step, b, b_stride)                                        \
-    _Pragma("clang loop unroll(disable)") for (int k = 0; k < (K); k++) {                          \
-        Vec bv[COLS];                                                                              \
-        UNROLL for (int c = 0; c < (COLS); c++) bv[c] = load((b) + k * (b_stride) + c * LANES);    \
-        UNROLL for (int r = 0; r < (ROWS); r++) {                                                  \
-            Vec x = splat((a)[r * (row) + k * (step)]);                                            \
-            UNROLL for (int c = 0; c < (COLS); c++) acc[r][c] += x * bv[c];                        \
-        }                                                                                          \
-    }
 
 typedef struct Adam {
     float rate;
@@ -159,13 +33,6 @@ INLINE void adam_scalar(Adam adam, float g, const float *p, const float *m, cons
     *m1 = 0.9f * *m + 0.1f * g;
     *v1 = 0.999f * *v + 0.001f * (g * g);
     *p1 = *p - adam.rate * *m1 / (sqrtf(*v1) + 1e-8f);
-}
-
-INLINE float sum_vec(Vec v) {
-    float s = 0;
-    for (int i = 0; i < LANES; i++)
-        s += v[i];
-    return s;
 }
 
 /* Zt[i, s] = relu(b1[i] + sum_j W1[i, j] * Xt[j, s]) */

@@ -2,11 +2,7 @@
 #ifndef BENCH_DIGITS_HAND_H
 #define BENCH_DIGITS_HAND_H
 
-#include <stdint.h>
-
-typedef struct HandMlp {
-    float *W1, *b1, *W2, *b2;
-} HandMlp;
+#include "mlp_hand.h"
 
 /* As `step` in digits.h: the loss at p, and p, m, v after one step of Adam. Arrays are 64-byte
  * aligned. */
