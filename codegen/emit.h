@@ -40,6 +40,11 @@ typedef struct Check {
     const char *text;
 } Check;
 
+typedef struct LoopIndex {
+    LLVMValueRef index;
+    Atom name; /* in the source, or NULL */
+} LoopIndex;
+
 typedef struct Emit {
     Context *ctx;
     IrModule *m;
@@ -70,6 +75,11 @@ typedef struct Emit {
     LLVMBasicBlockRef failure;
     LLVMValueRef failure_status;
 
+    /* of a watched module (--sanitize=nan) */
+    LLVMValueRef report;   /* the start of the workspace */
+    const Inst *watched;   /* the instruction being emitted */
+    VEC(LoopIndex) around; /* the loops around it */
+
     /* of the vector loop being emitted */
     int width;
     LLVMValueRef mask;
@@ -79,6 +89,12 @@ typedef struct Emit {
 void emit_export(Emit *e, const Export *export);
 /* Leaves the function with the status of this check unless `ok` (i1) holds. */
 void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text);
+/* The parts of emit_check: a status of its own, and leaving the function with it. */
+int emit_new_status(Emit *e, Loc loc, const char *text);
+void emit_leave(Emit *e, int status);
+LLVMBasicBlockRef emit_new_block(Emit *e, const char *name); /* in front of the failures */
+void emit_likely(Emit *e, LLVMValueRef branch, bool taken);
+LLVMValueRef emit_private_constant(Emit *e, LLVMValueRef value, const char *name);
 void emit_error_function(Emit *e);
 void emit_function_attributes(Emit *e, LLVMValueRef function);
 
@@ -186,6 +202,15 @@ typedef struct LaneLoop {
 } LaneLoop;
 void emit_lane_loop(Emit *e, int width, LaneLoop *loop);
 void emit_vector_loop(Emit *e, const Inst *inst, int width);
+
+/* ---- emit_watch.c: --sanitize=nan ---- */
+void emit_watch(Emit *e, const Inst *inst); /* after the instruction was emitted */
+/* Of an element that is added to in memory, by e->watched. */
+void emit_watch_sum(Emit *e, LLVMValueRef sum, LLVMValueRef old, LLVMValueRef added);
+void emit_watch_enter(Emit *e, const Inst *loop, LLVMValueRef index);
+void emit_watch_leave(Emit *e);
+void emit_watch_arguments(Emit *e);
+void emit_watch_results(Emit *e);
 
 /* ---- debuginfo.c ---- */
 struct DebugInfo *debug_new(Emit *e);

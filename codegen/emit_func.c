@@ -229,35 +229,60 @@ static int status_of(Emit *e, Loc loc, const char *text) {
     return e->checks.n;
 }
 
-static void expect_true(Emit *e, LLVMValueRef branch) {
+int emit_new_status(Emit *e, Loc loc, const char *text) {
+    Check check = {loc, text};
+    vec_push(e->arena, &e->checks, check);
+    return e->checks.n;
+}
+
+void emit_likely(Emit *e, LLVMValueRef branch, bool taken) {
     LLVMMetadataRef parts[] = {
         LLVMMDStringInContext2(e->llvm, "branch_weights", 14),
-        LLVMValueAsMetadata(LLVMConstInt(e->i32, 2000, false)),
-        LLVMValueAsMetadata(LLVMConstInt(e->i32, 1, false)),
+        LLVMValueAsMetadata(LLVMConstInt(e->i32, taken ? 2000 : 1, false)),
+        LLVMValueAsMetadata(LLVMConstInt(e->i32, taken ? 1 : 2000, false)),
     };
     LLVMMetadataRef weights = LLVMMDNodeInContext2(e->llvm, parts, 3);
     LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(e->llvm, "prof", 4),
                     LLVMMetadataAsValue(e->llvm, weights));
 }
 
-void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text) {
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+/* Where the function returns the status it comes with; it stands behind everything else. */
+static LLVMBasicBlockRef failure_block(Emit *e) {
     if (!e->failure) {
+        LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
         e->failure = LLVMAppendBasicBlockInContext(e->llvm, e->function, "failure");
         LLVMPositionBuilderAtEnd(e->builder, e->failure);
         e->failure_status = LLVMBuildPhi(e->builder, e->i32, "status");
         LLVMBuildRet(e->builder, e->failure_status);
         LLVMPositionBuilderAtEnd(e->builder, here);
     }
-    LLVMValueRef status = LLVMConstInt(e->i32, (unsigned long long)status_of(e, loc, text), false);
-    LLVMBasicBlockRef next = LLVMInsertBasicBlockInContext(e->llvm, e->failure, "ok");
-    expect_true(e, LLVMBuildCondBr(e->builder, ok, next, e->failure));
-    LLVMAddIncoming(e->failure_status, &status, &here, 1);
+    return e->failure;
+}
+
+LLVMBasicBlockRef emit_new_block(Emit *e, const char *name) {
+    return LLVMInsertBasicBlockInContext(e->llvm, failure_block(e), name);
+}
+
+static void add_failure(Emit *e, int status) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+    LLVMValueRef value = LLVMConstInt(e->i32, (unsigned long long)status, false);
+    LLVMAddIncoming(e->failure_status, &value, &here, 1);
+}
+
+void emit_leave(Emit *e, int status) {
+    LLVMBuildBr(e->builder, failure_block(e));
+    add_failure(e, status);
+}
+
+void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text) {
+    LLVMBasicBlockRef next = emit_new_block(e, "ok");
+    emit_likely(e, LLVMBuildCondBr(e->builder, ok, next, e->failure), true);
+    add_failure(e, status_of(e, loc, text));
     LLVMPositionBuilderAtEnd(e->builder, next);
 }
 
 /* The texts stand in one string without gaps but their NULs; offsets need no relocation. */
-static LLVMValueRef private_constant(Emit *e, LLVMValueRef value, const char *name) {
+LLVMValueRef emit_private_constant(Emit *e, LLVMValueRef value, const char *name) {
     LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(value), name);
     LLVMSetInitializer(global, value);
     LLVMSetGlobalConstant(global, true);
@@ -279,9 +304,9 @@ static LLVMValueRef lookup_text(Emit *e, LLVMValueRef index) {
         }
         text_add(&texts, check->text, strlen(check->text) + 1);
     }
-    LLVMValueRef table =
-        private_constant(e, LLVMConstArray2(e->i32, offsets, (uint64_t)e->checks.n), "offsets");
-    LLVMValueRef blob = private_constant(
+    LLVMValueRef table = emit_private_constant(
+        e, LLVMConstArray2(e->i32, offsets, (uint64_t)e->checks.n), "offsets");
+    LLVMValueRef blob = emit_private_constant(
         e, LLVMConstStringInContext(e->llvm, texts.data, (unsigned)texts.n, true), "texts");
     LLVMValueRef place = LLVMBuildInBoundsGEP2(e->builder, e->i32, table, &index, 1, "");
     LLVMValueRef offset = LLVMBuildLoad2(e->builder, e->i32, place, "");
@@ -319,7 +344,7 @@ void emit_error_function(Emit *e) {
 static bool prepare(Emit *e, const Export *export) {
     PtrMap widths;
     ptrmap_init(&widths, e->arena);
-    if (e->options->opt_level > 0) {
+    if (e->options->opt_level > 0 && !e->m->watched) {
         lanes_choose(e->m, e->arena, export->func, e->target->vector_bytes, &widths);
     }
     e->export = export;
@@ -336,6 +361,7 @@ static bool prepare(Emit *e, const Export *export) {
     ptrmap_init(&e->sizes, e->arena);
     e->failure = NULL;
     e->failure_status = NULL;
+    e->around.n = 0;
     e->width = 1;
     e->mask = NULL;
     return true;
@@ -356,8 +382,13 @@ void emit_export(Emit *e, const Export *export) {
     bind_results(e, export);
     LLVMPositionBuilderAtEnd(e->builder, body);
     check_sizes(e, export);
-    emit_slots(e, LLVMGetParam(e->function, LLVMCountParams(e->function) - 1));
+    e->report = LLVMGetParam(e->function, LLVMCountParams(e->function) - 1);
+    emit_slots(e, e->report);
+    if (e->m->watched)
+        emit_watch_arguments(e);
     emit_region(e, e->func->body);
+    if (e->m->watched)
+        emit_watch_results(e);
     store_results(e);
     LLVMBuildRet(e->builder, LLVMConstInt(e->i32, 0, false));
     LLVMBuildBr(e->entry, body);

@@ -207,7 +207,9 @@ static void emit_serial_loop(Emit *e, const Inst *loop) {
         index = emit_isub(e, last, index);
     }
     loop_bind_slices(e, loop, val_of(index));
+    emit_watch_enter(e, loop, index);
     emit_region(e, loop->regions[0]);
+    emit_watch_leave(e);
     loop_store_stacked(e, loop, val_of(index));
     copy_carries(e, loop);
     collect_state(e, loop, loop->regions[0]->yields.data, values);
@@ -482,6 +484,9 @@ static void emit_inst(Emit *e, const Inst *inst) {
 
 void emit_region(Emit *e, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
+        e->watched = region->insts.data[i];
         emit_inst(e, region->insts.data[i]);
+        if (e->m->watched)
+            emit_watch(e, region->insts.data[i]);
     }
 }

@@ -261,7 +261,10 @@ void view_add(Emit *e, const View *x, Val value) {
     }
     Val old = view_load(e, x);
     LLVMValueRef v = one_place ? value.v : emit_lanes(e, value);
-    view_store(e, x, val_of(emit_binary(e, OP_add, x->elem, old.v, v)));
+    LLVMValueRef sum = emit_binary(e, OP_add, x->elem, old.v, v);
+    if (e->m->watched && x->elem >= S_f32)
+        emit_watch_sum(e, sum, old.v, v);
+    view_store(e, x, val_of(sum));
 }
 
 /* ---- whole arrays ---- */
@@ -307,7 +310,7 @@ static void apply_nest(Emit *e, const View *to, const View *from, ElementFn *app
         apply_nest(e, &flat_to, &flat_from, apply);
         return;
     }
-    if (to->rank == 1 && e->width == 1 && e->options->opt_level > 0) {
+    if (to->rank == 1 && e->width == 1 && e->options->opt_level > 0 && !e->m->watched) {
         CopyLoop copy = {to, from, apply};
         LaneLoop loop = {.extent = to->dims[0], .unroll = 1, .body = copy_element, .user = &copy};
         emit_lane_loop(

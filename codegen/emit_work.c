@@ -6,6 +6,7 @@
  * check the computation for overflow. */
 #include "codegen/bounds.h"
 #include "codegen/emit.h"
+#include "codegen/nan_report.h"
 
 #include <string.h>
 
@@ -140,7 +141,8 @@ static int collect_integers(const Export *export, int *leaves) {
 }
 
 static Layout new_layout(Emit *e) {
-    Layout layout = {.scope = bound_scope(e->arena, e->export), .total = emit_i64(e, 0)};
+    Layout layout = {.scope = bound_scope(e->arena, e->export),
+                     .total = emit_i64(e, e->m->watched ? NAN_REPORT_BYTES : 0)};
     return layout;
 }
 

@@ -235,6 +235,41 @@ static void print_function(Text *out, const Export *export) {
     text_puts(out, "void *work);\n");
 }
 
+/* The declarations of codegen/nan_report.h, once for all headers that a host includes. */
+static void print_nan_report(Text *out) {
+    text_puts(
+        out,
+        "#ifndef BPC_NAN_REPORT\n#define BPC_NAN_REPORT\n"
+        "/* The operation that made a NaN or an infinity. */\n"
+        "typedef struct {\n"
+        "    const char *file;\n"
+        "    const char *operation;   /* \"/\", \"sqrt\", ..; of an argument or a result: its name "
+        "*/\n"
+        "    const char *sweep;       /* \"the reverse sweep of f\"; \"\" in the program itself "
+        "*/\n"
+        "    const char *role;        /* of what stands at the place: \"adjoint\", \"tangent of "
+        "the adjoint\"; \"\" itself */\n"
+        "    const char *index_names; /* \"i,t,\": a comma after each; empty where there is no "
+        "name */\n"
+        "    int64_t line, column, length;\n"
+        "    int64_t operands, indices;\n"
+        "    int64_t kind; /* 0: an operation; 1: one in a derivative rule, the operands are those "
+        "of the rule;\n"
+        "                     2: an argument; 3: a result that no operation made so */\n"
+        "} BpcNanSite;\n\n"
+        "/* Compiled with --sanitize=nan: stands at the start of `work` when a function returns. "
+        "*/\n"
+        "typedef struct {\n"
+        "    int64_t status; /* that the function returned; 0: it did not stop at a NaN or an "
+        "infinity */\n"
+        "    const BpcNanSite *site;\n"
+        "    double value;      /* NaN or an infinity */\n"
+        "    double operand[4]; /* site->operands of them */\n"
+        "    int64_t index[16]; /* site->indices of them: the loops around, outermost first */\n"
+        "} BpcNanReport;\n"
+        "#endif\n\n");
+}
+
 void header_print(Text *out, const IrModule *m) {
     text_printf(out, "/* %s: compiled by bpc.\n", m->name);
     text_puts(out, " *\n"
@@ -249,6 +284,8 @@ void header_print(Text *out, const IrModule *m) {
     text_puts(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n"
                    "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     print_structs(out, m);
+    if (m->watched)
+        print_nan_report(out);
     for (int e = 0; e < m->exports.n; e++) {
         const Export *export = m->exports.data[e];
         print_doc(out, export);

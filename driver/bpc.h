@@ -64,6 +64,7 @@ typedef struct BpcOptions {
     size_t export_count;
     BpcImport *import; /* NULL: only the standard library is imported */
     void *import_user; /* its first argument */
+    bool sanitize_nan; /* functions stop at the first NaN or infinity: bpc_module_nan */
 } BpcOptions;
 
 typedef enum BpcSeverity { BPC_ERROR, BPC_WARNING, BPC_NOTE } BpcSeverity;
@@ -114,6 +115,11 @@ BPC_API const void *bpc_module_object(const BpcModule *module, size_t *size);
 /* What a status returned by one of the module's functions means, with its place in the source; NULL
  * for 0 and for unknown statuses. */
 BPC_API const char *bpc_module_error(BpcModule *module, int status);
+
+/* Of a module compiled with sanitize_nan: what a function found that returned `status` and had the
+ * workspace `work`, as the command line shows it, with the operation in the text and its operands.
+ * NULL where the status means something else. Lives until the next call for the module. */
+BPC_API const char *bpc_module_nan(BpcModule *module, int status, const void *work);
 
 /* Names of the exported functions, 0 <= i < count. */
 BPC_API size_t bpc_module_export_count(const BpcModule *module);

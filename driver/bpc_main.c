@@ -197,6 +197,7 @@ static CompileOptions compile_options(Context *ctx, const Options *options, cons
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
+        .sanitize_nan = options->sanitize_nan,
         .reader = {.read = read_import},
     };
 }

@@ -15,6 +15,7 @@ struct Program {
     Jit *jit;
     const char *(*error)(int status);
     VEC(Callable *) functions;
+    NanReport nan; /* status 0: none */
 };
 
 /* ---- which function is meant ---- */
@@ -331,10 +332,17 @@ static bool run_entry(const Callable *f, void **slots, void **work_slot, const c
     }
     *work_slot = work;
     int status = entry(slots);
+    f->program->nan.status = 0;
+    if (status && f->program->ir->watched)
+        memcpy(&f->program->nan, work, sizeof f->program->nan);
     free(work);
     if (status)
         *failed = f->program->error(status);
     return status == 0;
+}
+
+const NanReport *callable_nan(const Callable *f) {
+    return f->program->nan.status ? &f->program->nan : NULL;
 }
 
 bool callable_call(const Callable *f, const int64_t *sizes, Array *const *inputs, Array **outputs,

@@ -5,6 +5,7 @@
 #ifndef BPC_DRIVER_CALLABLE_H
 #define BPC_DRIVER_CALLABLE_H
 
+#include "codegen/nan_report.h"
 #include "driver/array.h"
 #include "driver/compile.h"
 
@@ -56,6 +57,8 @@ void program_free(Program *program); /* accepts NULL */
  * function itself gave a status. */
 bool callable_call(const Callable *f, const int64_t *sizes, Array *const *inputs, Array **outputs,
                    const char **failed);
+/* Of the last call that failed: what --sanitize=nan found, or NULL. */
+const NanReport *callable_nan(const Callable *f);
 
 /* The value of a size, of which symbols are given by sizes (-1: not known) and by integer inputs
  * (NULL: not known). False: not known, or beyond 64 bits. */

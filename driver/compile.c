@@ -58,6 +58,8 @@ AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *optio
 
 IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options) {
     IrModule *ir = lower_module(ctx, &ctx->arena, ast, options->module_name);
+    if (ir)
+        ir->watched = options->sanitize_nan;
     return ir && cnames_assign(ir) ? ir : NULL;
 }
 
@@ -84,7 +86,7 @@ static bool run_pipeline(Context *ctx, IrModule *ir, const char *pipeline) {
 
 static bool run_passes(Context *ctx, IrModule *ir, const CompileOptions *options) {
     static const char *const pipelines[] = {"O0", "O1", "O2", "O3"};
-    return run_pipeline(ctx, ir, pipelines[options->opt_level]);
+    return run_pipeline(ctx, ir, ir->watched ? "watched" : pipelines[options->opt_level]);
 }
 
 bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, EmitKind kind,

@@ -216,7 +216,7 @@ static bool draw_point(Check *c, Array *const *given, const int64_t *given_sizes
             return true;
         }
     }
-    report_status(c->ctx, c->f->name, failed);
+    report_failure(c->ctx, c->f, failed);
     diag_hint(&c->ctx->diags, c->ctx->diags.items.data[c->ctx->diags.items.n - 1],
               "none of %d random points is in the domain of the function: give arguments by --arg, "
               "or sizes by --size",

@@ -9,6 +9,7 @@
 
 #include "codegen/header.h"
 #include "driver/compile.h"
+#include "driver/nan_diagnostic.h"
 
 #include <llvm/Config/llvm-config.h>
 #include <string.h>
@@ -29,6 +30,8 @@ struct BpcModule {
     VEC(const char *) exports;
     Jit *jit;               /* NULL until the first function is asked for */
     const char *link_error; /* NULL: none */
+    bool sanitize_nan;
+    Arena nan_text; /* of the last bpc_module_nan */
 };
 
 /* Runs body(arg); false when it said so or when memory ran out. */
@@ -195,6 +198,7 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
+        .sanitize_nan = options->sanitize_nan,
         .reader = {options->import ? read_import : NULL, (void *)(uintptr_t)options},
     };
     ctx->real_is_f32 = options->real_is_f32;
@@ -202,6 +206,7 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
     IrModule *ir = ast ? compile_ir(ctx, ast, &how) : NULL;
     if (!ir)
         return false;
+    module->sanitize_nan = options->sanitize_nan;
     module->header = compile_header(ctx, ir);
     module->error_function = arena_printf(&ctx->arena, "%s_error", how.module_name);
     keep_exports(module, ir);
@@ -243,6 +248,8 @@ void bpc_module_free(BpcModule *module) {
         return;
     jit_free(module->jit);
     codebuffer_free(&module->object);
+    if (module->nan_text.alloc)
+        arena_free(&module->nan_text);
     if (module->ctx.arena.alloc) /* not when memory ran out before there was a context */
         context_free(&module->ctx);
     Alloc alloc = module->owner->alloc;
@@ -299,6 +306,39 @@ const char *bpc_module_error(BpcModule *module, int status) {
     ErrorFunction *function;
     memcpy(&function, &address, sizeof function); /* ISO C has no cast from an object pointer */
     return function(status);
+}
+
+/* What bpc_module_nan renders. */
+typedef struct NanJob {
+    BpcModule *module;
+    NanReport report;
+    const char *text;
+} NanJob;
+
+static bool render_nan(void *arg) {
+    NanJob *job = arg;
+    Arena *arena = &job->module->nan_text;
+    DiagList diags;
+    Text text;
+    diags_init(&diags, arena);
+    text_init(&text, arena);
+    Diag *diag = nan_report_diagnose(&diags, &job->module->ctx.sources, &job->report);
+    diag_render(&text, &job->module->ctx.sources, diag, false);
+    job->text = text.data;
+    return true;
+}
+
+const char *bpc_module_nan(BpcModule *module, int status, const void *work) {
+    NanJob job = {.module = module};
+    if (!module->sanitize_nan || status <= 0 || !work)
+        return NULL;
+    memcpy(&job.report, work, sizeof job.report);
+    if (job.report.status != status)
+        return NULL;
+    if (module->nan_text.alloc)
+        arena_free(&module->nan_text);
+    arena_init(&module->nan_text, &module->ctx.alloc);
+    return guarded(&module->owner->alloc, &module->ctx.alloc, render_nan, &job) ? job.text : NULL;
 }
 
 size_t bpc_module_export_count(const BpcModule *module) {

@@ -134,7 +134,7 @@ static bool read_count(const char *value, unsigned long long most, unsigned long
 
 static bool set_option(Reader *reader, Options *options, OptionId id, const char *value) {
     static const char *const widths[] = {"f64", "f32"}, *const levels[] = {"0", "1", "2", "3"},
-                             *const formats[] = {"text", "json"},
+                             *const formats[] = {"text", "json"}, *const sanitizers[] = {"nan"},
                              *const colors[] = {"auto", "always", "never"};
     int choice = 0;
     unsigned long long number = 0;
@@ -163,6 +163,10 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
         break;
     case OPT_freestanding:
         options->freestanding = true;
+        break;
+    case OPT_sanitize:
+        choice = choose(value, sanitizers, 1);
+        options->sanitize_nan = choice == 0;
         break;
     case OPT_diagnostics:
         choice = choose(value, formats, 2);
@@ -270,6 +274,13 @@ static bool read_operand(Reader *reader, Options *options, const char *arg) {
 }
 
 static bool complete(Reader *reader, const Options *options) {
+    bool prints = options->emit == OUTPUT_c || options->emit == OUTPUT_bp;
+    if (options->sanitize_nan && (prints || options->interpret)) {
+        reader->error =
+            arena_printf(reader->arena, "--sanitize=nan is for compiled code, not for %s",
+                         options->interpret ? "--interpret" : "--emit=c and --emit=bp");
+        return false;
+    }
     if (!takes_function(options->command) || options->function || options->help || options->version)
         return true;
     reader->error = arena_printf(reader->arena, "bpc %s needs %s", commands[options->command].name,

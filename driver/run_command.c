@@ -1,6 +1,8 @@
 /* `bpc run`: see driver/run_command.h. */
 #include "driver/run_command.h"
 
+#include "driver/nan_diagnostic.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,11 +28,21 @@ static Loc parse_place(const SourceMap *sources, const char *text, const char **
     return (Loc){0, 0};
 }
 
-void report_status(Context *ctx, const char *function, const char *failed) {
+static void report_status(Context *ctx, const char *function, const char *failed) {
     const char *text = failed;
     Loc loc = parse_place(&ctx->sources, failed, &text);
     Diag *diag = diag_error(&ctx->diags, DIAG_run_status, loc, "%s", text);
     diag_note(&ctx->diags, diag, "while `%s` was running", function);
+}
+
+void report_failure(Context *ctx, const Callable *f, const char *failed) {
+    const NanReport *nan = callable_nan(f);
+    if (!nan) {
+        report_status(ctx, f->name, failed);
+        return;
+    }
+    Diag *diag = nan_report_diagnose(&ctx->diags, &ctx->sources, nan);
+    diag_note(&ctx->diags, diag, "while `%s` was running", f->name);
 }
 
 /* ---- results ---- */
@@ -77,7 +89,7 @@ static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments
         !arguments_complete(ctx, f, inputs, sizes))
         return false;
     if (!callable_call(f, sizes, inputs, outputs, &failed)) {
-        report_status(ctx, f->name, failed);
+        report_failure(ctx, f, failed);
         return false;
     }
     if (wants_npy(output))

@@ -9,7 +9,8 @@
 bool run_command(Context *ctx, Source *source, const ProgramOptions *options, const char *what,
                  const ArgumentTexts *arguments, const char *output, Text *out);
 
-/* The message for what a function reported: "FILE:LINE:COLUMN: text" is shown at its place. */
-void report_status(Context *ctx, const char *function, const char *failed);
+/* The message for a call that failed: "FILE:LINE:COLUMN: text" is shown at its place, what
+ * --sanitize=nan found with its operands. */
+void report_failure(Context *ctx, const Callable *f, const char *failed);
 
 #endif

@@ -7,6 +7,7 @@
 #include "driver/test_command.h"
 
 #include "driver/callable.h"
+#include "driver/nan_diagnostic.h"
 #include "parser/lower.h"
 #include "passes/passes.h"
 
@@ -52,8 +53,12 @@ static const char *run_native(Runner *r, const Export *test) {
     if (!work)
         return "out of memory";
     int status = function(work);
+    const char *failed = status ? arena_printf(arena, "%s", text(status)) : NULL;
+    const NanReport *nan = work;
+    if (status && r->ir->watched && nan->status == status)
+        failed = arena_printf(arena, "%s: %s", failed, nan_report_text(arena, nan));
     free(work);
-    return status ? arena_printf(arena, "%s", text(status)) : NULL;
+    return failed;
 }
 
 static const char *run_interpreted(Runner *r, const Export *test) {
@@ -75,6 +80,8 @@ int test_command(Context *ctx, Source *source, const CompileOptions *how, bool i
     AstModule *ast = compile_ast(ctx, source, how);
     Runner r = {.ctx = ctx, .how = how};
     r.ir = ast ? lower_tests(ctx, &ctx->arena, ast, how->module_name) : NULL;
+    if (r.ir)
+        r.ir->watched = how->sanitize_nan;
     if (!r.ir || !prepare(&r, interpret, libraries, n_libraries)) {
         jit_free(r.jit);
         return -1;

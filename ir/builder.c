@@ -55,6 +55,8 @@ void ir_builder_nested(IrBuilder *inner, IrBuilder *b) {
     *inner = (IrBuilder){.m = b->m,
                          .region = region,
                          .loc = b->loc,
+                         .origin = b->origin,
+                         .is_step = b->is_step,
                          .cse = cse_new(b->m->arena, b->cse),
                          .fold = b->fold};
 }
@@ -70,6 +72,8 @@ Inst *emit_detached(IrBuilder *b, const Inst *draft, int n_out, const Type *cons
     Inst *inst = ARENA_NEW(arena, Inst);
     *inst = *draft;
     inst->loc = b->loc;
+    inst->origin = b->origin;
+    inst->is_step = b->is_step;
     inst->region = b->region;
     inst->in = ARENA_ARRAY(arena, draft->n_in, Value *);
     for (int i = 0; i < draft->n_in; i++) {
@@ -107,6 +111,8 @@ Inst *emit_shared(IrBuilder *b, const Inst *draft, int n_out, const Type *const 
     if (!inst) {
         inst = emit_append(b, draft, n_out, types);
         cse_add(b->m->arena, b->cse, inst, hash);
+    } else if (!b->is_step) {
+        inst->is_step = false;
     }
     return inst;
 }

@@ -33,6 +33,7 @@ void ir_loop_begin(IrBuilder *b, const LoopSpec *spec, IrBuilder *body) {
     Inst *loop = ARENA_NEW(m->arena, Inst);
     loop->op = OP_loop;
     loop->loc = b->loc;
+    loop->origin = b->origin;
     loop->region = b->region;
     loop->n_in = n_in;
     loop->in = in;
@@ -40,7 +41,7 @@ void ir_loop_begin(IrBuilder *b, const LoopSpec *spec, IrBuilder *body) {
     loop->regions[0] = body->region;
     loop->attr.loop.extent = spec->extent;
     loop->attr.loop.reverse = spec->reverse;
-    loop->attr.loop.checkpoint = spec->checkpoint;
+    loop->attr.loop.checkpoint = m->watched ? CHECK_store : spec->checkpoint;
     loop->attr.loop.checkpoint_arg = spec->checkpoint_arg;
     loop->attr.loop.n_slice = spec->n_slice;
     loop->attr.loop.n_carry = spec->n_carry;

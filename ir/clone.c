@@ -214,7 +214,11 @@ Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
         in[i] = irmap_get(map, inst->in[i]);
     }
     Loc outer = b->loc;
+    const Origin *outer_origin = b->origin;
+    bool outer_step = b->is_step;
     b->loc = map->loc.end ? map->loc : inst->loc;
+    b->origin = inst->origin ? inst->origin : map->origin;
+    b->is_step = inst->is_step;
     Inst *made = NULL;
     Value *v = clone_value(b, inst, in, map, &made);
     if (v) {
@@ -227,6 +231,8 @@ Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
         }
     }
     b->loc = outer;
+    b->origin = outer_origin;
+    b->is_step = outer_step;
     bool same_kind = made && made->op == inst->op && made->region == b->region;
     return same_kind ? made : NULL;
 }
@@ -240,6 +246,7 @@ void ir_clone_insts(IrBuilder *b, const Region *region, IrMap *map) {
 void ir_inline(IrBuilder *b, Func *f, const Size *const *sizes, Value *const *args, Value **out) {
     IrMap map;
     irmap_init(&map, b->m, b->m->arena);
+    map.origin = b->origin;
     if (f->is_inner) {
         map.loc = b->loc;
         map.drop_checks = true;

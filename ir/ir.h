@@ -124,6 +124,16 @@ extern const char *const checkpoint_name[CHECK_binomial + 1];
 
 typedef struct Inst Inst;
 typedef struct Region Region;
+
+/* What made an instruction that the source does not hold: differentiation of `func`. Hash-consing
+ * and folding ignore it; derivatives note it in modules that are `watched`. */
+typedef struct Origin {
+    bool adjoint; /* by a reverse sweep; else a tangent */
+    bool written; /* in the source nevertheless: in a rule */
+    const struct Func *func;
+    const struct Origin *of; /* what was differentiated; NULL: an instruction of the source */
+} Origin;
+
 typedef struct Func Func;
 
 typedef struct Value {
@@ -148,7 +158,9 @@ struct Region {
 struct Inst {
     Op op;
     Loc loc;
-    Region *region; /* that holds it */
+    const Origin *origin; /* NULL: of the source */
+    bool is_step;         /* within the derivative rule of one operation: means nothing by itself */
+    Region *region;       /* that holds it */
     int n_in, n_out, n_region;
     Value **in;
     Value **out;
@@ -232,6 +244,8 @@ typedef struct IrModule {
     const Type **types;
     uint32_t type_cap, type_n;
     uint32_t next_value;
+    bool watched; /* --sanitize=nan: instructions have origins, and keep to the order and the places
+                     of the source; loops store all (see passes/passes.h) */
 } IrModule;
 
 /* ---- types ---- */
@@ -259,7 +273,9 @@ const Size *ir_type_count(IrModule *m,
 typedef struct IrBuilder {
     IrModule *m;
     Region *region;
-    Loc loc;              /* given to every instruction */
+    Loc loc; /* given to every instruction, and so are these: */
+    const Origin *origin;
+    bool is_step;
     Atom name;            /* given to the next value; cleared after */
     struct CseTable *cse; /* of this region; chained to the enclosing regions' */
     bool fold;            /* false: append as is (the reader, the verifier's tests) */
@@ -338,10 +354,11 @@ Inst *ir_jvp(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const i
  */
 typedef struct IrMap {
     IrModule *m;
-    PtrMap values;    /* Value* -> Value* */
-    PtrMap syms;      /* SizeSym* -> const Size* */
-    bool drop_checks; /* leave checks out: what is copied was checked before */
-    Loc loc;          /* where not empty: of every copy, instead of its source's */
+    PtrMap values;        /* Value* -> Value* */
+    PtrMap syms;          /* SizeSym* -> const Size* */
+    bool drop_checks;     /* leave checks out: what is copied was checked before */
+    Loc loc;              /* where not empty: of every copy, instead of its source's */
+    const Origin *origin; /* of the copies of instructions without one */
 } IrMap;
 void irmap_init(IrMap *map, IrModule *m, Arena *arena);
 Value *irmap_get(const IrMap *map, Value *v); /* v itself when not mapped (a free value) */

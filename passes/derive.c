@@ -205,6 +205,9 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     IrMap inner;
     irmap_init(&inner, d->m, d->m->arena);
     inner.drop_checks = map->drop_checks;
+    if (map->loc.end || f->is_inner)
+        inner.loc = map->loc.end ? map->loc : inst->loc;
+    inner.origin = inst->origin ? inst->origin : map->origin;
     for (int i = 0; i < f->sizes.n; i++) {
         const Size *size = irmap_size(map, inst->attr.callee.sizes[i]);
         ptrmap_put(&inner.syms, f->sizes.data[i], (void *)(uintptr_t)size);
@@ -270,7 +273,7 @@ static void resolve(Derive *d, Func *f) {
     if (f->is_extern)
         return;
     step(d, f, expand_func);
-    if (d->keep_rules)
+    if (d->keep_rules && !d->m->watched) /* there, what is computed stays where it is */
         step(d, f, prepare_func);
     if (d->failed)
         ptrmap_put(&d->broken, f, NULL);

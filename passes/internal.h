@@ -12,6 +12,7 @@ bool pass_expand(IrModule *m);
 bool pass_simplify(IrModule *m);
 bool pass_dce(IrModule *m);
 bool pass_scalarize(IrModule *m);
+bool pass_unfold(IrModule *m);
 bool pass_loops(IrModule *m);
 bool pass_fuse(IrModule *m);
 bool pass_lift(IrModule *m);
@@ -55,6 +56,13 @@ void split_segments(IrModule *m, Func *f); /* rewrites those into two loops (che
 void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops shrinking */
 void stacks_func(IrModule *m, Func *f);    /* rows written in turn become stacks */
 void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
+
+/* ---- origins (origin.c) ---- */
+/* Of what differentiating an instruction of `func` with the origin `of` gives; NULL unless the
+ * module is watched. */
+const Origin *origin_derived(IrModule *m, bool adjoint, const Func *func, const Origin *of);
+/* Of what stands in a rule, used in place of what has the origin `derived` (or NULL). */
+const Origin *origin_in_rule(IrModule *m, const Origin *derived);
 
 /* ---- rebuilding (rebuild.c) ---- */
 static inline Value *zeros_of(IrBuilder *b, const Type *type) {

@@ -15,6 +15,7 @@ typedef struct Jvp {
     IrMap map;       /* source value -> primal */
     PtrMap tangents; /* source value -> tangent; absent: zero */
     PtrMap varied;
+    const Func *func; /* that is differentiated */
     DeriveError *error;
     bool failed;
 } Jvp;
@@ -318,6 +319,8 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
     const Size **sizes = ARENA_ARRAY(s->arena, f->sizes.n + 1, const Size *);
     for (int i = 0; i < f->sizes.n; i++)
         sizes[i] = irmap_size(&s->map, call->attr.callee.sizes[i]);
+    const Origin *derived = b->origin;
+    b->origin = origin_in_rule(s->m, derived);
     if (f->jvp_rule) {
         memcpy(args + n, tangents, (size_t)nt * sizeof *args);
         Value **all = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
@@ -336,6 +339,7 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
         fail(s, call, "it has no rule");
         return;
     }
+    b->origin = derived;
     for (int i = 0, k = 0; i < call->n_out; i++)
         if (value_is_float(call->out[i]))
             set_tangent(s, call->out[i], out[k++]);
@@ -357,6 +361,7 @@ static void push_inst(Jvp *s, IrBuilder *b, const Inst *inst) {
         any |= varies(s, inst->out[i]);
     if (!any)
         return;
+    b->origin = origin_derived(s->m, false, s->func, inst->origin);
     if (op_is_elementwise(inst->op)) {
         push_elementwise(s, b, inst);
         return;
@@ -392,7 +397,8 @@ static void push_region(Jvp *s, IrBuilder *b, const Region *region) {
 bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *tangents, Value **results,
                 Value **result_tangents, DeriveError *error) {
-    Jvp s = {.m = b->m, .arena = b->m->arena, .error = error};
+    Jvp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error};
+    const Origin *outer = b->origin;
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.tangents, s.arena);
     ptrmap_init(&s.varied, s.arena);
@@ -405,7 +411,9 @@ bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
         if (tangents[i])
             set_tangent(&s, body->params.data[wrt[i]], tangents[i]);
     activity_find(body, n_wrt, wrt, &s.varied);
+    s.map.origin = outer;
     push_region(&s, b, body);
+    b->origin = outer;
     for (int i = 0, k = 0; i < body->yields.n; i++) {
         results[i] = primal(&s, body->yields.data[i]);
         if (value_is_float(body->yields.data[i]))

@@ -13,8 +13,9 @@ typedef struct PassOptions {
 } PassOptions;
 
 /* Runs a comma-separated list of passes, or a named pipeline: "derive" (resolve all derivative
- * operators and calls), "O0", "O1", "O2", "O3" (everything up to what code generation takes). False
- * when diagnostics were queued (unknown pass, verifier, a function that cannot be differentiated).
+ * operators and calls), "O0", "O1", "O2", "O3" (everything up to what code generation takes), and
+ * "watched", the same for IrModule.watched. False when diagnostics were queued (unknown pass,
+ * verifier, a function that cannot be differentiated).
  */
 bool passes_run(IrModule *m, const char *pipeline, const PassOptions *options);
 /* "name\tdescription\n" a pass. */

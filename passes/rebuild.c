@@ -93,6 +93,7 @@ bool region_has_effect(const Region *region) {
 void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user) {
     for (int i = 0; i < region->insts.n; i++) {
         b->loc = region->insts.data[i]->loc;
+        b->origin = region->insts.data[i]->origin;
         emit(user, b, region->insts.data[i], map);
     }
 }

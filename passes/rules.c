@@ -50,7 +50,7 @@
 #define POW_DY(u, v, result)                                                                       \
     MUL(result, ir_ew1(b, OP_log, SELECT(AND(EQ(u, C(0.0)), GE(v, C(0.0))), ONE, (u))))
 
-Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
+static Value *partial_of(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     switch (op) {
 #define EW(name, n, class, builtin, cost, eval, d0, d1, d2, ...)                                   \
     case OP_##name:                                                                                \
@@ -60,6 +60,17 @@ Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     default:
         return NULL;
     }
+}
+
+/* The operations of a rule are steps but for its last, which has a meaning: the derivative. */
+Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
+    bool outer = b->is_step;
+    b->is_step = true;
+    Value *partial = partial_of(b, op, k, x, r);
+    b->is_step = outer;
+    if (partial && partial->inst && !outer)
+        partial->inst->is_step = false;
+    return partial;
 }
 
 static bool is_one(const Value *v) {

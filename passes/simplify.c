@@ -378,6 +378,7 @@ static void emit_dim(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
 
 static void emit_at(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     b->loc = inst->loc;
+    b->origin = inst->origin;
     if (inst->op == OP_loop) {
         emit_loop(s, b, inst, map);
     } else if (inst->op == OP_if) {

@@ -635,10 +635,12 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
 
 static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
     Func *f = call->attr.callee.func;
+    const Origin *derived = b->origin;
     Value **args = ARENA_ARRAY(s->arena, 2 * (call->n_in + call->n_out) + 1, Value *);
     Value **adjoints = ARENA_ARRAY(s->arena, call->n_in + 1, Value *);
     for (int i = 0; i < call->n_in; i++)
         args[i] = primal(s, call->in[i]);
+    b->origin = origin_in_rule(s->m, derived);
     if (f->vjp_rule) {
         for (int i = 0; i < call->n_out; i++)
             args[call->n_in + i] = primal(s, call->out[i]);
@@ -655,6 +657,7 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
         fail(s, f, call->loc, "it has no rule");
         return;
     }
+    b->origin = derived;
     for (int i = 0, k = 0; i < call->n_in; i++)
         if (value_is_float(call->in[i]))
             vjp_accumulate(s, b, call->in[i], adjoints[k++]);
@@ -667,6 +670,7 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
     if (!any)
         return;
     b->loc = inst->loc;
+    b->origin = origin_derived(s->m, true, s->func, inst->origin);
     for (int i = 0; i < inst->n_out; i++)
         name_adjoint(s, inst->out[i]);
     Value *g = adjoint(s, inst->out[0]);
@@ -734,6 +738,8 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     for (int i = 0; i < body->params.n; i++)
         irmap_put(&s.map, body->params.data[i], args[i]);
     bool *wanted = ARENA_ARRAY(s.arena, body->yields.n + 1, bool);
+    const Origin *outer = b->origin;
+    s.map.origin = outer;
     for (int i = 0, k = 0; i < body->yields.n; i++)
         if (value_is_float(body->yields.data[i]))
             wanted[i] = cotangents[k++] != NULL;
@@ -747,6 +753,7 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
         if (value_is_float(body->yields.data[i]))
             vjp_accumulate(&s, b, body->yields.data[i], cotangents[k++]);
     vjp_sweep(&s, b, body);
+    b->origin = outer;
     for (int i = 0; i < n_wrt; i++) {
         if (results) /* what a rule calls its parameters is not what they are here */
             name_adjoint(&s, body->params.data[wrt[i]]);

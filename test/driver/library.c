@@ -131,7 +131,41 @@ static void test_f32(void) {
     bpc_context_free(ctx);
 }
 
+static void test_nan(void) {
+    typedef int RatioFn(double x, double *out, void *work);
+    BpcContext *ctx = bpc_context_new(NULL);
+    BpcOptions options = bpc_options_default();
+    options.sanitize_nan = true;
+    BpcModule *module = compile(ctx, "n.bp", "export fn f(x: f64) -> f64 =\n  1.0 / x;", &options);
+    EXPECT(module != NULL);
+    if (module) {
+        _Alignas(64) char work[1024];
+        void *address = bpc_module_function(module, "f");
+        RatioFn *f;
+        memcpy(&f, &address, sizeof f);
+        double out = 0;
+        int status = f(0.0, &out, work);
+        const char *text = bpc_module_nan(module, status, work);
+        EXPECT(status > 0 && text && strstr(text, "n.bp:2:3: error[E0616]: `/` made an infinity"));
+        EXPECT(text && strstr(text, "^^^^^^^ 1 / 0 = inf"));
+        EXPECT(bpc_module_nan(module, 0, work) == NULL);
+        EXPECT(bpc_module_nan(module, status + 1, work) == NULL);
+        EXPECT(bpc_module_nan(module, status, NULL) == NULL);
+        EXPECT(strstr(bpc_module_nan(module, status, work), "1 / 0"));
+        EXPECT(f(2.0, &out, work) == 0 && out == 0.5 && !bpc_module_nan(module, status, work));
+        EXPECT(strstr(bpc_module_header(module), "} BpcNanReport;"));
+    }
+    bpc_module_free(module);
+    module = compile(ctx, "n.bp", "export fn f(x: f64) -> f64 = 1.0 / x;", NULL);
+    char none[1024] = {0};
+    EXPECT(module && bpc_module_nan(module, 1, none) == NULL);
+    EXPECT(module && !strstr(bpc_module_header(module), "BpcNan"));
+    bpc_module_free(module);
+    bpc_context_free(ctx);
+}
+
 int main(void) {
+    test_nan();
     test_two_modules();
     test_status();
     test_diagnostics();

@@ -122,7 +122,8 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
                               .exports = exports,
                               .n_exports = n,
                               .opt_level = b->config->level,
-                              .cpu = b->config->cpu};
+                              .cpu = b->config->cpu,
+                              .sanitize_nan = b->config->watched};
     AstModule *ast = compile_ast(&b->ctx, source, &options);
     b->m = ast ? compile_ir(&b->ctx, ast, &options) : NULL;
     if (!b->m)

@@ -16,6 +16,7 @@ static const Config configs[CONFIGS] = {
     {.name = "--emit=bp again", .level = 1, .reprint = true},
     {.name = "--emit=c, gcc", .level = 0, .cc = "gcc -O0"},
     {.name = "--emit=c, clang", .level = 3, .cc = "clang-19 -O1"},
+    {.name = "--sanitize=nan", .level = 2, .watched = true},
     {.name = "f32", .level = 3, .narrow = true},
 };
 
@@ -130,6 +131,14 @@ static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf,
     return true;
 }
 
+static bool all_finite(const Sample *s) {
+    for (int i = 0; i < s->outcome.n; i++)
+        for (int64_t k = 0; s->outcome.out[i]->f && k < s->outcome.out[i]->count; k++)
+            if (!isfinite(s->outcome.out[i]->f[k]))
+                return false;
+    return true;
+}
+
 static void compare(Family *f, const char *name, int config, const Sample *s, Arena *arena) {
     char what[96];
     Outcome got;
@@ -140,8 +149,13 @@ static void compare(Family *f, const char *name, int config, const Sample *s, Ar
         return;
     }
     build_run(&f->builds[config], e, &s->point, &s->outcome, arena, &got);
+    bool must_stop = configs[config].watched && !all_finite(s);
     if (got.misuse) {
         report_fail(f->report, what, &s->point, "%s", got.misuse);
+    } else if (must_stop) {
+        f->report->checks++;
+        if (!got.message || !strstr(got.message, "NaN"))
+            report_fail(f->report, what, &s->point, "does not stop at a NaN or an infinity");
     } else if (got.status != 0) {
         report_fail(f->report, what, &s->point, "status %d (%s), the interpreter has none",
                     got.status, got.message ? got.message : "without a text");

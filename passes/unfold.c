@@ -1,0 +1,106 @@
+/* Turns contractions into loops over scalars, so that each product and each sum of it can be
+ * watched (--sanitize=nan). Loops over the axes of the result are around loops over what is summed,
+ * whose index is called `term`. Only pipelines of watched modules have this pass; it comes before
+ * `loops`. */
+#include "passes/rebuild.h"
+
+#include <string.h>
+
+enum { MOST_LABELS = 2 * IR_MAX_RANK };
+
+typedef struct Product {
+    const char *labels[2]; /* of the operands; */
+    int rank[2];
+    char all[MOST_LABELS + 1]; /* of the result, then those that are summed */
+    int n_out, n;
+    const Size *extent[MOST_LABELS];
+    Value *index[MOST_LABELS];
+    Value *x[2];
+    Atom term; /* the name of an index that is summed over */
+} Product;
+
+static void add_label(Product *p, char label) {
+    if (memchr(p->all, label, (size_t)p->n))
+        return;
+    for (int k = 0; k < 2; k++)
+        for (int axis = 0; axis < p->rank[k]; axis++)
+            if (p->labels[k][axis] == label)
+                p->extent[p->n] = p->x[k]->type->dims[axis];
+    p->all[p->n++] = label;
+}
+
+static void read_spec(Product *p, const char *spec) {
+    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    p->labels[0] = spec;
+    p->labels[1] = comma + 1;
+    p->rank[0] = (int)(comma - spec);
+    p->rank[1] = (int)(arrow - comma - 1);
+    for (const char *at = arrow + 2; *at; at++)
+        add_label(p, *at);
+    p->n_out = p->n;
+    for (int k = 0; k < 2; k++)
+        for (int axis = 0; axis < p->rank[k]; axis++)
+            add_label(p, p->labels[k][axis]);
+}
+
+static Value *element(Product *p, IrBuilder *b, int k) {
+    Value *where[IR_MAX_RANK];
+    for (int axis = 0; axis < p->rank[k]; axis++) {
+        const char *at = memchr(p->all, p->labels[k][axis], (size_t)p->n);
+        where[axis] = p->index[at - p->all];
+    }
+    return ir_index(b, p->x[k], p->rank[k], where);
+}
+
+static Value *emit_product(Product *p, IrBuilder *b) {
+    return ir_ew2(b, OP_mul, element(p, b, 0), element(p, b, 1));
+}
+
+/* acc + the sum over the labels from `axis` on. */
+static Value *emit_sum(Product *p, IrBuilder *b, int axis, Value *acc) {
+    if (axis == p->n)
+        return ir_ew2(b, OP_add, acc, emit_product(p, b));
+    LoopSpec spec = {.extent = p->extent[axis], .n_acc = 1, .accs = &acc, .index_name = p->term};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    p->index[axis] = ir_body_index(&body);
+    p->index[axis]->name = p->term;
+    ir_yield(&body, emit_sum(p, &body, axis + 1, body.region->params.data[1]));
+    return ir_loop_end(b, &spec, &body)->out[0];
+}
+
+static Value *emit_elements(Product *p, IrBuilder *b, int axis) {
+    if (axis == p->n_out) {
+        const Type *type = ir_scalar(b->m, p->x[0]->type->elem);
+        return p->n_out == p->n ? emit_product(p, b) : emit_sum(p, b, axis, ir_const(b, type, 0.0));
+    }
+    LoopSpec spec = {.extent = p->extent[axis]};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    p->index[axis] = ir_body_index(&body);
+    ir_yield(&body, emit_elements(p, &body, axis + 1));
+    return ir_loop_end(b, &spec, &body)->out[0];
+}
+
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
+    if (inst->op != OP_contract) {
+        rebuild_inst(b, inst, map, emit, user);
+        return;
+    }
+    Product p = {.x = {irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1])}};
+    p.term = atom_of(&b->m->ctx->atoms, "term");
+    b->loc = inst->loc;
+    b->origin = inst->origin;
+    read_spec(&p, inst->attr.spec);
+    Value *v = emit_elements(&p, b, 0);
+    if (!v->name)
+        v->name = inst->out[0]->name;
+    irmap_put(map, inst->out[0], v);
+}
+
+bool pass_unfold(IrModule *m) {
+    for (int i = 0; i < m->funcs.n; i++)
+        if (!m->funcs.data[i]->is_extern)
+            rebuild_func(m, m->funcs.data[i], emit, NULL);
+    return true;
+}
