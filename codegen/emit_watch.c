@@ -179,8 +179,10 @@ static bool is_float_scalar(const Value *v) {
     return type_is_float(v->type) && v->type->rank == 0;
 }
 
+/* Of a derivative rule; other steps are values like any other. */
 static bool is_step(const Value *v) {
-    return v->inst && v->inst->is_step && op_is_elementwise(v->inst->op);
+    const Inst *inst = v->inst;
+    return inst && inst->is_step && inst->origin && op_is_elementwise(inst->op);
 }
 
 static bool has_step(const Inst *inst) {

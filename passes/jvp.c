@@ -197,7 +197,9 @@ static void push_reduce(Jvp *s, IrBuilder *b, const Inst *inst) {
         Value *count =
             ir_reduce(b, RED_sum, ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zero), axes);
         Value *sum = ir_reduce(b, RED_sum, ir_ew3(b, OP_select, hit, t, zero), axes);
+        b->is_step = true; /* 0/0 for nothing, which is a matter of who uses it */
         set_tangent(s, inst->out[0], ir_ew2(b, OP_div, sum, count));
+        b->is_step = false;
         break;
     }
     default:

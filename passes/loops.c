@@ -105,8 +105,11 @@ static Value *reduce_logsumexp(IrBuilder *b, Value *x, int axes) {
     Value *top = ew_nest(b, OP_select, 3, (Value *[]){finite, m, ir_const(b, m->type, 0.0)});
     Value *shifted = ew_nest(b, OP_sub, 2, (Value *[]){x, ir_broadcast(b, top, x->type)});
     Value *sum = reduce_plain(b, RED_sum, ew_nest(b, OP_exp, 1, &shifted), axes);
+    b->is_step = true; /* of finite numbers these are finite; of nothing the result is -inf */
     Value *log = ew_nest(b, OP_log, 1, &sum);
-    return ew_nest(b, OP_add, 2, (Value *[]){log, top});
+    Value *result = ew_nest(b, OP_add, 2, (Value *[]){log, top});
+    b->is_step = false;
+    return result;
 }
 
 /* The first index of the extreme; 0 for nothing. NaN counts as the extreme, as in max and min. */

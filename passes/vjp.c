@@ -489,7 +489,9 @@ static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
         Value *hit = ir_ew2(b, OP_eq, x, ir_broadcast(b, r, x->type));
         Value *ones = ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zeros_of(b, x->type));
         Value *count = ir_reduce(b, RED_sum, ones, inst->attr.reduce.axes);
-        Value *share = ir_broadcast(b, ir_ew2(b, OP_div, g, count), x->type);
+        b->is_step = true; /* of nothing, it divides by zero for nobody */
+        Value *each = ir_ew2(b, OP_div, g, count), *share = ir_broadcast(b, each, x->type);
+        b->is_step = false;
         vjp_accumulate(s, b, inst->in[0], ir_ew3(b, OP_select, hit, share, zeros_of(b, x->type)));
         break;
     }
