@@ -433,7 +433,7 @@ static bool prepare(CSource *c, const Export *export) {
     ptrmap_init(&widths, c->arena);
     c->export = export;
     c->func = export->func;
-    c->plan = plan_make(c->m, c->arena, export->func, &widths);
+    c->plan = plan_make(c->m, c->arena, export->func, &widths, 0);
     if (!c->plan) {
         diag_error(&c->ctx->diags, DIAG_size_overflow, export->loc,
                    "a size in %s is beyond 64 bits", export->name);

@@ -24,6 +24,8 @@ typedef struct View {
     LLVMValueRef lane_step;   /* i64; NULL: all lanes see the same array */
     LLVMValueRef lane_offset; /* vector of i64, or NULL */
     Scalar elem;
+    int sums;   /* above 0: an element is that many partial sums, and is only added to */
+    bool own;   /* memory that no other lane sees: what an idle lane does there is of no concern */
     bool dense; /* row-major without gaps, the same for all lanes */
     int rank;
     LLVMValueRef dims[IR_MAX_RANK], strides[IR_MAX_RANK]; /* in elements */
@@ -83,6 +85,7 @@ typedef struct Emit {
     /* of the vector loop being emitted */
     int width;
     LLVMValueRef mask;
+    LLVMValueRef iterations; /* the mask of those lanes that have an iteration; NULL: all */
 } Emit;
 
 /* ---- emit_func.c: functions, their signature and their failures ---- */
@@ -135,6 +138,8 @@ void emit_convert(Emit *e, const Inst *inst);
 LLVMValueRef emit_binary(Emit *e, Op op, Scalar elem, LLVMValueRef x, LLVMValueRef y);
 LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem,
                              LLVMValueRef vector); /* all lanes by op */
+/* Half with half by op, until n lanes are left. */
+LLVMValueRef emit_folded(Emit *e, Op op, Scalar elem, LLVMValueRef vector, int n);
 LLVMValueRef emit_identity(Emit *e, Op op,
                            Scalar elem); /* neutral for add, mul, min, max, and, or */
 
@@ -157,6 +162,9 @@ void emit_array_inst(Emit *e, const Inst *inst);
 
 /* ---- emit_contract.c ---- */
 void emit_contract(Emit *e, const Inst *inst);
+
+/* ---- emit_contract_lanes.c: contractions inside a vector loop, one a lane ---- */
+void emit_contract_lanes(Emit *e, const Inst *inst);
 
 /* ---- emit_loop.c: control flow ---- */
 void emit_region(Emit *e, const Region *region);

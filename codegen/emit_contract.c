@@ -299,6 +299,10 @@ static bool choose_axes(const Product *p, int *chosen) {
 }
 
 void emit_contract(Emit *e, const Inst *inst) {
+    if (e->width > 1) {
+        emit_contract_lanes(e, inst);
+        return;
+    }
     const Value *out = inst->out[0];
     View *result = result_view(e, inst);
     const View *views[] = {in_memory(e, inst->in[0]), in_memory(e, inst->in[1]), result};

@@ -349,7 +349,7 @@ static bool prepare(Emit *e, const Export *export) {
     }
     e->export = export;
     e->func = export->func;
-    e->plan = plan_make(e->m, e->arena, export->func, &widths);
+    e->plan = plan_make(e->m, e->arena, export->func, &widths, e->target->vector_bytes);
     if (!e->plan) {
         diag_error(&e->ctx->diags, DIAG_size_overflow, export->loc,
                    "a size in %s is beyond 64 bits", export->name);

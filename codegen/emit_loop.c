@@ -97,7 +97,9 @@ void loop_prepare_arrays(Emit *e, const Inst *loop) {
         View *view = emit_buffer_view(e, home, loop->out[j]->type);
         emit_val(e, loop->out[j])->view = view;
         if (j < n_state(loop)) {
-            emit_val(e, state_param(loop, j))->view = view;
+            const Buffer *sums = plan_sums(e->plan, loop, j);
+            emit_val(e, state_param(loop, j))->view =
+                sums ? emit_buffer_view(e, sums, loop->out[j]->type) : view;
         }
     }
 }
@@ -108,8 +110,13 @@ void loop_bind_slices(Emit *e, const Inst *loop, Val index) {
     for (int k = 0; k < loop->attr.loop.n_slice; k++) {
         const Value *param = body->params.data[1 + k];
         View row = view_index(e, emit_val(e, loop->in[k])->view, 1, &index);
+        const Buffer *copy = param->type->rank > 0 ? plan_home(e->plan, param) : NULL;
         if (param->type->rank == 0) {
             *emit_val(e, param) = view_load(e, &row);
+        } else if (copy) {
+            View *view = emit_buffer_view(e, copy, param->type);
+            view_copy(e, view, &row);
+            emit_val(e, param)->view = view;
         } else {
             View *view = ARENA_NEW(e->arena, View);
             *view = row;

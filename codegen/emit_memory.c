@@ -49,6 +49,8 @@ static void set_buffer_base(Emit *e, const Buffer *buffer, View *view) {
     case BUF_slot:
         view->base = e->slots[buffer->slot];
         view->lane_step = buffer->lanes > 1 ? emit_i64(e, 1) : NULL;
+        view->own = buffer->lanes > 1;
+        view->sums = buffer->sums ? buffer->lanes : 0;
         return;
     case BUF_out:
         view->base = e->out[buffer->out];
@@ -156,10 +158,16 @@ static bool is_contiguous(const View *x) {
     return !x->lane_offset && x->lane_step && is_int(x->lane_step, 1);
 }
 
+/* Whether all lanes may be loaded and stored at once: lanes without an iteration as well, where
+ * they have memory of their own. */
+static bool is_plain_access(const Emit *e, const View *x) {
+    return is_contiguous(x) && (!e->mask || (x->own && e->mask == e->iterations));
+}
+
 static LLVMValueRef load_lanes(Emit *e, const View *x) {
     LLVMTypeRef vector = memory_lanes(e, x->elem);
     LLVMValueRef passthru = LLVMConstNull(vector);
-    if (is_contiguous(x) && !e->mask) {
+    if (is_plain_access(e, x)) {
         LLVMValueRef load = LLVMBuildLoad2(e->builder, vector, x->base, "");
         LLVMSetAlignment(load, alignment(x->elem));
         return load;
@@ -205,7 +213,7 @@ static void store_scalar(Emit *e, const View *x, LLVMValueRef v) {
 static void store_lanes(Emit *e, const View *x, LLVMValueRef v) {
     LLVMTypeRef vector = memory_lanes(e, x->elem);
     v = to_memory(e, x->elem, v, true);
-    if (is_contiguous(x) && !e->mask) {
+    if (is_plain_access(e, x)) {
         LLVMSetAlignment(LLVMBuildStore(e->builder, v, x->base), alignment(x->elem));
     } else if (is_contiguous(x)) {
         LLVMValueRef args[] = {v, x->base, e->mask};
@@ -245,7 +253,23 @@ static void add_lane_by_lane(Emit *e, const View *x, LLVMValueRef v) {
     }
 }
 
+/* Adds the lanes to fewer partial sums, which stand side by side. */
+static void add_to_sums(Emit *e, const View *x, LLVMValueRef v) {
+    if (e->mask) {
+        v = LLVMBuildSelect(e->builder, e->mask, v, LLVMConstNull(LLVMTypeOf(v)), "");
+    }
+    v = emit_folded(e, OP_add, x->elem, v, x->sums);
+    LLVMValueRef old = LLVMBuildLoad2(e->builder, LLVMTypeOf(v), x->base, "");
+    LLVMSetAlignment(old, alignment(x->elem));
+    LLVMValueRef sum = emit_binary(e, OP_add, x->elem, old, v);
+    LLVMSetAlignment(LLVMBuildStore(e->builder, sum, x->base), alignment(x->elem));
+}
+
 void view_add(Emit *e, const View *x, Val value) {
+    if (x->sums) {
+        add_to_sums(e, x, emit_lanes(e, value));
+        return;
+    }
     bool one_place = !x->lane_offset && !x->lane_step;
     if (one_place && e->width > 1) {
         LLVMValueRef lanes = emit_lanes(e, value);

@@ -333,9 +333,9 @@ void emit_convert(Emit *e, const Inst *inst) {
 
 /* ---- reductions over lanes ---- */
 
-LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem, LLVMValueRef vector) {
+LLVMValueRef emit_folded(Emit *e, Op op, Scalar elem, LLVMValueRef vector, int left) {
     unsigned n = LLVMGetVectorSize(LLVMTypeOf(vector));
-    while (n > 1) {
+    while (n > (unsigned)left) {
         LLVMValueRef low[64], high[64];
         for (unsigned l = 0; l < n / 2; l++) {
             low[l] = LLVMConstInt(e->i32, l, false);
@@ -349,6 +349,11 @@ LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem, LLVMValueRef vector) {
             LLVMBuildShuffleVector(e->builder, vector, poison, LLVMConstVector(high, n), "");
         vector = emit_binary(e, op, elem, a, b);
     }
+    return vector;
+}
+
+LLVMValueRef emit_horizontal(Emit *e, Op op, Scalar elem, LLVMValueRef vector) {
+    vector = emit_folded(e, op, elem, vector, 1);
     return LLVMBuildExtractElement(e->builder, vector, LLVMConstInt(e->i32, 0, false), "");
 }
 

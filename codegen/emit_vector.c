@@ -18,9 +18,9 @@ static LLVMValueRef lanes_below(Emit *e, LLVMValueRef count) {
 
 static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValueRef mask,
                      LLVMValueRef *accs) {
-    e->mask = mask;
+    e->mask = e->iterations = mask;
     loop->body(e, loop->user, (Val){.v = index, .step = emit_i64(e, 1)}, accs);
-    e->mask = NULL;
+    e->mask = e->iterations = NULL;
 }
 
 static LLVMValueRef remaining(Emit *e, const LaneLoop *loop, LLVMValueRef index) {
@@ -104,7 +104,7 @@ void emit_lane_loop(Emit *e, int width, LaneLoop *loop) {
         run_tail(e, loop, start, extent);
     }
     e->width = 1;
-    e->mask = NULL;
+    e->mask = e->iterations = NULL;
 }
 
 /* ---- which values differ between lanes ---- */
@@ -233,6 +233,67 @@ static bool has_loop(const Region *region) {
     return false;
 }
 
+/* ---- arrays that are summed up ---- */
+
+/* The partial sums of an array as one vector: row-major, the sums of an element side by side. */
+static View all_sums(Emit *e, const View *sums, LLVMValueRef count) {
+    View flat = {.base = sums->base, .elem = sums->elem, .rank = 1, .dense = true};
+    flat.dims[0] = emit_imul(e, count, emit_i64(e, sums->sums));
+    flat.strides[0] = emit_i64(e, 1);
+    return flat;
+}
+
+static LLVMValueRef count_elements(Emit *e, const View *view) {
+    LLVMValueRef count = emit_i64(e, 1);
+    for (int k = 0; k < view->rank; k++) {
+        count = emit_imul(e, count, view->dims[k]);
+    }
+    return count;
+}
+
+static void clear_sums(Emit *e, const Inst *loop) {
+    for (int j = 0; j < loop->attr.loop.n_acc; j++) {
+        int k = loop->attr.loop.n_carry + j;
+        if (!plan_sums(e->plan, loop, k)) {
+            continue;
+        }
+        const Value *param = loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + k];
+        const View *sums = emit_val(e, param)->view;
+        View flat = all_sums(e, sums, count_elements(e, sums));
+        View zeros = flat;
+        zeros.base = NULL;
+        zeros.splat = LLVMConstNull(emit_type(e, flat.elem));
+        view_copy(e, &flat, &zeros);
+    }
+}
+
+/* Adds the partial sums of each element to the element, which is in a dense array. */
+static void add_sums(Emit *e, const View *to, const View *sums) {
+    LLVMValueRef count = count_elements(e, to);
+    Counted loop;
+    counted_begin(e, &loop, emit_i64(e, 0), count, 1, 0, NULL);
+    LLVMTypeRef type = LLVMVectorType(emit_type(e, sums->elem), (unsigned)sums->sums);
+    LLVMTypeRef element = emit_type(e, sums->elem);
+    LLVMValueRef from = emit_imul(e, loop.index, emit_i64(e, sums->sums));
+    LLVMValueRef place = LLVMBuildInBoundsGEP2(e->builder, element, sums->base, &from, 1, "");
+    LLVMValueRef vector = LLVMBuildLoad2(e->builder, type, place, "");
+    LLVMSetAlignment(vector, sums->elem == S_f32 || sums->elem == S_i32 ? 4 : 8);
+    View one = {.base = LLVMBuildInBoundsGEP2(e->builder, element, to->base, &loop.index, 1, ""),
+                .elem = to->elem};
+    view_add(e, &one, val_of(emit_horizontal(e, OP_add, sums->elem, vector)));
+    counted_end(e, &loop, NULL);
+}
+
+static void collect_sums(Emit *e, const Inst *loop) {
+    for (int j = 0; j < loop->attr.loop.n_acc; j++) {
+        int k = loop->attr.loop.n_carry + j;
+        if (plan_sums(e->plan, loop, k)) {
+            const Value *param = loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + k];
+            add_sums(e, emit_val(e, loop->out[k])->view, emit_val(e, param)->view);
+        }
+    }
+}
+
 void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     enum { LARGE = 60, SMALL = 12, PARTIALS = 4 };
     int n_slice = loop->attr.loop.n_slice,
@@ -241,6 +302,7 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     Op *ops = ARENA_ARRAY(e->arena, n_state + 1, Op);
     Scalar *elems = ARENA_ARRAY(e->arena, n_state + 1, Scalar);
     VectorLoop v = {loop, ARENA_ARRAY(e->arena, n_state + 1, int)};
+    clear_sums(e, loop);
     e->width = width;
     for (int j = 0; j < n_state; j++) {
         if (loop->out[j]->type->rank > 0) {
@@ -265,6 +327,7 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
                       .body = vector_body,
                       .user = &v};
     emit_lane_loop(e, width, &lanes);
+    collect_sums(e, loop);
     for (int k = 0; k < n; k++) {
         int j = v.state[k];
         LLVMValueRef initial = emit_val(e, loop->in[n_slice + j])->v;

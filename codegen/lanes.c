@@ -104,7 +104,6 @@ static bool if_fits(const Inst *inst, const Inst *outer) {
 
 static bool inst_fits(const Inst *inst, const Inst *outer) {
     switch (inst->op) {
-    case OP_contract:
     case OP_call:
         return false;
     case OP_dim: /* extents must be the same in all lanes */
@@ -207,11 +206,109 @@ static bool is_best_across(const Chooser *c, const Inst *loop) {
            lanes_cost_across(loop, lanes) < lanes_cost_within(loop, lanes, is_good, c);
 }
 
+/* ---- sums and rows ---- */
+
+bool lanes_sum_apart(IrModule *m, const Inst *loop, int acc, int lanes) {
+    enum { MOST = 1 << 16 }; /* elements of a sum that is kept once a lane */
+    const Value *out = loop->out[loop->attr.loop.n_carry + acc];
+    int64_t extent, count;
+    bool single = size_is_const(loop->attr.loop.extent, &extent) && extent <= lanes;
+    const Size *elements = ir_type_count(m, out->type);
+    bool huge = !elements || (size_is_const(elements, &count) && count > MOST);
+    return out->type->rank > 0 && !single && !huge && lanes_add_alike(loop, acc);
+}
+
+/* How often the elements of an array are read in the region: 1 for once each, 2 for more. One
+ * element outside of inner loops does not count. */
+static int reads(const Region *region, const Value *array, bool nested);
+
+static int reads_by(const Inst *inst, int k, bool nested) {
+    switch (inst->op) {
+    case OP_loop: {
+        const Value *param = inst->regions[0]->params.data[1 + k];
+        bool rows = k < inst->attr.loop.n_slice && param->type->rank > 0;
+        return rows ? reads(inst->regions[0], param, true) : 1;
+    }
+    case OP_contract:
+        return inst->out[0]->type->rank > 0 ? 2 : 1;
+    case OP_index:
+        if (inst->out[0]->type->rank == 0) {
+            return nested;
+        }
+        return reads(inst->region, inst->out[0], nested);
+    case OP_slice:
+    case OP_transpose:
+    case OP_reverse:
+    case OP_reshape:
+    case OP_broadcast:
+        return inst->out[0]->type->rank > 0 ? reads(inst->region, inst->out[0], nested) : 1;
+    default:
+        return 1;
+    }
+}
+
+static int reads(const Region *region, const Value *array, bool nested) {
+    int n = 0;
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_in; k++) {
+            n += inst->in[k] == array ? reads_by(inst, k, nested) : 0;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            bool again = nested || inst->op == OP_loop;
+            int inside = reads(inst->regions[k], array, again);
+            n += inst->op == OP_loop && inside > 0 ? 2 : inside;
+        }
+    }
+    return n;
+}
+
+bool lanes_copy_rows(const Inst *loop, int k) {
+    const Value *row = loop->regions[0]->params.data[1 + k];
+    return row->type->rank > 0 && reads(loop->regions[0], row, false) >= 2;
+}
+
+/* ---- several vectors at once ---- */
+
+/* Work on floats in the largest region, not counting what is in regions inside it; nested tells of
+ * loops. */
+static double largest_region(const Region *region, bool *nested) {
+    double own = 0, inner = 0;
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        bool is_float = inst->n_out > 0 && type_is_float(inst->out[0]->type);
+        own += op_is_elementwise(inst->op) && is_float ? 1 + op_info[inst->op].cost / 8.0 : 0;
+        *nested = *nested || inst->op == OP_loop || inst->op == OP_contract;
+        for (int k = 0; k < inst->n_region; k++) {
+            double size = largest_region(inst->regions[k], nested);
+            inner = size > inner ? size : inner;
+        }
+    }
+    return own > inner ? own : inner;
+}
+
+/* How many vectors of iterations run side by side: with loops inside, what is the same for all
+ * lanes (indices, checks, loads, sums) then costs as much for several vectors as for one. Registers
+ * are the limit. */
+static int interleaved(const Chooser *c, const Inst *loop, int lanes) {
+    enum { SHORT = 24, LONG = 60 };
+    bool nested = false;
+    double work = largest_region(loop->regions[0], &nested);
+    int n = !nested || work > LONG ? 1 : work > SHORT ? 2 : 4;
+    n = c->vector_bytes < 64 && n > 1 ? n / 2 : n;
+    int64_t extent;
+    while (n > 1 && size_is_const(loop->attr.loop.extent, &extent) && extent < (int64_t)n * lanes) {
+        n /= 2;
+    }
+    return n;
+}
+
 static void choose_in(const Chooser *c, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop && loop_fits(inst) && is_best_across(c, inst)) {
-            ptrmap_put(c->widths, inst, (void *)(intptr_t)lanes_of_loop(c, inst));
+            int lanes = lanes_of_loop(c, inst);
+            ptrmap_put(c->widths, inst, (void *)(intptr_t)(lanes * interleaved(c, inst, lanes)));
             continue;
         }
         for (int k = 0; k < inst->n_region; k++) {

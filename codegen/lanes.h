@@ -10,6 +10,14 @@
 /* Adds (loop, lanes) to widths for each chosen loop. No chosen loop is inside another. */
 void lanes_choose(IrModule *m, Arena *arena, const Func *func, int vector_bytes, PtrMap *widths);
 
+/* Whether acc `acc` of the loop, an array, is added to only at places that are the same for all
+ * lanes: then every lane may keep a sum of its own until the loop is done. */
+bool lanes_sum_apart(IrModule *m, const Inst *loop, int acc, int lanes);
+
+/* Whether rows that slice `k` hands to an iteration are read again and again in it, so that it pays
+ * to bring the rows of all lanes side by side first. */
+bool lanes_copy_rows(const Inst *loop, int k);
+
 /* The operation of a carry that is nothing but a reduction, c' = op(c, e): its partial results may
  * be kept apart. OP_COUNT when it is not one. */
 Op lanes_reduction(const Inst *loop, int carry);

@@ -1,15 +1,39 @@
 /* See lanes_cost.h. Called by lanes.c only. */
 #include "codegen/lanes_cost.h"
 
+#include <string.h>
+
 enum { UNKNOWN_EXTENT = 64 };
 
 /* Costs of one access or event, in vector instructions; lanes apart cost that much a lane. */
-static const double LOAD_APART = 1.25, STORE_APART = 2.5, BOOL_APART = 4.0, ADD_APART = 4.0;
+static const double SCALAR = 0.3, LOAD_APART = 2.0, STORE_APART = 2.5, BOOL_APART = 4.0,
+                    ADD_APART = 4.0;
 static const double REDUCTION = 15.0, LOOP_START = 10.0, LOOP_STEP = 1.0;
+/* A product and sum, with its loads: a lane at a time, and in a kernel made for products. */
+static const double PRODUCT_ACROSS = 2.0, PRODUCT_WITHIN = 0.75, PRODUCT_START = 25.0;
+
+static double size_or_guess(const Size *size) {
+    int64_t extent;
+    return size_is_const(size, &extent) ? (double)extent : (double)UNKNOWN_EXTENT;
+}
 
 static double extent_of(const Inst *loop) {
-    int64_t extent;
-    return size_is_const(loop->attr.loop.extent, &extent) ? (double)extent : (double)UNKNOWN_EXTENT;
+    return size_or_guess(loop->attr.loop.extent);
+}
+
+/* Products of two numbers that a contraction adds up. */
+static double products_of(const Inst *contract) {
+    const char *spec = contract->attr.spec, *second = strchr(spec, ',') + 1;
+    const Type *a = contract->in[0]->type, *b = contract->in[1]->type;
+    double n = 1;
+    for (int k = 0; k < a->rank; k++) {
+        n *= size_or_guess(a->dims[k]);
+    }
+    for (int k = 0; k < b->rank; k++) {
+        bool shared = memchr(spec, second[k], (size_t)a->rank) != NULL;
+        n *= shared ? 1 : size_or_guess(b->dims[k]);
+    }
+    return n;
 }
 
 /* ---- where the lanes of a value lie ---- */
@@ -87,8 +111,59 @@ bool lanes_vary(const Value *v, const Inst *loop) {
     return inst->n_region > 0 || any_varies(inst->in, inst->n_in, loop);
 }
 
-/* An operation, by all lanes; integers are divided one after the other. */
+static const Value *sum_base(const Value *v, const Region *region, const Inst *outer);
+
+/* The operand that result v of an instruction adds to; NULL where lanes may add in different
+ * places. */
+static const Value *sum_operand(const Value *v, const Inst *outer) {
+    const Inst *inst = v->inst;
+    switch (inst->op) {
+    case OP_add_at:
+    case OP_add_slice:
+        return any_varies(inst->in + 2, inst->n_in - 2, outer) ? NULL : inst->in[0];
+    case OP_loop: {
+        int first = inst->attr.loop.n_slice;
+        const Region *body = inst->regions[0];
+        const Value *param = body->params.data[1 + first + v->index];
+        bool is_acc = v->index >= inst->attr.loop.n_carry &&
+                      v->index < inst->attr.loop.n_carry + inst->attr.loop.n_acc;
+        return is_acc && sum_base(body->yields.data[v->index], body, outer) == param
+                   ? inst->in[first + v->index]
+                   : NULL;
+    }
+    case OP_if: {
+        const Value *bases[2];
+        for (int k = 0; k < 2; k++) {
+            bases[k] = sum_base(inst->regions[k]->yields.data[v->index], inst->regions[k], outer);
+        }
+        return bases[0] == bases[1] ? bases[0] : NULL;
+    }
+    default:
+        return NULL;
+    }
+}
+
+/* The value from outside of the region, or its parameter, that v is a sum on top of. */
+static const Value *sum_base(const Value *v, const Region *region, const Inst *outer) {
+    while (v && v->inst && v->inst->region == region) {
+        v = sum_operand(v, outer);
+    }
+    return v;
+}
+
+bool lanes_add_alike(const Inst *loop, int acc) {
+    const Region *body = loop->regions[0];
+    int j = loop->attr.loop.n_carry + acc;
+    return sum_base(body->yields.data[j], body, loop) ==
+           body->params.data[1 + loop->attr.loop.n_slice + j];
+}
+
+/* An operation, by all lanes; integers are divided one after the other. What is the same for all
+ * lanes keeps to the scalar units. */
 static double op_cost(const Inst *inst, const Inst *loop, int lanes) {
+    if (loop && !any_varies(inst->in, inst->n_in, loop)) {
+        return SCALAR * op_info[inst->op].cost;
+    }
     bool divides = (inst->op == OP_div || inst->op == OP_rem) && !type_is_float(inst->out[0]->type);
     return divides && loop && any_varies(inst->in, 2, loop) ? 8.0 * lanes : op_info[inst->op].cost;
 }
@@ -131,13 +206,7 @@ static double inner_loop_across(const Inst *inner, const Inst *outer, int lanes)
 }
 
 static double write_across(const Inst *inst, const Inst *outer, int lanes) {
-    bool own = access_of(inst->in[0], outer) == ACCESS_dense;
-    double once = 2;
-    if (any_varies(inst->in + 2, inst->n_in - 2, outer)) {
-        once = ADD_APART * lanes;
-    } else if (!own) {
-        once = REDUCTION; /* all lanes add to one place */
-    }
+    double once = any_varies(inst->in + 2, inst->n_in - 2, outer) ? ADD_APART * lanes : 2;
     return inst->in[1]->type->rank > 0 ? once * (double)UNKNOWN_EXTENT : once;
 }
 
@@ -159,6 +228,8 @@ static double inst_across(const Inst *inst, const Inst *outer, int lanes) {
     case OP_add_at:
     case OP_add_slice:
         return write_across(inst, outer, lanes);
+    case OP_contract:
+        return products_of(inst) * PRODUCT_ACROSS;
     default:
         return op_is_elementwise(inst->op) ? op_cost(inst, outer, lanes) : 0;
     }
@@ -195,8 +266,11 @@ static double loop_within(const Inst *loop, const Within *w, const Inst *inner) 
         n_state += state && loop->out[j]->type->rank == 0;
         n_stack += !state;
     }
-    double once = within(loop->regions[0], w, good ? loop : inner) + LOOP_STEP +
-                  loop->attr.loop.n_slice + n_stack;
+    double once = within(loop->regions[0], w, good ? loop : inner) + LOOP_STEP + n_stack;
+    for (int k = 0; k < loop->attr.loop.n_slice; k++) {
+        bool loads = loop->regions[0]->params.data[1 + k]->type->rank == 0;
+        once += loads && inner ? load_cost(access_of(loop->in[k], inner), w->lanes) : 1;
+    }
     double extent = extent_of(loop);
     if (good) {
         double vectors = (double)(((int64_t)extent + w->lanes - 1) / w->lanes);
@@ -217,6 +291,9 @@ static bool is_plain_index(const Value *v, const Inst *loop) {
 
 static double index_within(const Inst *inst, const Within *w, const Inst *inner) {
     const Value *last = inst->in[inst->n_in - 1];
+    if (inner && inst->out[0]->type->rank == 0 && access_of(inst->in[0], inner) == ACCESS_apart) {
+        return LOAD_APART * w->lanes;
+    }
     if (!inner || !any_varies(inst->in + 1, inst->n_in - 1, inner) ||
         (inst->out[0]->type->rank == 0 && is_plain_index(last, inner))) {
         return 1;
@@ -233,6 +310,8 @@ static double within(const Region *region, const Within *w, const Inst *inner) {
         } else if (inst->op == OP_if) {
             sum +=
                 2 + 0.5 * (within(inst->regions[0], w, inner) + within(inst->regions[1], w, inner));
+        } else if (inst->op == OP_contract) {
+            sum += products_of(inst) / w->lanes * PRODUCT_WITHIN + PRODUCT_START;
         } else if (op_is_elementwise(inst->op)) {
             sum += op_cost(inst, inner, w->lanes);
         } else if (inst->op == OP_index) {

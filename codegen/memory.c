@@ -169,6 +169,8 @@ static const char *place(Report *r, Arena *arena, Loc loc) {
 /* Why a value is in memory. */
 static const char *reason(Report *r, const Value *v) {
     const Inst *inst = v->inst;
+    if (!inst && !v->is_acc && v->index <= v->region->owner->attr.loop.n_slice)
+        return "rows of several iterations, side by side";
     if (!inst)
         return v->is_acc ? "a sum over iterations" : "the state of a loop";
     int carries = inst->op == OP_loop ? inst->attr.loop.n_carry : 0;
@@ -295,7 +297,7 @@ static bool report_export(Text *out, IrModule *m, const Export *export, int vect
     lanes_choose(m, arena, export->func, vector_bytes, &widths);
     Report r = {.out = out,
                 .m = m,
-                .plan = plan_make(m, arena, export->func, &widths),
+                .plan = plan_make(m, arena, export->func, &widths, vector_bytes),
                 .scope = bound_scope(arena, export)};
     if (!r.plan)
         return false;

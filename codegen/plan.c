@@ -6,6 +6,7 @@
  * looked at.
  * 3. Lifetimes of buffers, then slots (plan_slots). */
 #include "codegen/plan.h"
+#include "codegen/lanes.h"
 
 #include <string.h>
 
@@ -120,6 +121,10 @@ static void scan_params(Plan *plan, const Inst *inst, const Region *region) {
         if (k >= 1 && k <= inst->attr.loop.n_slice) {
             const ValueInfo *src = info(plan, inst->in[k - 1]);
             bool splat = src->class == VC_splat;
+            if (!splat && plan_lanes(plan, inst) > 1 && lanes_copy_rows(inst, k - 1)) {
+                set_class(plan, param, VC_carry, true, param);
+                continue;
+            }
             set_class(plan, param, splat ? VC_splat : VC_view, src->dense,
                       splat ? param : src->root);
         } else {
@@ -363,6 +368,48 @@ static void assign_init(Plan *plan, const Inst *loop, int j, Buffer *home) {
     }
 }
 
+static int bytes_of(Scalar elem) {
+    static const int bytes[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
+    return bytes[elem];
+}
+
+/* Sums of several lanes for acc j of a loop in lanes. A few: to fold the lanes takes instructions,
+ * but a lane each would make an array that no longer fits in a cache. */
+static Buffer *new_sums(Plan *plan, const Inst *loop, int j) {
+    enum { SUM_BYTES = 16 };
+    const Type *type = loop->out[j]->type;
+    int lanes = plan_lanes(plan, loop), most = SUM_BYTES / bytes_of(type->elem);
+    if (lanes == 1 || type->rank == 0 ||
+        !lanes_sum_apart(plan->m, loop, j - loop->attr.loop.n_carry, lanes)) {
+        return NULL;
+    }
+    Buffer *sums = new_buffer(plan, BUF_slot, type);
+    sums->lanes = lanes < most ? lanes : most;
+    sums->sums = true;
+    sums->begin = span(plan, loop)->begin;
+    sums->end = span(plan, loop)->end;
+    ptrmap_put(&plan->sums, loop->out[j], sums);
+    return sums;
+}
+
+Buffer *plan_sums(const Plan *plan, const Inst *loop, int j) {
+    return ptrmap_get(&plan->sums, loop->out[j]);
+}
+
+/* Rows that a loop in lanes copies side by side have a buffer; see lanes_copy_rows. */
+static void assign_rows(Plan *plan, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    for (int k = 0; k < loop->attr.loop.n_slice; k++) {
+        const Value *row = body->params.data[1 + k];
+        if (info(plan, row)->class == VC_carry) {
+            Buffer *home = new_slot_buffer(plan, row->type, body);
+            home->begin = span(plan, loop)->begin;
+            home->end = span(plan, loop)->end;
+            info(plan, row)->home = home;
+        }
+    }
+}
+
 static void assign_loop(Plan *plan, const Inst *loop) {
     const Region *body = loop->regions[0];
     int n_carry = loop->attr.loop.n_carry, n_acc = loop->attr.loop.n_acc,
@@ -373,10 +420,12 @@ static void assign_loop(Plan *plan, const Inst *loop) {
         }
         Buffer *home = info(plan, loop->out[j])->home;
         const Value *param = body->params.data[1 + n_slice + j], *yield = body->yields.data[j];
-        info(plan, param)->home = home;
+        Buffer *sums = j >= n_carry ? new_sums(plan, loop, j) : NULL;
+        Buffer *inside = sums ? sums : home;
+        info(plan, param)->home = inside;
         assign_init(plan, loop, j, home);
         if (chain_base(plan, yield, body, j >= n_carry) == param) {
-            chain_set(plan, yield, body, home);
+            chain_set(plan, yield, body, inside);
         }
     }
     for (int j = n_carry + n_acc; j < loop->n_out; j++) {
@@ -386,6 +435,7 @@ static void assign_loop(Plan *plan, const Inst *loop) {
             info(plan, yield)->home = new_part(plan, home, yield->type, loop, NULL);
         }
     }
+    assign_rows(plan, loop);
     assign_region(plan, body);
 }
 
@@ -553,11 +603,10 @@ static void find_lifetimes(Plan *plan, const Region *region) {
 /* ---- slots ---- */
 
 static const Size *buffer_bytes(Plan *plan, const Buffer *buffer) {
-    static const int element[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
     PolyTable *polys = &plan->m->ctx->polys;
     const Size *count = ir_type_count(plan->m, buffer->type);
     return count ? size_mul(polys, count,
-                            size_const(polys, element[buffer->type->elem] * buffer->lanes))
+                            size_const(polys, bytes_of(buffer->type->elem) * buffer->lanes))
                  : NULL;
 }
 
@@ -639,13 +688,16 @@ static bool place_all(Plan *plan) {
     return true;
 }
 
-Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *widths) {
+Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *widths,
+                int vector_bytes) {
     Plan *plan = ARENA_NEW(arena, Plan);
     plan->m = m;
     plan->arena = arena;
     plan->func = func;
     plan->widths = *widths;
+    plan->vector_bytes = vector_bytes;
     ptrmap_init(&plan->spans, arena);
+    ptrmap_init(&plan->sums, arena);
     ptrmap_init(&plan->temps, arena);
     uint32_t lowest = UINT32_MAX, highest = 0;
     find_ids(func->body, &lowest, &highest);

@@ -23,6 +23,7 @@ typedef struct Buffer {
     BufferKind kind;
     const Type *type;
     int lanes; /* above 1: every element is `lanes` values, one for each lane of the loop around */
+    bool sums; /* each element is partial sums of that many lanes, which plan_sums tells of */
     int out;   /* BUF_out: which result */
     struct Buffer *parent; /* BUF_part: the buffer it is inside of ... */
     const Inst *loop;      /* ... at the row of this loop's index, or, when NULL, ... */
@@ -45,14 +46,18 @@ typedef struct Plan {
     uint32_t first_id, n_values;
     PtrMap spans;  /* Inst*, Region* -> Span* */
     PtrMap temps;  /* Value* (yield of a carry) -> Buffer*: see plan_carry_temp */
+    PtrMap sums;   /* Value* (result of an acc) -> Buffer*: see plan_sums */
     PtrMap widths; /* Inst* (loop) -> lanes, by codegen/lanes.h */
+    int vector_bytes;
     int position;
     VEC(Buffer *) buffers;
     VEC(Slot) slots;
 } Plan;
 
-/* widths: the loops that run one iteration a lane and their lanes. NULL when a size overflows. */
-Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *widths);
+/* widths: the loops that run one iteration a lane and their lanes; vector_bytes: of the machine's
+ * vectors. NULL when a size overflows. */
+Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *widths,
+                int vector_bytes);
 
 /* The buffer of a value, or NULL: scalars, inputs, views, splats and results that nothing uses. */
 Buffer *plan_home(const Plan *plan, const Value *value);
@@ -66,6 +71,9 @@ bool plan_is_view(const Plan *plan, const Value *value);
 /* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when
  * none is needed. */
 Buffer *plan_carry_temp(const Plan *plan, const Inst *loop, int j);
+/* Where a loop in lanes collects its acc j, an array, as sums of several lanes, to be added to the
+ * home of the result when the loop is done; NULL when lanes add to the home itself. */
+Buffer *plan_sums(const Plan *plan, const Inst *loop, int j);
 int plan_lanes(const Plan *plan, const Inst *loop); /* 1: a loop of scalars */
 
 #endif

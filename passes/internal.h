@@ -17,6 +17,7 @@ bool pass_loops(IrModule *m);
 bool pass_fuse(IrModule *m);
 bool pass_lift(IrModule *m);
 bool pass_precompute(IrModule *m);
+bool pass_sums(IrModule *m);
 bool pass_stacks(IrModule *m);
 bool pass_exported(IrModule *m);
 

@@ -1,7 +1,7 @@
 /* Turns whole-array operations into loops over scalars: elementwise operations, conversions,
- * reductions, iota, and adding an array to an acc. After this pass elementwise operations are
- * scalar; what remains on arrays are views (index, slice, transpose, broadcast, reshape, reverse),
- * contractions, array, concat, update, add_at and add_slice.
+ * reductions, iota, and adding an array to another's elements. After this pass elementwise
+ * operations are scalar; what remains on arrays are views (index, slice, transpose, broadcast,
+ * reshape, reverse), contractions, array, concat, update and add_at.
  *
  * A loop nest slices its operands one axis a level, so producers and consumers of one shape can be
  * fused by fuse.c. */
@@ -178,6 +178,19 @@ static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
+/* a with v added from row lo on. */
+static Value *add_rows(IrBuilder *b, Value *a, Value *v, Value *lo) {
+    LoopSpec spec = {
+        .extent = v->type->dims[0], .n_slice = 1, .slices = &v, .n_acc = 1, .accs = &a};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    body.loc = b->loc;
+    Value *row = ir_ew2(&body, OP_add, lo, ir_body_index(&body));
+    ir_yield(&body, add_to_acc(&body, body.region->params.data[2], body.region->params.data[1],
+                               &row, 1, false));
+    return ir_loop_end(b, &spec, &body)->out[0];
+}
+
 static void note_accs(Loops *s, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
@@ -220,6 +233,9 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
             where[k - 2] = irmap_get(map, inst->in[k]);
         v = add_to_acc(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]), where,
                        inst->n_in - 2, false);
+    } else if (inst->op == OP_add_slice) {
+        v = add_rows(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]),
+                     irmap_get(map, inst->in[2]));
     } else if (on_arrays && (op_is_elementwise(inst->op) || inst->op == OP_convert)) {
         for (int k = 0; k < inst->n_in; k++)
             x[k] = irmap_get(map, inst->in[k]);

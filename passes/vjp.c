@@ -201,6 +201,7 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
 /* Computes a body again inside its adjoint; what was saved is already mapped (`restored`). */
 void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored) {
     bool outer = s->map.drop_checks;
+    SavedList offered = {0}; /* inner loops store: it is memory of one iteration only */
     s->map.drop_checks = true;
     for (int i = 0; i < source->insts.n; i++) {
         const Inst *inst = source->insts.data[i];
@@ -212,7 +213,7 @@ void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *res
                           zeros_of(b, irmap_type(&s->map, inst->out[k]->type)));
         }
         if (!have)
-            forward_inst(s, b, inst, NULL);
+            forward_inst(s, b, inst, &offered);
     }
     s->map.drop_checks = outer;
 }
