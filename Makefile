@@ -65,7 +65,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz generate ulp layers format tidy help install clean
+.PHONY: all demo check bench asan fuzz generate mutation ulp layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
 
@@ -168,6 +168,9 @@ ulp: all $(BUILD)/ulp ## the largest errors of the elementwise operations, again
 generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock)
 	test/generate/generate --oracle $(BUILD)/oracle --keep $(BUILD)/generate --count $(or $(N),500) \
 	    --seed $(or $(SEED),$(shell date +%s))
+
+mutation: ## plant wrong lines in the derivative rules and passes, one at a time (hours; ONLY=REGEX)
+	test/mutation/mutate --work $(BUILD)/mutation $(if $(ONLY),--only '$(ONLY)') --make "'CC=$(CC)'"
 
 layers: ## fail when an include crosses the layers of docs/architecture.md
 	@scripts/layers
