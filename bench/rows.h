@@ -8,7 +8,10 @@
     X(digits)                                                                                      \
     X(mlp)                                                                                         \
     X(gmm)                                                                                         \
-    X(ba)
+    X(ba)                                                                                          \
+    X(black_scholes)                                                                               \
+    X(lotka)                                                                                       \
+    X(chain)
 
 #define DECLARE(name) void row_##name(void);
 ROWS(DECLARE)
