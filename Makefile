@@ -188,7 +188,7 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 # A row of the benchmark is one object: the row, the C by hand and what bpc makes of the model; only row_X stays
 # visible, so that models may export the same names.
 BENCH         := $(BUILD)/bench
-bench_rows    := digits mlp gmm ba black_scholes lotka chain
+bench_rows    := digits mlp gmm ba black_scholes lotka logistic kalman chain
 bench_flags   := -std=c17 -O3 -march=native -fno-math-errno -D_GNU_SOURCE -Wall -Wextra -I$(BENCH)
 bench_model    = $(firstword $(wildcard bench/$(1).bp examples/models/$(1).bp examples/$(1)/$(1).bp))
 $(BENCH)/mlp.o: bpc_flags := --real=f32

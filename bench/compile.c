@@ -55,7 +55,8 @@ void row_compile(const char *bpc, const char *cc, const char *folder) {
     static const char *const models[][2] = {
         {"mlp", "mlp_hand"},       {"gmm", "gmm_scalar"},
         {"ba", "ba_scalar"},       {"black_scholes", "black_scholes_scalar"},
-        {"lotka", "lotka_scalar"},
+        {"lotka", "lotka_scalar"}, {"logistic", "logistic_hand"},
+        {"kalman", "kalman_hand"},
     };
     char object[4096], out[] = "-o", model[] = "bench/ten_lines.bp";
     snprintf(object, sizeof object, "%s/timed.o", folder);

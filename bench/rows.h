@@ -11,6 +11,8 @@
     X(ba)                                                                                          \
     X(black_scholes)                                                                               \
     X(lotka)                                                                                       \
+    X(logistic)                                                                                    \
+    X(kalman)                                                                                      \
     X(chain)
 
 #define DECLARE(name) void row_##name(void);
