@@ -65,7 +65,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz generate mutation ulp layers format tidy help install clean
+.PHONY: all demo check bench asan fuzz generate mutation oom ulp layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
 
@@ -171,6 +171,11 @@ generate: all $(BUILD)/oracle ## N (default 500) random programs through the ora
 
 mutation: ## plant wrong lines in the derivative rules and passes, one at a time (hours; ONLY=REGEX)
 	test/mutation/mutate --work $(BUILD)/mutation $(if $(ONLY),--only '$(ONLY)') --make "'CC=$(CC)'"
+
+oom: all ## fail each allocation of compiling each model in turn, at OOM_LEVEL (default 0): hours
+	$(CC) -std=c17 -O1 -g $(SANFLAGS) -D_GNU_SOURCE -I. test/driver/Inputs/every_allocation.c \
+	    -o $(BUILD)/every_allocation $(BUILD)/libbpc.a $(LDLIBS)
+	$(BUILD)/every_allocation $(or $(OOM_LEVEL),0) $(or $(OOM_SAMPLES),0) $(wildcard examples/models/*.bp)
 
 layers: ## fail when an include crosses the layers of docs/architecture.md
 	@scripts/layers

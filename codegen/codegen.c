@@ -72,8 +72,11 @@ void codegen_default_exports(IrModule *m) {
 static void create_module(Emit *e) {
     e->llvm = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(e->module_name, e->llvm);
-    e->builder = LLVMCreateBuilderInContext(e->llvm);
-    e->entry = LLVMCreateBuilderInContext(e->llvm);
+    for (int i = 0; i < 2; i++) {
+        e->owned[i] = LLVMCreateBuilderInContext(e->llvm);
+    }
+    e->builder = e->owned[0];
+    e->entry = e->owned[1];
     LLVMSetTarget(e->module, e->target->triple);
     LLVMSetModuleDataLayout(e->module, e->target->layout);
     e->void_type = LLVMVoidTypeInContext(e->llvm);
@@ -98,8 +101,8 @@ static void create_module(Emit *e) {
 
 static void dispose_module(Emit *e) {
     if (e->llvm) {
-        LLVMDisposeBuilder(e->builder);
-        LLVMDisposeBuilder(e->entry);
+        LLVMDisposeBuilder(e->owned[0]);
+        LLVMDisposeBuilder(e->owned[1]);
         LLVMDisposeModule(e->module);
         LLVMContextDispose(e->llvm);
     }

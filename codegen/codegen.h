@@ -51,6 +51,9 @@ bool jit_define(Context *ctx, Jit *jit, const char *symbol, void *address);
 /* Copies the object. Any number may be added; their exported names must differ. */
 bool jit_add_object(Context *ctx, Jit *jit, const CodeBuffer *object);
 void *jit_lookup(Jit *jit, const char *symbol); /* NULL: no such symbol */
+/* Why a lookup that found the symbol could not link it ("Symbols not found: [ f ]"); NULL: nothing.
+ */
+const char *jit_problem(const Jit *jit);
 void jit_free(Jit *jit); /* the functions looked up are gone after that; accepts NULL */
 
 #endif

@@ -58,6 +58,8 @@ typedef struct Emit {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMBuilderRef entry; /* appends to the function's entry block, which dominates all others */
+    LLVMBuilderRef
+        owned[2]; /* these two: `builder` is the entry one for a while, also when memory runs out */
     LLVMTypeRef void_type, i1, i8, i32, i64, f32, f64, ptr;
     VEC(Check) checks; /* status k is checks.data[k - 1] */
     VecMath math;

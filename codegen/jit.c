@@ -9,12 +9,23 @@
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
+#include <stdio.h>
 #include <string.h>
 
 struct Jit {
     LLVMOrcLLJITRef lljit;
-    Alloc alloc; /* a copy: the context may go first */
+    Alloc alloc;       /* a copy: the context may go first */
+    char problem[256]; /* the first that LLVM reported on the side; "" none */
 };
+
+/* LLVM would print it: what is not found when code is linked is told here, and not by the call. */
+static void keep_problem(void *user, LLVMErrorRef error) {
+    Jit *jit = user;
+    char *message = LLVMGetErrorMessage(error);
+    if (!jit->problem[0])
+        snprintf(jit->problem, sizeof jit->problem, "%s", message);
+    LLVMDisposeErrorMessage(message);
+}
 
 /* True when there was no error; else queues it. */
 static bool succeeded(Context *ctx, LLVMErrorRef error, const char *doing) {
@@ -48,11 +59,14 @@ Jit *jit_new(Context *ctx) {
     }
     jit->alloc = ctx->alloc;
     jit->lljit = NULL;
+    jit->problem[0] = '\0';
     if (!succeeded(ctx, LLVMOrcCreateLLJIT(&jit->lljit, NULL), "cannot start the JIT") ||
         !add_process_symbols(ctx, jit->lljit)) {
         jit_free(jit);
         return NULL;
     }
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(jit->lljit),
+                                            keep_problem, jit);
     return jit;
 }
 
@@ -85,6 +99,10 @@ void *jit_lookup(Jit *jit, const char *symbol) {
         return NULL;
     }
     return (void *)(uintptr_t)address;
+}
+
+const char *jit_problem(const Jit *jit) {
+    return jit->problem[0] ? jit->problem : NULL;
 }
 
 void jit_free(Jit *jit) {

@@ -14,6 +14,8 @@
 #include "driver/test_command.h"
 #include "parser/parser.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,15 +361,19 @@ static int run(Context *ctx, int argc, char **argv) {
 int main(int argc, char **argv) {
     Context ctx;
     jmp_buf out_of_memory;
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond its limit is an error of writing */
     context_init(&ctx, NULL);
     ctx.alloc.oom = &out_of_memory;
     if (setjmp(out_of_memory) != 0) {
-        fputs("bpc: out of memory\n", stderr);
+        fprintf(stderr, "bpc: error[E%04d]: out of memory\n", (int)DIAG_out_of_memory);
         return EXIT_program;
     }
     int status = run(&ctx, argc, argv);
     context_free(&ctx);
-    if (fflush(stdout) != 0 && status == EXIT_ok)
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "bpc: error[E%04d]: cannot write to the standard output: %s\n",
+                (int)DIAG_file_write, strerror(errno));
         status = EXIT_program;
+    }
     return status;
 }

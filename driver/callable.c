@@ -174,6 +174,8 @@ static bool find_entries(Program *program, const CompileOptions *how) {
         return true;
     Diag *diag =
         diag_error(&ctx->diags, DIAG_codegen, (Loc){0, 0}, "the functions cannot be linked");
+    if (jit_problem(program->jit))
+        diag_note(&ctx->diags, diag, "%s", jit_problem(program->jit));
     diag_hint(&ctx->diags, diag, "is an extern function not found? give its library: --load");
     return false;
 }

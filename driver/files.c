@@ -2,6 +2,7 @@
 #include "driver/files.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,11 +69,29 @@ static bool is_directory(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* Also where nothing is behind them yet. NULL, and errno: they lead nowhere. */
 static const char *path_behind_links(Arena *arena, const char *path) {
-    char *real = is_link(path) ? realpath(path, NULL) : NULL;
-    const char *found = real ? arena_strdup(arena, real, strlen(real)) : path;
-    free(real);
-    return found;
+    enum { MOST_LINKS = 40 };
+    for (int i = 0; is_link(path); i++) {
+        char to[PATH_MAX];
+        ssize_t n = readlink(path, to, sizeof to);
+        if (i == MOST_LINKS || n <= 0 || n == (ssize_t)sizeof to) {
+            errno = i == MOST_LINKS ? ELOOP : ENAMETOOLONG;
+            return NULL;
+        }
+        const char *slash = to[0] == '/' ? NULL : strrchr(path, '/');
+        path =
+            arena_printf(arena, "%.*s%.*s", slash ? (int)(slash - path + 1) : 0, path, (int)n, to);
+    }
+    return path;
+}
+
+/* What is replaced keeps its permissions. */
+static mode_t mode_for(const char *path) {
+    struct stat info;
+    mode_t mask = umask(0);
+    umask(mask);
+    return stat(path, &info) == 0 ? info.st_mode & 0777 : 0666 & ~mask;
 }
 
 static bool open_target(Arena *arena, const char *path, Target *target) {
@@ -87,16 +106,13 @@ static bool open_target(Arena *arena, const char *path, Target *target) {
         }
     } else if (is_directory(path)) {
         errno = EISDIR;
-    } else {
-        target->path = path_behind_links(arena, path);
+    } else if ((target->path = path_behind_links(arena, path)) != NULL) {
         target->temp = arena_printf(arena, "%s.XXXXXX", target->path);
         target->fd = mkstemp(target->temp);
         if (target->fd < 0)
             target->temp = NULL;
-        mode_t mask = umask(0);
-        umask(mask);
-        if (target->fd >= 0)
-            (void)fchmod(target->fd, 0666 & ~mask);
+        else
+            (void)fchmod(target->fd, mode_for(target->path));
     }
     return target->fd >= 0;
 }
@@ -136,8 +152,8 @@ bool files_write(Arena *arena, const FileOut *files, int n, const char **error) 
     if (ok && renamed == n)
         return true;
 
-    int failed = ok ? renamed : at - 1;
-    *error = arena_printf(arena, "%s: %s", files[failed].path, strerror(errno));
+    int why = errno, failed = ok ? renamed : at - 1;
+    *error = arena_printf(arena, "%s: %s", files[failed].path, strerror(why));
     for (int i = 0; i < n; i++)
         if (targets[i].temp)
             unlink(i < renamed ? targets[i].path : targets[i].temp);

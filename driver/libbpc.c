@@ -282,7 +282,12 @@ static bool is_linked(BpcModule *module) {
 }
 
 void *bpc_module_function(BpcModule *module, const char *name) {
-    return is_linked(module) ? jit_lookup(module->jit, name) : NULL;
+    if (!is_linked(module))
+        return NULL;
+    void *address = jit_lookup(module->jit, name);
+    if (!address)
+        module->link_error = jit_problem(module->jit);
+    return address;
 }
 
 const char *bpc_module_link_error(const BpcModule *module) {

@@ -510,6 +510,27 @@ static LowFn *apply_derivative(Lower *L, Expr *e, const LowFn *base) {
     return fn;
 }
 
+const LowFn *lower_exportable(Lower *L, Expr *e) {
+    const LowFn *fn = lower_fn_expr(L, e);
+    if (!fn->func->is_extern)
+        return fn;
+    FnDecl *decl = e->as.name.fn;
+    int n = decl->sig->params.n;
+    FnCtx *caller = fnctx_open(L, low_unique_name(L->ctx, L->arena, &L->names, decl->name.atom),
+                               decl->loc, NULL);
+    Place place = enter(L, caller, frame_new(L));
+    Tree **args = ARENA_ARRAY(L->arena, n + 1, Tree *);
+    for (int i = 0; i < n; i++)
+        args[i] = add_own_param(L, decl->sig->params.data[i].name.atom,
+                                env_shape(L, decl->sig->params.data[i].ty));
+    Tree *result = lower_call(L, fn, NULL, n, args);
+    add_results(L, caller->fn, result);
+    low_name_results(L->ctx, L->arena, caller->fn, "out");
+    fnctx_close(L, caller, result);
+    leave(L, place);
+    return caller->fn;
+}
+
 LowFn *lower_fn_expr(Lower *L, Expr *e) {
     if (e->kind == E_derivative)
         return apply_derivative(L, e, lower_fn_expr(L, e->as.deriv.fn));

@@ -79,7 +79,7 @@ static const int *tied_sizes(Lower *L, const LowFn *fn) {
 }
 
 void lower_export(Lower *L, ExportDecl *decl) {
-    const LowFn *fn = lower_fn_expr(L, decl->fn);
+    const LowFn *fn = lower_exportable(L, decl->fn);
     Export *export = ARENA_NEW(L->m->arena, Export);
     export->name = decl->c_name;
     export->func = fn->func;

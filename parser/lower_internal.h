@@ -98,6 +98,8 @@ const LowFn *lower_builtin_rule(Lower *L, Op op, Scalar elem);
 LowFn *
 lower_fn_expr(Lower *L,
               Expr *e); /* E_name, E_derivative or E_lambda as something to be called or exported */
+/* The same as something to export: an extern function is called by one of ours. */
+const LowFn *lower_exportable(Lower *L, Expr *e);
 FnVal *lower_fn_value(Lower *L, Expr *e);
 Tree *lower_apply(Lower *L, const FnVal *fn, int n, Tree *const *args);
 Tree *lower_call(Lower *L, const LowFn *fn, const Size *const *sizes, int n, Tree *const *args);

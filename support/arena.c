@@ -17,7 +17,13 @@ struct ArenaBlock {
     size_t bytes; /* of payload; keeps the payload 16-byte aligned */
 };
 
+/* With ARENA_BLOCK_EACH everything is a block of its own, so that the host's allocator sees each
+ * allocation and a sanitizer its ends (test/driver/Inputs/every_allocation.c). */
+#ifdef ARENA_BLOCK_EACH
+enum { ALIGN = 16, FIRST_BLOCK = 1, LARGEST_STEP = 1 };
+#else
 enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_STEP = 1 << 20 };
+#endif
 
 static void *default_alloc(void *user, size_t bytes) {
     (void)user;

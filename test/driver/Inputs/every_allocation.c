@@ -1,0 +1,137 @@
+/* Fails one allocation of a compilation, for many or all of them: the result is a diagnostic, everything is released,
+ * and the context compiles another text afterwards.
+ *
+ *     every_allocation LEVEL SAMPLES MODEL.bp...
+ *
+ * SAMPLES are spread over the whole compilation, each at a random place of its stretch; 0: every allocation. The
+ * library's arena is replaced by one in which each piece is an allocation of its own, which does what block by block
+ * allocation does, but can fail anywhere. */
+#define ARENA_BLOCK_EACH
+#include "support/arena.c"
+
+#include "driver/bpc.h"
+
+#include <time.h>
+
+typedef struct Ration {
+    long n, fails, live; /* allocations so far, the one that fails (0: none), those not released */
+} Ration;
+
+typedef struct ModelText {
+    const char *path;
+    char *data;
+    size_t len;
+} ModelText;
+
+static void *ration_alloc(void *user, size_t bytes) {
+    Ration *ration = user;
+    if (++ration->n == ration->fails)
+        return NULL;
+    void *memory = malloc(bytes);
+    ration->live += memory != NULL;
+    return memory;
+}
+
+static void ration_release(void *user, void *memory) {
+    Ration *ration = user;
+    ration->live -= memory != NULL;
+    free(memory);
+}
+
+static const char *compile(BpcContext *ctx, const ModelText *model, int level, const Ration *ration) {
+    BpcOptions options = bpc_options_default();
+    options.opt_level = level;
+    long before = ration->n;
+    BpcModule *module = bpc_compile(ctx, model->path, model->data, model->len, &options);
+    bool failed = ration->fails > before && ration->fails <= ration->n;
+    const BpcDiagnostic *first = bpc_diagnostic(ctx, 0);
+    const char *wrong = NULL;
+    if (!module)
+        wrong = !failed                           ? "does not compile"
+                : !first                          ? "failed without a message"
+                : first->code != 803              ? "failed with another message"
+                : !strlen(bpc_diagnostics_text(ctx)) ? "failed without a text"
+                                                  : NULL;
+    else if (!bpc_module_function(module, bpc_module_export_name(module, 0)) &&
+             !bpc_module_link_error(module))
+        wrong = "is not linked, without a message";
+    bpc_module_free(module);
+    return wrong;
+}
+
+static const char *compile_another(BpcContext *ctx) {
+    static const char text[] = "export fn f(x: f64) -> f64 = x*x;\n";
+    BpcOptions options = bpc_options_default();
+    options.opt_level = 0;
+    BpcModule *module = bpc_compile(ctx, "another.bp", text, sizeof text - 1, &options);
+    if (!module)
+        return "the context does not compile another text";
+    int (*f)(double, double *, void *);
+    void *address = bpc_module_function(module, "f");
+    double y = 0.0;
+    memcpy(&f, &address, sizeof f);
+    const char *wrong = f && f(3.0, &y, NULL) == 0 && y == 9.0 ? NULL : "another text computes something else";
+    bpc_module_free(module);
+    return wrong;
+}
+
+/* The number of allocations, or -1. */
+static long try(const ModelText *model, int level, long fails) {
+    Ration ration = {0, fails, 0};
+    BpcAllocator allocator = {ration_alloc, ration_release, &ration};
+    BpcContext *ctx = bpc_context_new(&allocator);
+    const char *wrong = NULL;
+    if (ctx) {
+        wrong = compile(ctx, model, level, &ration);
+        long used = ration.n;
+        ration.fails = 0;
+        if (!wrong && fails)
+            wrong = compile_another(ctx);
+        bpc_context_free(ctx);
+        ration.n = used;
+    }
+    if (!wrong && ration.live != 0)
+        wrong = "leaks";
+    if (wrong)
+        printf("%s, allocation %ld: %s\n", model->path, fails, wrong);
+    return wrong ? -1 : ration.n;
+}
+
+static int sweep(const ModelText *model, int level, long samples) {
+    long all = try(model, level, 0);
+    if (all < 0)
+        return 1;
+    long n = samples && samples < all ? samples : all;
+    int failed = 0;
+    for (long i = 0; i < n && failed < 10; i++) {
+        long from = 1 + all / n * i, step = all / n;
+        failed += try(model, level, samples ? from + rand() % step : 1 + i) < 0;
+    }
+    printf("%s: %ld of %ld allocations failed\n", model->path, n, all);
+    return failed != 0;
+}
+
+static ModelText read_model(const char *path) {
+    ModelText model = {path, malloc(1 << 20), 0};
+    FILE *file = fopen(path, "rb");
+    if (file) {
+        model.len = fread(model.data, 1, 1 << 20, file);
+        fclose(file);
+    }
+    return model;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4)
+        return 2;
+    unsigned seed = (unsigned)time(NULL);
+    int failed = 0;
+    srand(seed);
+    printf("seed %u\n", seed);
+    for (int i = 3; i < argc; i++) {
+        ModelText model = read_model(argv[i]);
+        failed |= sweep(&model, atoi(argv[1]), atol(argv[2]));
+        free(model.data);
+    }
+    return failed;
+}

@@ -1,0 +1,68 @@
+"""Whatever ends bpc while it writes, a limit on the size of files or a kill at any moment, the output is the old one or
+the new one, whole.
+
+    interrupted.py FOLDER BPC MODEL.bp
+"""
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+KILLS = 25
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+
+def main(folder, bpc, model):
+    os.makedirs(folder, exist_ok=True)
+    objects = [os.path.join(folder, "model.o"), os.path.join(folder, "model.h")]
+    command = [bpc, model, "-O1", "-o", objects[0]]
+    started = time.monotonic()
+    subprocess.run(command, check=True)
+    duration = time.monotonic() - started
+    whole = [read(path) for path in objects]
+    wrong = 0
+
+    old = b"an older output\n"
+    for path in objects:
+        with open(path, "wb") as file:
+            file.write(old)
+    job = subprocess.run(command, preexec_fn=limited, capture_output=True)
+    if job.returncode != 1 or b"error[E0602]" not in job.stderr:
+        print("a file beyond the limit: status %d, %s" % (job.returncode, job.stderr))
+        wrong = 1
+    if [read(path) for path in objects] != [old, old]:
+        print("a file beyond the limit: the older output is gone")
+        wrong = 1
+    if sorted(os.listdir(folder)) != ["model.h", "model.o"]:
+        print("a file beyond the limit: left %s" % os.listdir(folder))
+        wrong = 1
+
+    finished = 0
+    for i in range(KILLS):
+        for path in objects:
+            with open(path, "wb") as file:
+                file.write(old)
+        job = subprocess.Popen(command)
+        time.sleep(random.uniform(0.3, 1.1) * duration)
+        job.send_signal(signal.SIGKILL)
+        finished += job.wait() == 0
+        for path, new in zip(objects, whole):
+            if read(path) not in (old, new):
+                print("killed: %s is neither the old nor the new output" % path)
+                wrong = 1
+    print("%d killed, %d finished before" % (KILLS - finished, finished))
+    return wrong
+
+
+sys.exit(main(*sys.argv[1:4]))
