@@ -40,7 +40,7 @@ static Value *tangent_or_zeros(Jvp *s, IrBuilder *b, Value *v) {
 }
 
 static Value *plus(IrBuilder *b, Value *x, Value *y) {
-    return !x ? y : !y ? x : ir_ew2(b, OP_add, x, y);
+    return !x ? y : !y ? x : plus_gated(b, x, y);
 }
 
 static void push_region(Jvp *s, IrBuilder *b, const Region *region);

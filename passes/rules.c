@@ -2,6 +2,8 @@
  * nothing of either. */
 #include "passes/rules.h"
 
+#include "passes/internal.h"
+
 #define T (r->type)
 #define X (x[0])
 #define Y (x[1])
@@ -37,6 +39,8 @@
 #define SELECT(c, u, v) ir_ew3(b, OP_select, (c), (u), (v))
 /* 1 where c, else 0: the builder turns g*GATE(c) into select(c, g, 0), so no 0*inf arises. */
 #define GATE(c) SELECT((c), ONE, C(0.0))
+/* u/r, and 0 for r = 0: the partial of a length at its origin, as that of abs. */
+#define UNIT(u, r) SELECT(EQ(r, C(0.0)), C(0.0), DIV(u, r))
 /* 1 where c, a half where tie, else 0. */
 #define PICK(c, tie) SELECT((c), ONE, SELECT((tie), C(0.5), C(0.0)))
 #define CLAMP_DX(u, lo, hi) SELECT(ir_ew2(b, OP_or, LT(u, lo), GT(u, hi)), C(0.0), ONE)
@@ -62,7 +66,8 @@ static Value *partial_of(IrBuilder *b, Op op, int k, Value *const *x, Value *r) 
     }
 }
 
-/* The operations of a rule are steps but for its last, which has a meaning: the derivative. */
+/* The operations of a rule are steps but for its last, which has a meaning: the derivative. A gate
+ * that folds to 0 lets nothing through, inf neither; another partial of 0 is a factor. */
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     bool outer = b->is_step;
     b->is_step = true;
@@ -70,7 +75,8 @@ Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     b->is_step = outer;
     if (partial && partial->inst && !outer)
         partial->inst->is_step = false;
-    return partial;
+    bool gate = op == OP_select || op == OP_min || op == OP_max || op == OP_clamp || op == OP_relu;
+    return gate && partial && inst_is_zero(partial) ? NULL : partial;
 }
 
 static bool is_one(const Value *v) {
@@ -79,6 +85,41 @@ static bool is_one(const Value *v) {
     return v->inst && v->inst->op == OP_const && v->inst->attr.num == 1.0;
 }
 
+/* Note [Gates]
+ *
+ * The adjoint of an operand of `select` is select(c, g, 0). What it is multiplied with on its way
+ * back may be inf or NaN just where c is false: `select(x > 0, exp(sqrt(x)), 1)` at 0. So the gate
+ * stays outside: select(c, g*partial, 0), and sums of gates of one condition are gates. */
+static bool is_gate(const Value *v) {
+    return v->inst && v->inst->op == OP_select && type_is_float(v->type) &&
+           (inst_is_zero(v->inst->in[1]) || inst_is_zero(v->inst->in[2]));
+}
+
+/* Of two gates, that of the operation is outermost: sums of what comes back to its operand are all
+ * under it. */
 Value *times_partial(IrBuilder *b, Value *x, Value *partial) {
-    return is_one(partial) ? x : ir_ew2(b, OP_mul, x, partial);
+    Value *arms[2];
+    if (is_one(partial))
+        return x;
+    if (!is_gate(x) && !is_gate(partial))
+        return ir_ew2(b, OP_mul, x, partial);
+    const Inst *outer = is_gate(partial) ? partial->inst : x->inst;
+    for (int k = 0; k < 2; k++) {
+        Value *arm = outer->in[1 + k];
+        arms[k] = inst_is_zero(arm)  ? arm
+                  : outer == x->inst ? times_partial(b, arm, partial)
+                                     : times_partial(b, x, arm);
+    }
+    return ir_ew3(b, OP_select, outer->in[0], arms[0], arms[1]);
+}
+
+Value *plus_gated(IrBuilder *b, Value *x, Value *y) {
+    if (!is_gate(x) || !is_gate(y) || x->inst->in[0] != y->inst->in[0])
+        return ir_ew2(b, OP_add, x, y);
+    Value *arms[2];
+    for (int k = 0; k < 2; k++) {
+        Value *u = x->inst->in[1 + k], *v = y->inst->in[1 + k];
+        arms[k] = inst_is_zero(u) ? v : inst_is_zero(v) ? u : plus_gated(b, u, v);
+    }
+    return ir_ew3(b, OP_select, x->inst->in[0], arms[0], arms[1]);
 }

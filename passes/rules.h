@@ -13,7 +13,9 @@
  */
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r);
 /* x*partial, and x itself where the partial derivative is 1: x may be an acc, which only passes
- * through. */
+ * through. Where x is a gate, so is the product: Note [Gates]. */
 Value *times_partial(IrBuilder *b, Value *x, Value *partial);
+/* x + y; where both are gates of one condition, so is the sum. */
+Value *plus_gated(IrBuilder *b, Value *x, Value *y);
 
 #endif

@@ -37,7 +37,7 @@ void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g) {
         return;
     Value *so_far = adjoint(s, v);
     bool first = !so_far || inst_is_zero(so_far);
-    set_adjoint(s, v, first ? g : ir_ew2(b, OP_add, so_far, g));
+    set_adjoint(s, v, first ? g : plus_gated(b, so_far, g));
 }
 
 Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v) {
