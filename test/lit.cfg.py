@@ -5,6 +5,7 @@ of compiled code; one without is a unit test, built with the library and run. He
 folders named Inputs.
 """
 import os
+import shutil
 import sys
 
 env = os.environ
@@ -28,6 +29,9 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
 
 if os.path.exists(os.path.join(build, "ulp")):
     config.available_features.add("mpfr")
+
+if shutil.which("valgrind") and os.path.exists("/usr/include/valgrind/memcheck.h"):
+    config.available_features.add("valgrind")
 
 sanitize = env.get("BPC_SANITIZE", "")
 if sanitize:

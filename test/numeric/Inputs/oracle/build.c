@@ -86,7 +86,7 @@ static void *build_library(const Text *source, const char *cc, const char **erro
     return handle;
 }
 
-static bool make_c(Build *b, const CompileOptions *options) {
+static bool make_c(Build *b, const Program *p, const CompileOptions *options) {
     Text source;
     const char *error = NULL;
     text_init(&source, &b->ctx.arena);
@@ -94,6 +94,10 @@ static bool make_c(Build *b, const CompileOptions *options) {
     const char *header = compile_header(&b->ctx, b->m);
     if (!compile_c(&b->ctx, b->m, options, header, &source))
         return false;
+    if (p->code) {
+        text_init(&source, &b->ctx.arena);
+        text_puts(&source, p->code);
+    }
     b->library = build_library(&source, b->config->cc, &error);
     if (!b->library)
         fprintf(stderr, "%s: %s\n", b->config->cc, error ? error : "");
@@ -133,7 +137,7 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
     if (b->config->reprint && !reprint(b, p, options))
         return false;
     if (b->config->cc)
-        return make_c(b, &options);
+        return make_c(b, p, &options);
     if (b->config->level >= 0)
         return make_native(b, &options);
     PassOptions passes = {.verify_each = true};

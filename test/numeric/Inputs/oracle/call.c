@@ -1,10 +1,12 @@
 /* Calling an export on guarded memory. See oracle.h.
  *
- * Results and workspace lie between guards and hold bytes 0xFF (a NaN, a large integer, no bool)
- * before the call, so that what is not written, or computed from memory that nobody wrote, shows.
- * Inputs must be the same afterwards. */
-#include "oracle.h"
+ * Results and workspace lie between guards (block.c) and hold bytes 0xFF (a NaN, a large integer,
+ * no bool) before the call, so that what is not written, or computed from memory that nobody wrote,
+ * shows. Inputs must be the same afterwards. */
+#include "block.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +18,7 @@ enum { INT_REGISTERS = 8 };
 #else
 enum { INT_REGISTERS = 6 };
 #endif
-enum { FLOAT_REGISTERS = 8, STACK_SLOTS = 60, GUARD = 64 };
-static const unsigned char GUARD_BYTE = 0xA5;
-
-typedef struct Block {
-    unsigned char *base, *data, *copy; /* copy: of an input */
-    size_t bytes;
-} Block;
+enum { FLOAT_REGISTERS = 8, STACK_SLOTS = 60, WORK_ALIGN = 64 };
 
 typedef struct Call {
     int64_t ints[8];
@@ -34,6 +30,7 @@ typedef struct Call {
     void *tables[2 * MOST_LEAVES][MOST_LEAVES]; /* structs of pointers */
     int n_tables;
     bool overflow;
+    const Placement *place;
 } Call;
 
 static size_t element_bytes(Scalar s) {
@@ -42,23 +39,10 @@ static size_t element_bytes(Scalar s) {
 
 /* ---- memory ---- */
 
-static Block *block_new(Call *c, size_t bytes, int fill) {
+static Block *new_block(Call *c, size_t bytes, size_t align, int fill) {
     Block *b = &c->blocks[c->n_blocks++];
-    *b = (Block){.bytes = bytes};
-    b->base = aligned_alloc(64, (bytes + 2 * GUARD + 63) / 64 * 64);
-    memset(b->base, GUARD_BYTE, bytes + 2 * GUARD);
-    b->data = b->base + GUARD;
-    memset(b->data, fill, bytes);
+    *b = block_new(bytes, align, fill, c->place);
     return b;
-}
-
-static const char *block_misuse(const Block *b) {
-    for (size_t k = 0; k < GUARD; k++)
-        if (b->base[k] != GUARD_BYTE || b->data[b->bytes + k] != GUARD_BYTE)
-            return "wrote beside its memory";
-    if (b->copy && memcmp(b->copy, b->data, b->bytes) != 0)
-        return "changed an input";
-    return NULL;
 }
 
 static void store(unsigned char *to, Scalar elem, const Datum *d, int64_t k) {
@@ -148,16 +132,17 @@ static void push_float(Call *c, Scalar elem, double x) {
 }
 
 static void *input_block(Call *c, const Type *type, const Datum *d) {
-    Block *b = block_new(c, (size_t)d->count * element_bytes(type->elem), 0);
+    Block *b =
+        new_block(c, (size_t)d->count * element_bytes(type->elem), element_bytes(type->elem), 0);
     for (int64_t k = 0; k < d->count; k++)
         store(b->data, type->elem, d, k);
-    b->copy = malloc(b->bytes + 1);
-    memcpy(b->copy, b->data, b->bytes);
+    block_keep(b);
     return b->data;
 }
 
 static void *output_block(Call *c, const Datum *d) {
-    return block_new(c, (size_t)d->count * element_bytes(d->type->elem), 0xFF)->data;
+    size_t unit = element_bytes(d->type->elem);
+    return new_block(c, (size_t)d->count * unit, unit, 0xFF)->data;
 }
 
 /* The leaves of a parameter in order: pointers of a struct. *leaf counts the function's own leaves.
@@ -274,11 +259,52 @@ static void read_results(const Call *c, int first, Outcome *out) {
     }
 }
 
+/* ---- touching pages that nobody may touch ---- */
+
+static _Thread_local sigjmp_buf after_fault;
+
+static void on_fault(int signal) {
+    (void)signal;
+    siglongjmp(after_fault, 1);
+}
+
+typedef struct Handlers {
+    struct sigaction segv, bus;
+} Handlers;
+
+static void catch_faults(Handlers *before) {
+    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &before->segv);
+    sigaction(SIGBUS, &action, &before->bus);
+}
+
+static void release_faults(const Handlers *before) {
+    sigaction(SIGSEGV, &before->segv, NULL);
+    sigaction(SIGBUS, &before->bus, NULL);
+}
+
+/* False: the function touched such a page. */
+static bool call_caught(AnyFn *f, Call *c, int *status) {
+    Handlers before;
+    volatile bool done = false;
+    catch_faults(&before);
+    if (sigsetjmp(after_fault, 1) == 0) {
+        *status = f(ALL_ARGS(c));
+        done = true;
+    }
+    release_faults(&before);
+    return done;
+}
+
+/* ---- */
+
 static void call_native(const Build *b, const Export *e, const Point *p, const Outcome *shape,
-                        Arena *arena, Outcome *out) {
+                        const Placement *place, Arena *arena, Outcome *out) {
     static const char *const none = "has no address";
     Call *c = calloc(1, sizeof *c);
     int leaf = 0, result = 0;
+    c->place = place;
     place_results(e, shape, arena, out);
     for (int i = 0; i < p->n_sizes; i++)
         if (export_size_from(e, i) < 0)
@@ -288,34 +314,43 @@ static void call_native(const Build *b, const Export *e, const Point *p, const O
     int first = c->n_blocks;
     for (int i = 0; i < e->n_results; i++)
         push_param(c, &e->results[i], out->out, &result, false);
-    push_int(c, (int64_t)(intptr_t)block_new(c, work_bytes(b, e, p), 0xFF)->data);
+    push_int(c,
+             (int64_t)(intptr_t)new_block(c, work_bytes(b, e, p), WORK_ALIGN, place->fill)->data);
     AnyFn *f = (AnyFn *)lookup(b, "%s", e->name);
     if (!f || c->overflow || leaf != p->n_args || result != out->n) {
         out->misuse =
             !f ? none : "cannot be called: too many arguments, or descriptors that do not fit";
+    } else if (place->side != SIDE_none && !call_caught(f, c, &out->status)) {
+        out->misuse = "read or wrote beyond its memory";
     } else {
-        out->status = f(ALL_ARGS(c));
+        if (place->side == SIDE_none)
+            out->status = f(ALL_ARGS(c));
         ErrorFn *error = (ErrorFn *)lookup(b, "%s_error", "m");
         out->message = error && out->status ? error(out->status) : NULL;
         for (int i = 0; i < c->n_blocks && !out->misuse; i++)
-            out->misuse = block_misuse(&c->blocks[i]);
+            out->misuse = block_misuse(&c->blocks[i], place);
         if (out->status == 0)
             read_results(c, first, out);
     }
-    for (int i = 0; i < c->n_blocks; i++) {
-        free(c->blocks[i].base);
-        free(c->blocks[i].copy);
-    }
+    for (int i = 0; i < c->n_blocks; i++)
+        block_free(&c->blocks[i], place);
     free(c);
+}
+
+void build_run_placed(const Build *b, const Export *e, const Point *p, const Outcome *shape,
+                      const Placement *place, Arena *arena, Outcome *out) {
+    memset(out, 0, sizeof *out);
+    call_native(b, e, p, shape, place, arena, out);
 }
 
 void build_run(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena,
                Outcome *out) {
-    memset(out, 0, sizeof *out);
+    static const Placement plain = {.side = SIDE_none, .fill = 0xFF};
     if (b->config->level >= 0) {
-        call_native(b, e, p, shape, arena, out);
+        build_run_placed(b, e, p, shape, &plain, arena, out);
         return;
     }
+    memset(out, 0, sizeof *out);
     out->n = ir_eval_n_results(e->func);
     out->status = ir_eval(b->m, arena, e->func, p->sizes, p->args, out->out, &out->message);
 }

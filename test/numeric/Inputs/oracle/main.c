@@ -1,6 +1,8 @@
-/* oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD]: the numeric oracles on one program, see
- * oracle.h.
+/* oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c]: the numeric oracles on one
+ * program, see oracle.h.
  *
+ * With -only, only subjects that hold WORD; `exports`: what the program exports, no subjects.
+ * With -code, that C stands for what `--emit=c` prints: what the oracles themselves are tested by.
  * Prints each mismatch and a line of counts. Exit status: 0 all well; 1 mismatches; 2 wrong usage.
  */
 #include "oracle.h"
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHOWN = 12 };
+enum { MOST_SHOWN = 40 };
 
 static void print_point(const Point *p) {
     printf("    sizes");
@@ -47,7 +49,8 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD]\n");
+    fprintf(stderr,
+            "usage: oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c]\n");
     return 2;
 }
 
@@ -59,7 +62,7 @@ static int run(const Program *program, const Spec *spec, uint64_t seed, const ch
         printf("%s does not parse\n", program->path);
         return 1;
     }
-    if (!only)
+    if (!only || strcmp(only, "exports") == 0)
         check_exports(&r);
     for (int i = 0; i < subjects.n; i++)
         if (!only || strstr(subjects.data[i].text, only))
@@ -70,7 +73,7 @@ static int run(const Program *program, const Spec *spec, uint64_t seed, const ch
 }
 
 int main(int argc, char **argv) {
-    const char *path = NULL, *spec_path = NULL, *only = NULL;
+    const char *path = NULL, *spec_path = NULL, *only = NULL, *code_path = NULL;
     uint64_t seed = 1;
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
@@ -80,12 +83,14 @@ int main(int argc, char **argv) {
             seed = strtoull(argv[++i], NULL, 10);
         else if (more && strcmp(argv[i], "-only") == 0)
             only = argv[++i];
+        else if (more && strcmp(argv[i], "-code") == 0)
+            code_path = argv[++i];
         else if (argv[i][0] != '-' && !path)
             path = argv[i];
         else
             return usage();
     }
-    Program program;
+    Program program, code = {0};
     Spec spec;
     Alloc alloc;
     Arena arena;
@@ -95,8 +100,12 @@ int main(int argc, char **argv) {
     if (!path || !program_read(&program, path) ||
         !spec_read(&spec, &arena, spec_path, program.text))
         return usage();
+    if (code_path && !program_read(&code, code_path))
+        return usage();
+    program.code = code.text;
     int status = run(&program, &spec, seed, only, &arena);
     free(program.text);
+    free(code.text);
     arena_free(&arena);
     return status;
 }

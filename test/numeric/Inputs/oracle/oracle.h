@@ -22,6 +22,7 @@ typedef struct Program {
     const char *path;
     char *text;
     size_t len;
+    const char *code; /* C that stands for what is printed of it; NULL: none is given */
 } Program;
 bool program_read(Program *p, const char *path);
 
@@ -129,6 +130,14 @@ typedef struct Outcome {
     const char
         *misuse; /* memory that was written but must not be, or results that were not; NULL: none */
 } Outcome;
+/* Where the memory of a call lies, and what is in its workspace before. */
+typedef enum Side { SIDE_none, SIDE_start, SIDE_end } Side; /* of pages that nobody may touch */
+typedef struct Placement {
+    Side side;
+    int fill;
+} Placement;
+void build_run_placed(const Build *b, const Export *e, const Point *p, const Outcome *shape,
+                      const Placement *place, Arena *arena, Outcome *out);
 /* `shape`: an earlier outcome of the interpreter, for the extents of the results; may be NULL for
  * the interpreter. */
 void build_run(const Build *b, const Export *e, const Point *p, const Outcome *shape, Arena *arena,
@@ -196,6 +205,8 @@ void family_close(Family *f);
 /* Calls the export in every configuration at p and holds it against the interpreter. False where it
  * failed. */
 bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Sample *out);
+/* What docs/trust.md promises of compiled code, for one export at one point (safety.c). */
+void family_safety(Family *f, const char *name, const Sample *s);
 /* Statuses of bad input, for every `bad` rule that names a parameter of an export. */
 void family_bad_inputs(Family *f);
 
