@@ -7,10 +7,6 @@
 
 #include <assert.h>
 
-void lower_unsupported(Lower *L, Loc loc, const char *what) {
-    diag_error(&L->ctx->diags, DIAG_unsupported, loc, "%s is not yet supported", what);
-}
-
 /* Sizes that only run time shows to be equal; from here on the value has the type e->cast. */
 static void lower_size_checks(Lower *L, const Expr *e) {
     Loc saved = L->b->loc;
@@ -454,7 +450,7 @@ static Tree *lower_kind(Lower *L, Expr *e) {
     case E_derivative:
         break;
     }
-    lower_unsupported(L, e->loc, "a function as a value");
+    assert(!"the checker takes no function for a value");
     return tree_value(L->arena, ir_int(L->b, S_i64, 0));
 }
 

@@ -135,7 +135,6 @@ Scalar env_scalar(ScalarKind kind);
 Tree *lower_expr(Lower *L, Expr *e);
 Value *lower_value(Lower *L, Expr *e); /* of a scalar or an array of scalars */
 void lower_pattern(Lower *L, const Pattern *pattern, Tree *tree);
-void lower_unsupported(Lower *L, Loc loc, const char *what);
 Tree *low_zeros(Lower *L, const Tree *shape);
 /* The value with the given type: broadcast along new leading axes, converted, or given sizes known
  * to be equal. */
