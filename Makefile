@@ -194,21 +194,27 @@ fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
 # A row of the benchmark is one object: the row, the C by hand and what bpc makes of the model; only row_X stays
 # visible, so that models may export the same names.
 BENCH         := $(BUILD)/bench
-bench_rows    := digits mlp gmm ba black_scholes lotka logistic kalman chain
+bench_rows    := digits mlp gmm ba lstm_elements lstm_f32 lstm_f64 black_scholes lotka logistic kalman chain
 bench_flags   := -std=c17 -O3 -march=native -fno-math-errno -D_GNU_SOURCE -Wall -Wextra -I$(BENCH)
-bench_model    = $(firstword $(wildcard bench/$(1).bp examples/models/$(1).bp examples/$(1)/$(1).bp))
+# Rows of one model in both widths share their sources.
+bench_stem     = $(patsubst %_f32,%,$(patsubst %_f64,%,$(1)))
+bench_model    = $(firstword $(wildcard bench/$(call bench_stem,$(1)).bp examples/models/$(1).bp examples/$(1)/$(1).bp))
+bench_sources  = $(wildcard $(foreach part,.c _hand.c _scalar.c,bench/$(call bench_stem,$(1))$(part)))
 $(BENCH)/mlp.o: bpc_flags := --real=f32
 $(BENCH)/ba.o: bpc_flags := --export=half_sse
+$(BENCH)/lstm_f32.o: bpc_flags := --real=f32
+$(BENCH)/lstm_f32.row.o: row_flags := -DREAL=float -DLSTM_F32
+$(BENCH)/lstm_f64.row.o: row_flags := -DREAL=double
 
 $(bench_rows:%=$(BENCH)/%.o): $(BENCH)/%.o: $$(call bench_model,$$*) $(BUILD)/bpc
 	@mkdir -p $(@D)
 	$(call say,BPC $@)
 	$(Q)$(BUILD)/bpc $< $(bpc_flags) -o $@
 
-$(BENCH)/%.row.o: $(BENCH)/%.o $$(wildcard bench/$$*.c bench/$$*_hand.c bench/$$*_scalar.c) $(wildcard bench/*.h)
+$(BENCH)/%.row.o: $(BENCH)/%.o $$(call bench_sources,$$*) $(wildcard bench/*.h)
 	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
 	$(call say,CC $@)
-	$(Q)$(BENCH_CC) $(bench_flags) -nostdlib -r $(filter %.c %.o,$^) -o $@
+	$(Q)$(BENCH_CC) $(bench_flags) $(row_flags) -nostdlib -r $(filter %.c %.o,$^) -o $@
 	$(Q)objcopy --keep-global-symbol=row_$* $@
 
 bench_main := bench/main.c bench/measure.c bench/report.c bench/peers.c bench/compile.c

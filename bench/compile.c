@@ -39,12 +39,13 @@ static double run_process(void *user) {
 
 static void bench_model(const char *bpc, const char *cc, const char *object, const char *model,
                         const char *by_hand) {
-    char bp[64], c[64], out[] = "-o", optimise[] = "-O2", native[] = "-march=native", only[] = "-c";
+    char bp[64], c[64], out[] = "-o", optimise[] = "-O2", native[] = "-march=native", only[] = "-c",
+                        real[] = "-DREAL=double";
     snprintf(bp, sizeof bp, "examples/models/%s.bp", model);
     snprintf(c, sizeof c, "bench/%s.c", by_hand);
     Process ours = {{(char *)(size_t)bpc, bp, out, (char *)(size_t)object, NULL}};
     Process theirs = {
-        {(char *)(size_t)cc, optimise, native, only, c, out, (char *)(size_t)object, NULL}};
+        {(char *)(size_t)cc, optimise, native, real, only, c, out, (char *)(size_t)object, NULL}};
     Candidate runs[2] = {{.timed = run_process, .user = &ours},
                          {.timed = run_process, .user = &theirs}};
     measure(runs, 2, 1.5);
@@ -53,9 +54,13 @@ static void bench_model(const char *bpc, const char *cc, const char *object, con
 
 void row_compile(const char *bpc, const char *cc, const char *folder) {
     static const char *const models[][2] = {
-        {"mlp", "mlp_hand"},       {"gmm", "gmm_scalar"},
-        {"ba", "ba_scalar"},       {"black_scholes", "black_scholes_scalar"},
-        {"lotka", "lotka_scalar"}, {"logistic", "logistic_hand"},
+        {"mlp", "mlp_hand"},
+        {"gmm", "gmm_scalar"},
+        {"ba", "ba_scalar"},
+        {"lstm", "lstm_hand"},
+        {"black_scholes", "black_scholes_scalar"},
+        {"lotka", "lotka_scalar"},
+        {"logistic", "logistic_hand"},
         {"kalman", "kalman_hand"},
     };
     char object[4096], out[] = "-o", model[] = "bench/ten_lines.bp";

@@ -10,6 +10,7 @@
 
 enum { MAX_ROUNDS = 400, MIN_ROUNDS = 3, MAX_CANDIDATES = 8 };
 static const double shortest = 1e-3; /* seconds a sample; shorter runs are repeated */
+static const double longest = 20e-3; /* a longer run is not preceded by an untimed one */
 
 /* ---- timing ---- */
 
@@ -24,13 +25,15 @@ static double sample(const Candidate *c, long repeats) {
         return c->timed(c->user);
     if (repeats == 1)
         c->run(c->user); /* what ran before has emptied the caches */
+    repeats += repeats == 0;
     double start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
     for (long k = 0; k < repeats; k++)
         c->run(c->user);
     return (clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start) / (double)repeats;
 }
 
-/* Warms up, and finds how many runs make a sample. */
+/* Warms up, and finds how many runs make a sample; 0 for one that takes long and needs no warming.
+ */
 static long repeats_for(const Candidate *c) {
     long repeats = 1;
     double seconds = sample(c, 1);
@@ -38,7 +41,7 @@ static long repeats_for(const Candidate *c) {
         repeats *= 2;
         seconds = sample(c, repeats);
     }
-    return repeats;
+    return seconds < longest ? repeats : 0;
 }
 
 static int compare(const void *a, const void *b) {
@@ -53,11 +56,12 @@ void measure(Candidate *candidates, int n, double seconds) {
         repeats[i] = repeats_for(&candidates[i]);
     double start = clock_seconds(CLOCK_MONOTONIC);
     int rounds = 0;
-    while (rounds < MIN_ROUNDS ||
-           (rounds < MAX_ROUNDS && clock_seconds(CLOCK_MONOTONIC) - start < seconds)) {
+    double elapsed = 0;
+    while (rounds < MAX_ROUNDS && elapsed < (rounds < MIN_ROUNDS ? 5 * seconds : seconds)) {
         for (int i = 0; i < n; i++)
             times[i][rounds] = sample(&candidates[i], repeats[i]);
         rounds++;
+        elapsed = clock_seconds(CLOCK_MONOTONIC) - start;
     }
     for (int i = 0; i < n; i++) {
         qsort(times[i], (size_t)rounds, sizeof times[i][0], compare);

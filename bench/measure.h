@@ -19,7 +19,7 @@ typedef struct Candidate {
 
 /* Fills in the medians of n candidates (at most 8): rounds, in each of which every candidate runs
  * in turn (a short one often), until they have taken about `seconds` together; at least three
- * rounds. */
+ * rounds unless those take five times as long. */
 void measure(Candidate *candidates, int n, double seconds);
 
 /* What this machine can do on one core, each the best of many runs. */

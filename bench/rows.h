@@ -9,6 +9,9 @@
     X(mlp)                                                                                         \
     X(gmm)                                                                                         \
     X(ba)                                                                                          \
+    X(lstm_elements)                                                                               \
+    X(lstm_f32)                                                                                    \
+    X(lstm_f64)                                                                                    \
     X(black_scholes)                                                                               \
     X(lotka)                                                                                       \
     X(logistic)                                                                                    \
