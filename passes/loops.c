@@ -52,13 +52,14 @@ static Op reduce_op(Reduce kind) {
 static Value *reduce_empty(IrBuilder *b, Reduce kind, const Type *type) {
     double inf = __builtin_inf();
     bool is_float = type_is_float(type), small = type->elem == S_i32;
-    double least = small ? -2147483648.0 : -9223372036854775808.0,
-           greatest = small ? 2147483647.0 : 0x1p62;
+    int64_t least = small ? INT32_MIN : INT64_MIN, greatest = small ? INT32_MAX : INT64_MAX;
     switch (kind) {
     case RED_max:
-        return ir_const(b, type, is_float ? -inf : least);
+        return is_float ? ir_const(b, type, -inf)
+                        : ir_broadcast(b, ir_int(b, type->elem, least), type);
     case RED_min:
-        return ir_const(b, type, is_float ? inf : greatest);
+        return is_float ? ir_const(b, type, inf)
+                        : ir_broadcast(b, ir_int(b, type->elem, greatest), type);
     case RED_all:
         return ir_const(b, type, 1.0);
     default:
