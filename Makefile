@@ -76,6 +76,7 @@ demo: all ## install what is missing, build, train the digits classifier through
 	$(demo)/digits examples/digits/digits.csv
 
 check: all layers $(BUILD)/oracle $(BUILD)/ulp ## install what is missing, build, run every test
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
 	@scripts/setup valgrind || echo "no valgrind: its test is left out"
 	@$(lit_env) python3 $(LIT) $(LITFLAGS) \
 	    --output $(BUILD)/test-results.json $(TESTS)
