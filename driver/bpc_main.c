@@ -23,11 +23,6 @@
 
 enum { EXIT_ok = 0, EXIT_program = 1, EXIT_usage = 2 };
 
-static int usage_error(const char *message) {
-    fprintf(stderr, "bpc: %s\nTry 'bpc --help'.\n", message);
-    return EXIT_usage;
-}
-
 static void report(Context *ctx, const Options *options) {
     Text text;
     text_init(&text, &ctx->arena);
@@ -40,27 +35,43 @@ static void report(Context *ctx, const Options *options) {
     fwrite(text.data ? text.data : "", 1, text.n, stderr);
 }
 
+static int usage_error(Context *ctx, const Options *options, const char *hint,
+                       const char *message) {
+    Diag *diag = diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "%s", message);
+    diag_hint(&ctx->diags, diag, "%s", hint ? hint : "`bpc --help` lists commands and options");
+    report(ctx, options);
+    return EXIT_usage;
+}
+
 /* ---- what needs no input ---- */
 
-static int explain(const char *code) {
+static int explain(Context *ctx, const Options *options) {
+    const char *code = options->explain;
     const char *digits = code[0] == 'E' || code[0] == 'e' ? code + 1 : code;
     char *end = NULL;
     long number = strtol(digits, &end, 10);
-    const char *text = end != digits && *end == '\0' && number > 0 && number < 10000
-                           ? diag_explain((DiagCode)number)
-                           : NULL;
-    if (!text) {
-        fprintf(stderr, "bpc: there is no message %s\n", code);
-        return EXIT_usage;
-    }
-    printf("E%04ld: %s\n", number, text);
+    Text text;
+    text_init(&text, &ctx->arena);
+    if (end == digits || *end != '\0' || number <= 0 || number >= 10000 ||
+        !diag_explain_fully(&text, (DiagCode)number))
+        return usage_error(ctx, options, "`bpc explain` lists the codes",
+                           arena_printf(&ctx->arena, "there is no message %s", code));
+    fputs(text.data, stdout);
     return EXIT_ok;
 }
 
-static int show_help(Context *ctx) {
+static int list_codes(Context *ctx) {
     Text text;
     text_init(&text, &ctx->arena);
-    options_help(&text);
+    diag_list_codes(&text);
+    fputs(text.data, stdout);
+    return EXIT_ok;
+}
+
+static int show_help(Context *ctx, Command topic) {
+    Text text;
+    text_init(&text, &ctx->arena);
+    options_help(&text, topic);
     fputs(text.data, stdout);
     return EXIT_ok;
 }
@@ -113,7 +124,11 @@ static Source *read_source(Context *ctx, const char *path) {
     size_t size = 0;
     const char *error = NULL;
     if (!file_read(&ctx->arena, path, &text, &size, &error)) {
-        diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", path, error);
+        Diag *diag =
+            diag_error(&ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", path, error);
+        const char *near = nearest_command(path);
+        if (near)
+            diag_hint(&ctx->diags, diag, "did you mean the command `bpc %s`?", near);
         return NULL;
     }
     const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
@@ -324,11 +339,11 @@ static bool compile(Context *ctx, const Options *options, const char *output) {
 
 static int run(Context *ctx, int argc, char **argv) {
     Options options;
-    const char *error = NULL;
-    if (!options_parse(&options, &ctx->arena, argc, argv, &error))
-        return usage_error(error);
+    const char *error = NULL, *hint = NULL;
+    if (!options_parse(&options, &ctx->arena, argc, argv, &error, &hint))
+        return usage_error(ctx, &options, hint, error);
     if (options.help)
-        return show_help(ctx);
+        return show_help(ctx, options.topic);
     if (options.version) {
         printf("bpc %s (LLVM %s)\n", bpc_version(), bpc_llvm_version());
         return EXIT_ok;
@@ -338,9 +353,11 @@ static int run(Context *ctx, int argc, char **argv) {
         return EXIT_ok;
     }
     if (options.explain)
-        return explain(options.explain);
+        return explain(ctx, &options);
+    if (options.command == COMMAND_explain)
+        return list_codes(ctx);
     if (!options.input)
-        return usage_error("no input");
+        return usage_error(ctx, &options, NULL, "no input");
     if (options.command != COMMAND_compile)
         return run_command_of(ctx, &options);
 
@@ -348,10 +365,11 @@ static int run(Context *ctx, int argc, char **argv) {
     if (file_is_same(options.input, output) ||
         (wants_header(&options, output) &&
          file_is_same(options.input, header_path(&ctx->arena, output))))
-        return usage_error("the output would overwrite the input");
+        return usage_error(ctx, &options, "name another file by -o",
+                           "the output would overwrite the input");
     if (wants_header(&options, output) && has_suffix(output, ".h"))
-        return usage_error("an output with a header cannot be called .h: the header goes there; "
-                           "use --emit=header");
+        return usage_error(ctx, &options, "use --emit=header for the header alone",
+                           "an output with a header cannot be called .h: the header goes there");
 
     bool ok = compile(ctx, &options, output);
     report(ctx, &options);

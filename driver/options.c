@@ -9,7 +9,7 @@
 typedef enum OptionForm { FLAG, VALUE, JOINED } OptionForm;
 
 typedef enum OptionId {
-#define OPTION(id, spelling, form, value, help) OPT_##id,
+#define OPTION(id, spelling, form, value, commands, help) OPT_##id,
 #include "driver/options.def"
 #undef OPTION
     OPT_COUNT
@@ -18,11 +18,25 @@ typedef enum OptionId {
 typedef struct OptionRow {
     const char *spelling;
     OptionForm form;
-    const char *value, *help;
+    const char *value;
+    unsigned commands; /* a bit each */
+    const char *help;
 } OptionRow;
 
+/* Names of the column `commands`. */
+enum {
+    C = 1u << COMMAND_compile,
+    TEST = 1u << COMMAND_test,
+    RUN = 1u << COMMAND_run,
+    CHECK = 1u << COMMAND_gradcheck,
+    FMT = 1u << COMMAND_fmt,
+    CALLS = TEST | RUN | CHECK,
+    CODE = C | CALLS,
+    ANY = CODE | FMT | 1u << COMMAND_explain | 1u << COMMAND_help
+};
+
 static const OptionRow rows[OPT_COUNT] = {
-#define OPTION(id, spelling, form, value, help) {spelling, form, value, help},
+#define OPTION(id, spelling, form, value, commands, help) {spelling, form, value, commands, help},
 #include "driver/options.def"
 #undef OPTION
 };
@@ -58,8 +72,17 @@ typedef struct Reader {
     Arena *arena;
     int argc, next;
     char **argv;
-    const char *error;
+    bool given[OPT_COUNT];
+    const char *error, *hint;
 } Reader;
+
+#define FAIL(reader, ...) ((reader)->error = arena_printf((reader)->arena, __VA_ARGS__), false)
+
+static void suggest(Reader *reader, const char *word, const char *const *names, int n) {
+    const char *near = nearest_name(word, names, n);
+    if (near)
+        reader->hint = arena_printf(reader->arena, "did you mean `%s`?", near);
+}
 
 /* The row that `arg` names; sets *value to what follows the spelling in the same argument, or NULL.
  */
@@ -84,21 +107,17 @@ static OptionId find_option(const char *arg, const char **value) {
     return OPT_COUNT;
 }
 
+/* `--emti=bp` is near `--emit`. */
 static bool fail_unknown(Reader *reader, const char *arg) {
     const char *names[OPT_COUNT];
     for (int id = 0; id < OPT_COUNT; id++)
         names[id] = rows[id].spelling;
-    const char *near = nearest_name(arg, names, OPT_COUNT);
-    reader->error =
-        near ? arena_printf(reader->arena, "unknown option '%s'; did you mean '%s'?", arg, near)
-             : arena_printf(reader->arena, "unknown option '%s'", arg);
-    return false;
+    suggest(reader, arena_strdup(reader->arena, arg, strcspn(arg, "=")), names, OPT_COUNT);
+    return FAIL(reader, "unknown option '%s'", arg);
 }
 
 static bool fail_value(Reader *reader, OptionId id, const char *value) {
-    reader->error = arena_printf(reader->arena, "option '%s' takes %s, not '%s'", rows[id].spelling,
-                                 rows[id].value, value);
-    return false;
+    return FAIL(reader, "option '%s' takes %s, not '%s'", rows[id].spelling, rows[id].value, value);
 }
 
 /* Index of `value` among n names, or -1. */
@@ -119,9 +138,8 @@ static bool set_emit(Reader *reader, Options *options, const char *value) {
     text_init(&list, reader->arena);
     for (int i = 0; i < EMIT_COUNT; i++)
         text_printf(&list, "%s%s", i > 0 ? ", " : "", emit_names[i]);
-    reader->error =
-        arena_printf(reader->arena, "'--emit' takes one of %s, not '%s'", list.data, value);
-    return false;
+    suggest(reader, value, emit_names, EMIT_COUNT);
+    return FAIL(reader, "'--emit' takes one of %s, not '%s'", list.data, value);
 }
 
 /* A number without a sign, at most `most`. */
@@ -222,23 +240,16 @@ static bool read_option(Reader *reader, Options *options, const char *arg) {
     OptionId id = find_option(arg, &value);
     if (id == OPT_COUNT)
         return fail_unknown(reader, arg);
-    if (rows[id].form == VALUE && !value) {
-        if (reader->next == reader->argc) {
-            reader->error =
-                arena_printf(reader->arena, "option '%s' needs %s", arg, rows[id].value);
-            return false;
-        }
+    reader->given[id] = true;
+    if (rows[id].form == VALUE && !value && reader->next < reader->argc)
         value = reader->argv[reader->next++];
-    }
-    if (rows[id].form != FLAG && (!value || *value == '\0')) {
-        reader->error = arena_printf(reader->arena, "option '%s' needs %s", arg, rows[id].value);
-        return false;
-    }
+    if (rows[id].form != FLAG && (!value || *value == '\0'))
+        return FAIL(reader, "option '%s' needs %s", arg, rows[id].value);
     return set_option(reader, options, id, value);
 }
 
-/* A command is the first operand, and another follows: `bpc test` compiles a file of that name, and
- * so does `bpc ./test MODEL.bp`, or rather complains of two inputs. */
+/* ---- operands ---- */
+
 static Command find_command(const char *word) {
     for (int k = 1; k < COMMAND_COUNT; k++)
         if (strcmp(word, commands[k].name) == 0)
@@ -246,49 +257,110 @@ static Command find_command(const char *word) {
     return COMMAND_compile;
 }
 
+const char *nearest_command(const char *word) {
+    const char *names[COMMAND_COUNT];
+    for (int k = 1; k < COMMAND_COUNT; k++)
+        names[k - 1] = commands[k].name;
+    return nearest_name(word, names, COMMAND_COUNT - 1);
+}
+
 static bool takes_function(Command command) {
     return command == COMMAND_run || command == COMMAND_gradcheck;
 }
 
+static bool fail_operand(Reader *reader, const Options *options, const char *arg) {
+    if (takes_function(options->command))
+        return FAIL(reader, "one function at a time: '%s' and '%s'", options->function, arg);
+    if (options->command == COMMAND_explain)
+        return FAIL(reader, "one code at a time: '%s' and '%s'", options->explain, arg);
+    const char *near = options->command == COMMAND_compile ? nearest_command(options->input) : NULL;
+    if (near)
+        reader->hint = arena_printf(reader->arena, "did you mean `bpc %s`?", near);
+    return FAIL(reader, "one input at a time: '%s' and '%s'", options->input, arg);
+}
+
+static bool read_help_topic(Reader *reader, Options *options, const char *arg) {
+    options->topic = find_command(arg);
+    if (options->topic != COMMAND_compile)
+        return true;
+    const char *near = nearest_command(arg);
+    if (near)
+        reader->hint = arena_printf(reader->arena, "did you mean `bpc help %s`?", near);
+    return FAIL(reader, "there is no command '%s'", arg);
+}
+
+/* A command is the first operand; a model of that name is `./test`. */
 static bool read_operand(Reader *reader, Options *options, const char *arg) {
-    if (options->input && options->command == COMMAND_compile) {
-        options->command = find_command(options->input);
-        if (options->command != COMMAND_compile)
-            options->input = NULL;
-    }
-    if (options->command == COMMAND_explain && !options->explain) {
+    if (options->command == COMMAND_compile && !options->input) {
+        options->command = find_command(arg);
+        if (options->command == COMMAND_compile)
+            options->input = arg;
+    } else if (options->command == COMMAND_help) {
+        return read_help_topic(reader, options, arg);
+    } else if (options->command == COMMAND_explain && !options->explain) {
         options->explain = arg;
-    } else if (!options->input) {
+    } else if (options->command != COMMAND_explain && !options->input) {
         options->input = arg;
     } else if (takes_function(options->command) && !options->function) {
         options->function = arg;
     } else {
-        reader->error = takes_function(options->command)
-                            ? arena_printf(reader->arena, "one function at a time: '%s' and '%s'",
-                                           options->function, arg)
-                            : arena_printf(reader->arena, "one input at a time: '%s' and '%s'",
-                                           options->input, arg);
-        return false;
+        return fail_operand(reader, options, arg);
     }
     return true;
 }
 
-static bool complete(Reader *reader, const Options *options) {
-    bool prints = options->emit == OUTPUT_c || options->emit == OUTPUT_bp;
-    if (options->sanitize_nan && (prints || options->interpret)) {
-        reader->error =
-            arena_printf(reader->arena, "--sanitize=nan is for compiled code, not for %s",
-                         options->interpret ? "--interpret" : "--emit=c and --emit=bp");
-        return false;
+/* ---- what fits together ---- */
+
+/* "`bpc run` and `bpc gradcheck`": who takes an option. */
+static const char *takers(Arena *arena, unsigned mask) {
+    Text text;
+    text_init(&text, arena);
+    for (int k = 0; k < COMMAND_COUNT; k++) {
+        if (!(mask & 1u << k))
+            continue;
+        bool last = !(mask >> (k + 1));
+        text_puts(&text, text.n == 0 ? "" : last ? " and " : ", ");
+        text_printf(&text, "`bpc %s`", k == COMMAND_compile ? "MODEL.bp" : commands[k].name);
     }
-    if (!takes_function(options->command) || options->function || options->help || options->version)
-        return true;
-    reader->error = arena_printf(reader->arena, "bpc %s needs %s", commands[options->command].name,
-                                 commands[options->command].operands);
-    return false;
+    return text.data;
 }
 
-bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error) {
+static bool check_options_fit(Reader *reader, const Options *options) {
+    const char *command =
+        options->command == COMMAND_compile ? "MODEL.bp" : commands[options->command].name;
+    for (int id = 0; id < OPT_COUNT; id++) {
+        if (!reader->given[id] || (rows[id].commands & 1u << options->command))
+            continue;
+        reader->hint = arena_printf(reader->arena, "it is an option of %s",
+                                    takers(reader->arena, rows[id].commands));
+        return FAIL(reader, "`bpc %s` has no option '%s'", command, rows[id].spelling);
+    }
+    return true;
+}
+
+static bool complete(Reader *reader, Options *options) {
+    if (options->help || options->version)
+        return true;
+    if (options->command == COMMAND_help) {
+        options->help = true;
+        return true;
+    }
+    if (!check_options_fit(reader, options))
+        return false;
+    bool prints = options->emit == OUTPUT_c || options->emit == OUTPUT_bp;
+    if (options->sanitize_nan && (prints || options->interpret))
+        return FAIL(reader, "--sanitize=nan is for compiled code, not for %s",
+                    options->interpret ? "--interpret" : "--emit=c and --emit=bp");
+    bool needs_model = options->command != COMMAND_compile && options->command != COMMAND_explain;
+    if (needs_model &&
+        (!options->input || (takes_function(options->command) && !options->function)))
+        return FAIL(reader, "bpc %s needs %s", commands[options->command].name,
+                    commands[options->command].operands);
+    return true;
+}
+
+bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error,
+                   const char **hint) {
     *options = (Options){.emit = OUTPUT_obj, .opt_level = 3};
     Reader reader = {.arena = arena, .argc = argc, .next = 1, .argv = argv};
     bool only_operands = false, ok = true;
@@ -304,10 +376,21 @@ bool options_parse(Options *options, Arena *arena, int argc, char **argv, const 
     }
     ok = ok && complete(&reader, options);
     *error = reader.error;
+    *hint = reader.hint;
+    if (options->help && options->topic == COMMAND_compile)
+        options->topic = options->command == COMMAND_help ? COMMAND_compile : options->command;
     return ok;
 }
 
-void options_help(Text *out) {
+/* ---- --help ---- */
+
+static void help_usage(Text *out, Command command) {
+    if (command != COMMAND_compile) {
+        const char *help = commands[command].help;
+        text_printf(out, "usage: bpc %s %s [options]\n\n%c%s.\n", commands[command].name,
+                    commands[command].operands, help[0] - 'a' + 'A', help + 1);
+        return;
+    }
     text_puts(out, "usage: bpc MODEL.bp [options]\n"
                    "       bpc COMMAND ... [options]\n\n"
                    "Compiles a model and its derivatives to an object file and a C header.\n"
@@ -316,17 +399,46 @@ void options_help(Text *out) {
         char *left = arena_printf(out->arena, "%s %s", commands[k].name, commands[k].operands);
         text_printf(out, "  %-28s %s\n", left, commands[k].help);
     }
+}
+
+/* Of a command its own options; of bpc all, those of commands with their names in front. */
+static void help_options(Text *out, Command command) {
     text_puts(out, "\noptions:\n");
     for (int id = 0; id < OPT_COUNT; id++) {
         const OptionRow *row = &rows[id];
+        if (command != COMMAND_compile && !(row->commands & 1u << command))
+            continue;
         const char *gap = row->form == VALUE ? (row->spelling[1] == 'o' ? " " : "=") : "";
         char *left =
             arena_printf(out->arena, "%s%s%s", row->spelling, gap, row->value ? row->value : "");
-        text_printf(out, "  %-28s %s\n", left, row->help);
+        text_printf(out, "  %-28s ", left);
+        bool named = false;
+        for (int k = 1; k < COMMAND_COUNT && !(row->commands & C) && command == COMMAND_compile;
+             k++) {
+            if (row->commands & 1u << k)
+                text_printf(out, "%s%s", named ? ", " : "", commands[k].name);
+            named = named || (row->commands & 1u << k);
+        }
+        text_printf(out, "%s%s\n", named ? ": " : "", row->help);
     }
-    text_puts(out, "\nkinds of --emit:\n");
-    for (int i = 0; i < EMIT_COUNT; i++)
-        text_printf(out, "  %-28s %s\n", emit_names[i], emit_help[i]);
-    text_puts(out,
-              "\nexit status: 0; 1 for an error in the program or its files; 2 for wrong usage\n");
+}
+
+void options_help(Text *out, Command command) {
+    help_usage(out, command);
+    help_options(out, command);
+    if (command == COMMAND_compile) {
+        text_puts(out, "\nkinds of --emit:\n");
+        for (int i = 0; i < EMIT_COUNT; i++)
+            text_printf(out, "  %-28s %s\n", emit_names[i], emit_help[i]);
+    }
+    if (command == COMMAND_run || command == COMMAND_gradcheck)
+        text_puts(out,
+                  "\nrecords and tuples are given part by part: --arg p.W=@W.npy --arg t.0=1\n");
+    if (command == COMMAND_gradcheck)
+        text_puts(out, "arguments and sizes that are not given are drawn at random\n");
+    text_printf(out, "\nexit status: 0; 1 for %s; 2 for wrong usage\n",
+                command == COMMAND_gradcheck
+                    ? "a derivative that disagrees or an error in the program"
+                : command == COMMAND_test ? "a test that fails or an error in the program"
+                                          : "an error in the program or its files");
 }

@@ -45,12 +45,16 @@ typedef struct Options {
     uint64_t seed;
     bool check;          /* fmt */
     const char *explain; /* a code, or NULL */
+    Command topic;       /* of --help; COMMAND_compile: all */
 } Options;
 
-/* Reads the command line. False when it is wrong; then *error says how, in the arena. Arguments are
- * not copied. */
-bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error);
-/* The text of --help. */
-void options_help(Text *out);
+/* Reads the command line. False when it is wrong; then *error says how, and *hint what to do or
+ * NULL, in the arena. Arguments are not copied. */
+bool options_parse(Options *options, Arena *arena, int argc, char **argv, const char **error,
+                   const char **hint);
+/* The text of --help: of a command, or of all. */
+void options_help(Text *out, Command command);
+/* The command that a word is near to, or NULL. */
+const char *nearest_command(const char *word);
 
 #endif

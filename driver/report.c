@@ -11,16 +11,36 @@ void report_text(Text *out, const Context *ctx, bool color) {
         text_printf(out, "%d errors\n", diags->errors);
 }
 
+/* Bytes of the UTF-8 character at s, 0 where there is none. */
+static int utf8_length(const char *s) {
+    unsigned char c = (unsigned char)*s;
+    int n = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : 4;
+    if ((c >= 0x80 && c < 0xC2) || c > 0xF4)
+        return 0;
+    for (int k = 1; k < n; k++)
+        if (((unsigned char)s[k] & 0xC0) != 0x80)
+            return 0;
+    bool overlong =
+        (c == 0xE0 && (unsigned char)s[1] < 0xA0) || (c == 0xF0 && (unsigned char)s[1] < 0x90);
+    bool beyond =
+        (c == 0xED && (unsigned char)s[1] >= 0xA0) || (c == 0xF4 && (unsigned char)s[1] >= 0x90);
+    return overlong || beyond ? 0 : n;
+}
+
+/* JSON is UTF-8, which names of files and what stands in them need not be. */
 static void json_string(Text *out, const char *s) {
     text_puts(out, "\"");
-    for (; *s; s++) {
+    for (int n; *s; s += n > 0 ? n : 1) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
+        n = utf8_length(s);
+        if (n == 0)
+            text_puts(out, "\\ufffd");
+        else if (c == '"' || c == '\\')
             text_printf(out, "\\%c", c);
         else if (c < 32 || c == 127)
             text_printf(out, "\\u%04x", c);
         else
-            text_add(out, s, 1);
+            text_add(out, s, (size_t)n);
     }
     text_puts(out, "\"");
 }

@@ -222,17 +222,6 @@ void diag_render(Text *out, const SourceMap *sources, const Diag *diag, bool col
     }
 }
 
-const char *diag_explain(DiagCode code) {
-    switch (code) {
-#define DIAG(number, name, explanation)                                                            \
-    case DIAG_##name:                                                                              \
-        return explanation;
-#include "support/diags.def"
-#undef DIAG
-    }
-    return NULL;
-}
-
 /* ---- nearest name ---- */
 
 enum { LONGEST_NAME = 64 };

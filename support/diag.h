@@ -36,7 +36,7 @@ typedef struct DiagList {
     Arena *arena;
     VEC(Diag *) items;
     int errors;
-    int limit; /* errors queued at most (default 20); later ones are counted, not kept */
+    int limit;    /* errors queued at most (default 20); later ones are counted, not kept */
     Diag dropped; /* what diag_error returns for those; nothing is added to it */
 } DiagList;
 
@@ -56,7 +56,12 @@ void diag_hint(DiagList *diags, Diag *diag, const char *format, ...)
 /* Renders one diagnostic as rustc does: "file:line:col: error[E0123]: message", the source line,
  * carets. */
 void diag_render(Text *out, const SourceMap *sources, const Diag *diag, bool color);
+
 const char *diag_explain(DiagCode code); /* NULL when there is no such code */
+/* The explanation with its examples, as `bpc explain` prints it. False when there is no such code.
+ */
+bool diag_explain_fully(Text *out, DiagCode code);
+void diag_list_codes(Text *out); /* a line a code: "E0201  unknown name" */
 
 /* The nearest of n names to `name` by edit distance, or NULL when none is near; for "did you mean".
  */
