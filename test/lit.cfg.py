@@ -51,6 +51,7 @@ config.substitutions += [
     ("%{sanitized}", "sanitized" if sanitize else ""),
     ("%top", top),
     ("%levels", "O1" if sanitize else "O0,O3"),  # of optimisation, where a test tries several
+    ("%{every-level}", "O1" if sanitize else "O0,O1,O2,O3"),
     ("%filecheck", os.path.join(env["LLVM_BIN"], "FileCheck") + " %s"),
     ("%python", "python3"),
     ("%host", env["BPC_CC"]),

@@ -1,11 +1,11 @@
 /* The program of rules, scatter, updates and bounded while, called from C; the host defines its
  * extern function.
  *
- * RUN: %bpc %S/Inputs/rules.bp -o %T/rules.o
+ * RUN: %bpc %top/examples/models/rules.bp -o %T/rules.o
  * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.o -lm -o %t && %t
- * RUN: %bpc -O0 %S/Inputs/rules.bp -o %T/rules.o
+ * RUN: %bpc -O0 %top/examples/models/rules.bp -o %T/rules.o
  * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.o -lm -o %t && %t
- * RUN: %bpc %S/Inputs/rules.bp --emit=c -o %T/rules.c
+ * RUN: %bpc %top/examples/models/rules.bp --emit=c -o %T/rules.c
  * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.c -lm -o %t && %t
  */
 #include "rules.h"

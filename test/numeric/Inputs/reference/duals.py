@@ -5,6 +5,8 @@ and each evaluation of a derivative has an e of its own (`tag`), so nested deriv
 """
 import math
 
+from rounded import through
+
 
 class Dual:
     __slots__ = ("a", "b", "tag")
@@ -89,7 +91,7 @@ def primal(x):
 def chain(x, f, slope):
     """f(x), whose derivative at the number below is slope(value, f(value))."""
     if not isinstance(x, Dual):
-        return f(x)
+        return through(x, f, slope)
     y = chain(x.a, f, slope)
     return Dual(y, ZERO if x.b is ZERO else x.b * slope(x.a, y), x.tag)
 
@@ -106,6 +108,7 @@ sqrt = function(math.sqrt, lambda x, y: 0.5 / y)
 sin = function(math.sin, lambda x, y: cos(x))
 cos = function(math.cos, lambda x, y: -sin(x))
 tanh = function(math.tanh, lambda x, y: 1.0 - y * y)
+erf = function(math.erf, lambda x, y: 2.0 / math.sqrt(math.pi) * exp(-(x * x)))
 erfc = function(math.erfc, lambda x, y: -2.0 / math.sqrt(math.pi) * exp(-(x * x)))
 lgamma = function(math.lgamma, lambda x, y: polygamma(0, x))
 

@@ -3,6 +3,7 @@
 The header's comments name every leaf with its extents; that order is the order of `trees.leaves`.
 """
 import ctypes
+import itertools
 import math
 import os
 import re
@@ -78,14 +79,18 @@ def number_type(c_type):
 
 
 class Module:
+    made = itertools.count(1)
+
     def __init__(self, bpc, cc, source, directory, options, exports=()):
         name = os.path.join(directory, "m")
+        # Of a name that is open already the loader would give the library that it has.
+        library = "%s%d.so" % (name, next(Module.made))
         run([bpc, source, "-o", name + ".o"] + options + ["--export=" + e for e in exports])
-        run(cc.split() + ["-shared", name + ".o", "-o", name + ".so", "-lm"])
+        run(cc.split() + ["-shared", name + ".o", "-o", library, "-lm"])
         with open(name + ".h", encoding="utf-8") as handle:
             self.header = handle.read()
         self.structs = parse_structs(self.header)
-        self.library = ctypes.CDLL(os.path.abspath(name + ".so"))
+        self.library = ctypes.CDLL(os.path.abspath(library))
         self.library.m_error.restype = ctypes.c_char_p
         found = re.findall(r"/\* export (.*?)\*/\s*size_t \w+\([^)]*\);\s*int (\w+)\(([^)]*)\);", self.header, re.S)
         self.functions = {n: Function(c, n, re.sub(r"\s+", " ", p)) for c, n, p in found}
