@@ -337,8 +337,8 @@ struct Expr {
             Expr *cond;     /* while: sees the carried values */
             Expr *max_iter; /* while: i64 */
             Expr *body;
-            int literal_kind; /* checker: the kind that literal initial values were found to need,
-                                 plus 1 */
+            int literals; /* checker: what literal initial values were found to need, a number of
+                             its table of choices; 0: what literals are by themselves */
             CheckpointKind checkpoint;
             Expr *checkpoint_arg; /* every, binomial: an i64 */
         } loop;

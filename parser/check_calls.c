@@ -130,8 +130,8 @@ static bool check_value_args(Checker *c, Solve *s, Expr *e, const Signature *sig
             }
         }
     }
-    /* Twice: a later argument may fix what an earlier one only mentions. */
-    for (int round = 0; ok && round < 2; round++) {
+    /* Again: a later argument may fix what an earlier one only mentions. */
+    for (int round = 0; ok && round <= sig->sizes.n; round++) {
         for (int i = 0; i < sig->params.n; i++) {
             Expr *arg = e->as.call.args.data[i].value;
             if (sig->params.data[i].ty->kind != TY_fn) {
@@ -276,7 +276,7 @@ static const Ty *check_fields(Checker *c, Expr *e, const TypeDecl *decl, const i
         coerce(c, value, decl->ty->parts[i]);
         settle(c, value);
     }
-    for (int round = 0; ok && round < 2; round++) {
+    for (int round = 0; ok && round <= sig.sizes.n; round++) {
         for (int i = 0; i < decl->ty->n; i++) {
             Expr *value = e->as.call.args.data[order[i]].value;
             solve_type(&s, decl->ty->parts[i], expr_type(value), value->loc);

@@ -293,7 +293,11 @@ static Signature *copy_signature(Checker *c, const Expr *e, const Signature *f) 
 
 /* ---- batch ---- */
 
+/* A function that is passed is the same along the new axis. */
 static const Ty *batched(Checker *c, Loc loc, const Size *n, const Ty *ty) {
+    if (ty->kind == TY_fn) {
+        return ty;
+    }
     if (ty->kind != TY_tuple) {
         return array_of(c, loc, 1, &n, ty);
     }

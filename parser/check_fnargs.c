@@ -193,15 +193,32 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
 /* ---- lambdas under derivative operators ----
  * Their parameters have the types that are written, or those of the arguments of the call. */
 
-static Expr *innermost_lambda(Expr *fn) {
-    while (fn->kind == E_derivative && fn->as.deriv.op != DERIV_batch) {
-        fn = fn->as.deriv.fn;
+static Expr *innermost_lambda(Expr *fn, int *batches) {
+    for (*batches = 0; fn->kind == E_derivative; fn = fn->as.deriv.fn) {
+        *batches += fn->as.deriv.op == DERIV_batch;
     }
     return fn->kind == E_lambda ? fn : NULL;
 }
 
+/* The type without the leading axis that `batch` adds; as it is where there is none, for the call
+ * to complain about. */
+static const Ty *unbatched(Checker *c, const Ty *ty) {
+    if (ty->kind == TY_tuple) {
+        const Ty **parts = ARENA_ARRAY(c->arena, ty->n, const Ty *);
+        for (int i = 0; i < ty->n; i++) {
+            parts[i] = unbatched(c, ty->parts[i]);
+        }
+        return ty_tuple(c->arena, ty->n, parts);
+    }
+    if (ty->kind != TY_array) {
+        return ty;
+    }
+    return ty->rank == 1 ? ty->elem : ty_array(c->arena, ty->rank - 1, ty->dims + 1, ty->elem);
+}
+
 bool give_lambda_types(Checker *c, Expr *call) {
-    Expr *lambda = innermost_lambda(call->as.call.callee);
+    int batches;
+    Expr *lambda = innermost_lambda(call->as.call.callee, &batches);
     if (!lambda) {
         return true;
     }
@@ -217,6 +234,9 @@ bool give_lambda_types(Checker *c, Expr *call) {
         lambda->as.lambda.given[i] = check_value(c, call->as.call.args.data[i].value);
         if (ty_has_error(lambda->as.lambda.given[i])) {
             return false;
+        }
+        for (int k = 0; k < batches; k++) {
+            lambda->as.lambda.given[i] = unbatched(c, lambda->as.lambda.given[i]);
         }
     }
     return true;

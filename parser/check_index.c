@@ -313,6 +313,10 @@ const Ty *check_field(Checker *c, Expr *e) {
                                 ty_text(c, ty));
         if (ty->kind == TY_tuple) {
             diag_hint(c->diags, diag, "components are counted from 0");
+        } else if (ty->kind == TY_array && ty->elem->kind == TY_tuple) {
+            diag_hint(c->diags, diag,
+                      "take one element first: `x[i].%d`, or take all apart: `let (a, b) = x;`",
+                      e->as.field.number);
         }
         return fail(e);
     }
@@ -321,13 +325,27 @@ const Ty *check_field(Checker *c, Expr *e) {
 
 /* ---- with ---- */
 
+/* `zeros(n) with [0] = v` has the width of v; where both are literals, the whole is one. */
+static void settle_with(Checker *c, Expr *x, Expr *value) {
+    if (!is_literal_type(x->ty) || x->ty->kind != TY_array) {
+        settle(c, x);
+    } else if (!is_literal_type(value->ty)) {
+        coerce(c, x, value->ty);
+    } else if (ty_scalar_kind(value->ty) == SK_float_literal) {
+        set_literal(c, x, SK_float_literal);
+    } else if (ty_scalar_kind(x->ty) == SK_float_literal) {
+        set_literal(c, value, SK_float_literal);
+    }
+}
+
 const Ty *check_with(Checker *c, Expr *e) {
     Expr *x = e->as.with.x, *value = e->as.with.value;
-    check_value(c, x);
+    check_expr(c, x);
     check_expr(c, value);
     if (ty_has_error(x->ty) || ty_has_error(value->ty)) {
         return fail(e);
     }
+    settle_with(c, x, value);
     const Ty *part;
     if (e->as.with.at.n == 0) {
         int i = field_number(c, expr_type(x), e->as.with.field);
@@ -353,7 +371,13 @@ const Ty *check_with(Checker *c, Expr *e) {
         }
         part = array_of(c, e->loc, n, dims, expr_type(x)->elem);
     }
-    if (!expect_type(c, value, part, "the new value", x->loc, "of this")) {
+    const Size *a, *b;
+    bool both_literal = is_literal_type(part) && types_match(c, value->ty, part, &a, &b);
+    if (is_literal_type(part) && !both_literal) {
+        settle(c, x);
+        part = ty_with_scalar(c->arena, part, (ScalarKind)ty_scalar_kind(expr_type(x)));
+    }
+    if (!both_literal && !expect_type(c, value, part, "the new value", x->loc, "of this")) {
         return fail(e);
     }
     return e->ty = expr_type(x);

@@ -39,6 +39,20 @@ static void set_number(Checker *c, Expr *e, ScalarKind kind) {
     }
 }
 
+/* The magnitude of the least i32, which only fits with its sign. */
+static bool is_least_i32(const Expr *e, ScalarKind kind) {
+    const Expr *x = e->as.unary.x;
+    return kind == SK_i32 && e->as.unary.op == UN_neg && x->kind == E_int &&
+           x->as.integer == -(int64_t)INT32_MIN;
+}
+
+static void set_unary(Checker *c, Expr *e, ScalarKind kind) {
+    if (is_least_i32(e, kind)) {
+        e->as.unary.x->as.integer = INT32_MIN; /* the negation wraps */
+    }
+    set_literal(c, e->as.unary.x, kind);
+}
+
 static void set_args(Checker *c, Expr *e, ScalarKind kind) {
     for (int i = 0; i < e->as.call.args.n; i++) {
         set_literal(c, e->as.call.args.data[i].value, kind);
@@ -69,6 +83,8 @@ static void set_operands(Checker *c, Expr *e, ScalarKind kind) {
         set_number(c, e, kind);
         break;
     case E_unary:
+        set_unary(c, e, kind);
+        break;
     case E_transpose:
     case E_checkpoint:
         set_literal(c, e->as.unary.x, kind);
@@ -95,6 +111,10 @@ static void set_operands(Checker *c, Expr *e, ScalarKind kind) {
     case E_if:
         set_literal(c, e->as.if_.then_, kind);
         set_literal(c, e->as.if_.else_, kind);
+        break;
+    case E_with:
+        set_literal(c, e->as.with.x, kind);
+        set_literal(c, e->as.with.value, kind);
         break;
     case E_block:
         set_literal(c, e->as.block.result, kind);

@@ -318,9 +318,18 @@ static const Ty *carried_type(Checker *c, const Expr *e) {
     return ty_tuple(c->arena, carries->n, parts);
 }
 
-/* Initial values, before anything of the loop is in scope. With `kind` >= 0 literals among them get
- * that kind. */
-static bool check_inits(Checker *c, Expr *e, int kind, bool *any_literal) {
+/* What literals among the initial values become: those with a point a float of this kind, and the
+ * integers stay, or become floats as well. The first row is what literals are by themselves. */
+typedef struct LiteralChoice {
+    int kind; /* -1: not chosen */
+    bool integers;
+} LiteralChoice;
+static const LiteralChoice literal_choices[] = {
+    {-1, false}, {SK_f64, false}, {SK_f32, false}, {SK_f64, true}, {SK_f32, true}};
+enum { N_CHOICES = sizeof literal_choices / sizeof *literal_choices };
+
+/* Initial values, before anything of the loop is in scope. */
+static bool check_inits(Checker *c, Expr *e, LiteralChoice choice, bool *any_literal) {
     bool ok = true;
     const CarryList *carries = &e->as.loop.carries;
     for (int i = 0; i < carries->n; i++) {
@@ -328,8 +337,9 @@ static bool check_inits(Checker *c, Expr *e, int kind, bool *any_literal) {
         check_expr(c, init);
         if (is_literal_type(init->ty) && init->ty->kind != TY_tuple) {
             *any_literal = true;
-            if (kind >= 0) {
-                set_literal(c, init, (ScalarKind)kind);
+            if (choice.kind >= 0 &&
+                (choice.integers || ty_scalar_kind(init->ty) == SK_float_literal)) {
+                set_literal(c, init, (ScalarKind)choice.kind);
             }
         }
         settle(c, init);
@@ -401,9 +411,9 @@ static bool check_checkpoint(Checker *c, Expr *e) {
     return true;
 }
 
-static bool loop_pass(Checker *c, Expr *e, int kind, bool *any_literal) {
+static bool loop_pass(Checker *c, Expr *e, int choice, bool *any_literal) {
     Binder *binder = e->as.loop.binder;
-    bool ok = check_inits(c, e, kind, any_literal);
+    bool ok = check_inits(c, e, literal_choices[choice], any_literal);
     ok = (!binder || check_bounds(c, binder)) && ok;
     ok = check_checkpoint(c, e) && ok;
     if (e->as.loop.max_iter) {
@@ -437,7 +447,7 @@ enum { MOST_RETRYING = 3 };
 static bool check_passes(Checker *c, Expr *e) {
     bool any_literal = false;
     int errors = c->diags->errors, items = c->diags->items.n;
-    if (loop_pass(c, e, e->as.loop.literal_kind - 1, &any_literal)) {
+    if (loop_pass(c, e, e->as.loop.literals, &any_literal)) {
         return true;
     }
     if (!any_literal || c->retrying >= MOST_RETRYING || c->retries_left <= 0 ||
@@ -451,13 +461,12 @@ static bool check_passes(Checker *c, Expr *e) {
         kept[i - items] = c->diags->items.data[i];
     }
     bool ok = false;
-    const int kinds[] = {SK_f64, SK_f32};
-    for (int i = 0; i < 2 && !ok; i++) {
+    for (int i = 1; i < N_CHOICES && !ok; i++) {
         c->diags->errors = errors;
         c->diags->items.n = items;
         c->retries_left--;
-        ok = loop_pass(c, e, kinds[i], &any_literal) && c->diags->errors == errors;
-        e->as.loop.literal_kind = ok ? kinds[i] + 1 : 0;
+        ok = loop_pass(c, e, i, &any_literal) && c->diags->errors == errors;
+        e->as.loop.literals = ok ? i : 0;
     }
     c->retrying--;
     if (!ok) {

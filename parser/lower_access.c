@@ -387,7 +387,8 @@ static bool lower_factor(Lower *L, Expr *e, int n, const Range *ranges, Factor *
     return out->n == n;
 }
 
-/* Whether every axis that a binder runs over has its extent, or is known to hold its range. */
+/* Whether each binder stands as an index with nothing but an offset (not as in x[i*m + j]), and
+ * every axis that one runs over has its extent, or is known to hold its range. */
 static bool factor_fits(Lower *L, Expr *e, int n, const Range *ranges) {
     Access access;
     const Index *rest[ACCESS_MAX];
@@ -396,6 +397,7 @@ static bool factor_fits(Lower *L, Expr *e, int n, const Range *ranges) {
     Tree *base = low_access_base(L, &access, &n_rest, rest);
     if (!base || base->kind != TREE_leaf || base->value->type->rank != n_rest)
         return false;
+    int n_found = 0;
     for (int p = 0; p < n_rest; p++) {
         const Size *offset;
         int k = binder_at(L, rest[p], n, ranges, &offset);
@@ -406,8 +408,9 @@ static bool factor_fits(Lower *L, Expr *e, int n, const Range *ranges) {
                      base->value->type->dims[p] == ranges[k].extent;
         if (!exact && !(rest[p]->in_range && known_start))
             return false;
+        n_found++;
     }
-    return true;
+    return n_found == n;
 }
 
 Value *low_contract_sum(Lower *L, Expr *body, int n, const Range *ranges) {

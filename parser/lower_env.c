@@ -165,6 +165,10 @@ static bool value_nonneg(const Value *value) {
 }
 
 void env_bind(Lower *L, Local *local, Tree *tree) {
+    if (tree->fn) {
+        ptrmap_put(&L->frame->fns, local, (void *)tree->fn);
+        return;
+    }
     ptrmap_put(&L->frame->trees, local, tree);
     if (local->sym && local->sym_used && tree->kind == TREE_leaf && !has_size(L, local)) {
         bool counter = local->kind == LOCAL_binder && local->binder && !local->binder->lo;
@@ -232,6 +236,8 @@ Tree *env_shape(Lower *L, const Ty *ty) {
         AxesContext context = {L, ty};
         return tree_map(L->arena, env_shape(L, ty->elem), add_axes, &context);
     }
+    if (ty->kind == TY_fn)
+        return tree_tuple(L->arena, 0, NULL);
     if (ty->kind != TY_tuple && ty->kind != TY_record)
         return tree_leaf(L->arena, env_type(L, ty));
     Tree **parts = ARENA_ARRAY(L->arena, ty->n + 1, Tree *);

@@ -91,13 +91,29 @@ typedef struct Lower {
     PtrMap names;           /* of IR functions: Atoms already given, those of the source first */
 } Lower;
 
-/* ---- lower.c: functions, variables, sizes ---- */
+/* ---- lower.c: functions and rules ---- */
+/* What is set aside while another function is lowered. */
+typedef struct Place {
+    FnCtx *fn;
+    Frame *frame;
+    IrBuilder *b;
+} Place;
+Place low_enter(Lower *L, FnCtx *fn, Frame *frame);
+void low_leave(Lower *L, Place place);
+bool low_takes_functions(const FnDecl *decl);
+Tree *low_own_param(Lower *L, Atom name, Tree *shape); /* of the function being lowered */
+void low_results(Lower *L, LowFn *fn, Tree *shape);    /* as C sees them */
+void low_check_entry(Lower *L, const FnDecl *decl);    /* `where` */
 LowFn *lower_fn(Lower *L, FnDecl *decl);
+/* A function with function parameters, for the functions among args. */
+LowFn *low_specialised(Lower *L, FnDecl *decl, Tree *const *args);
 /* The function in place of a builtin, where the text at hand has a rule for it; else NULL. */
 const LowFn *lower_builtin_rule(Lower *L, Op op, Scalar elem);
-LowFn *
-lower_fn_expr(Lower *L,
-              Expr *e); /* E_name, E_derivative or E_lambda as something to be called or exported */
+
+/* ---- lower_call.c ---- */
+/* E_name, E_derivative or E_lambda as something to be called or exported; functions among the
+ * arguments of the call are part of it, so `args` (NULL for an export) is looked at. */
+LowFn *lower_fn_expr(Lower *L, Expr *e, Tree *const *args);
 /* The same as something to export: an extern function is called by one of ours. */
 const LowFn *lower_exportable(Lower *L, Expr *e);
 FnVal *lower_fn_value(Lower *L, Expr *e);

@@ -35,6 +35,12 @@ Tree *tree_record(Arena *arena, int n, Tree *const *parts, const Atom *names, At
     return tree;
 }
 
+Tree *tree_fn(Arena *arena, const struct FnVal *fn) {
+    Tree *tree = tree_tuple(arena, 0, NULL);
+    tree->fn = fn;
+    return tree;
+}
+
 Tree *tree_field(const Tree *tree, Atom name) {
     for (int i = 0; tree->kind == TREE_record && i < tree->n; i++)
         if (tree->names[i] == name)

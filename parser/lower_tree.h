@@ -22,8 +22,9 @@ typedef struct Tree {
                       result */
     int n;         /* parts of a tuple or record */
     struct Tree **parts;
-    const Atom *names; /* record: field names */
-    Atom struct_name;  /* record: its C struct, or NULL for an anonymous one */
+    const Atom *names;      /* record: field names */
+    Atom struct_name;       /* record: its C struct, or NULL for an anonymous one */
+    const struct FnVal *fn; /* a function as an argument: a tuple of nothing; else NULL */
 } Tree;
 
 typedef VEC(Tree *) TreeList;
@@ -32,6 +33,7 @@ Tree *tree_leaf(Arena *arena, const Type *type);
 Tree *tree_value(Arena *arena, Value *value);
 Tree *tree_tuple(Arena *arena, int n, Tree *const *parts);
 Tree *tree_record(Arena *arena, int n, Tree *const *parts, const Atom *names, Atom struct_name);
+Tree *tree_fn(Arena *arena, const struct FnVal *fn);
 Tree *tree_field(const Tree *tree, Atom name); /* NULL when there is none */
 /* All leaves, depth first; `active` ones are those that exist as IR values. */
 void tree_leaves(Arena *arena, Tree *tree, TreeList *out);

@@ -284,44 +284,91 @@ const Size *size_subst(PolyTable *table, const Size *size,
     return sum;
 }
 
-/* True when sym occurs in size in one term only, alone. */
-static bool occurs_linearly(const Size *size, const SizeSym *sym, const SizeTerm **where) {
+/* The one term of size in which sym occurs, once; NULL where there is none, or are more. */
+static const SizeTerm *only_term(const Size *size, const SizeSym *sym) {
+    const SizeTerm *where = NULL;
     int count = 0;
     for (int i = 0; i < size->n; i++) {
         for (int j = 0; j < size->terms[i].degree; j++) {
             if (size->terms[i].syms[j] == sym) {
                 count++;
-                *where = &size->terms[i];
+                where = &size->terms[i];
             }
         }
     }
-    return count == 1 && (*where)->degree == 1;
+    return count == 1 ? where : NULL;
+}
+
+/* The term without the factors of another; false where those do not all occur in it. */
+static bool divide_term(PolyTable *table, const SizeTerm *a, const SizeTerm *b,
+                        const Size **quotient) {
+    if (a->coef % b->coef != 0 || (a->coef == INT64_MIN && b->coef == -1)) {
+        return false;
+    }
+    *quotient = size_const(table, a->coef / b->coef);
+    int k = 0; /* both lists of factors are sorted */
+    for (int j = 0; j < a->degree; j++) {
+        if (k < b->degree && a->syms[j] == b->syms[k]) {
+            k++;
+        } else {
+            *quotient = size_mul(table, *quotient, size_sym(table, a->syms[j]));
+        }
+    }
+    return k == b->degree;
+}
+
+/* -size/term; NULL where a remainder is left. */
+static const Size *divide_negated(PolyTable *table, const Size *size, const SizeTerm *term) {
+    const Size *sum = size_const(table, 0), *quotient;
+    for (int i = 0; i < size->n && sum; i++) {
+        if (!divide_term(table, &size->terms[i], term, &quotient)) {
+            return NULL;
+        }
+        sum = size_sub(table, sum, quotient);
+    }
+    return sum;
+}
+
+/* difference == 0, solved for the symbol at `which` of one of its terms: the other factors of the
+ * term are what the rest is divided by. */
+static const Size *solve_term(PolyTable *table, const Size *difference, const SizeTerm *term,
+                              int which) {
+    SizeSym **others = ARENA_ARRAY(table->arena, term->degree, SizeSym *);
+    int n = 0;
+    for (int j = 0; j < term->degree; j++) {
+        if (j != which) {
+            others[n++] = term->syms[j];
+        }
+    }
+    SizeTerm divisor = {.coef = term->coef, .degree = n, .syms = others};
+    SizeTerm *rest = ARENA_ARRAY(table->arena, difference->n, SizeTerm);
+    Size remaining = {.terms = rest};
+    for (int i = 0; i < difference->n; i++) {
+        if (&difference->terms[i] != term) {
+            rest[remaining.n++] = difference->terms[i];
+        }
+    }
+    return divide_negated(table, &remaining, &divisor);
 }
 
 SizeSym *size_solve(PolyTable *table, const Size *a, const Size *b,
                     bool (*bindable)(void *user, SizeSym *sym), void *user, const Size **solution) {
     const Size *difference = size_sub(table, a, b);
-    if (!difference) {
-        return NULL;
-    }
-    for (int i = 0; i < difference->n; i++) {
+    for (int i = 0; difference && i < difference->n; i++) {
         const SizeTerm *term = &difference->terms[i];
-        if (term->degree != 1 || (term->coef != 1 && term->coef != -1)) {
+        int which = -1, n_bindable = 0;
+        for (int j = 0; j < term->degree; j++) {
+            if (bindable(user, term->syms[j])) {
+                which = j;
+                n_bindable++;
+            }
+        }
+        if (n_bindable != 1 || only_term(difference, term->syms[which]) != term) {
             continue;
         }
-        SizeSym *sym = term->syms[0];
-        const SizeTerm *where = NULL;
-        if (!bindable(user, sym) || !occurs_linearly(difference, sym, &where)) {
-            continue;
-        }
-        /* coef*sym + rest == 0, so sym == -coef*rest */
-        const Size *lone = size_sym(table, sym);
-        const Size *zero = size_const(table, 0);
-        const Size *rest =
-            term->coef == 1 ? size_sub(table, difference, lone) : size_add(table, difference, lone);
-        *solution = term->coef == 1 ? size_sub(table, zero, rest) : rest;
+        *solution = solve_term(table, difference, term, which);
         if (*solution) {
-            return sym;
+            return term->syms[which];
         }
     }
     return NULL;

@@ -51,8 +51,9 @@ bool size_at_least(PolyTable *table, const Size *a, const Size *b);
 /* Replaces symbols: lookup returns the replacement or NULL to keep. NULL on overflow. */
 const Size *size_subst(PolyTable *table, const Size *size,
                        const Size *(*lookup)(void *user, SizeSym *sym), void *user);
-/* Solves a == b for a symbol that occurs in a-b as a lone linear term with coefficient +-1 and for
- * which `bindable` holds: returns the symbol and sets *solution; NULL when there is none. */
+/* Solves a == b for a symbol for which `bindable` holds, which occurs in one term of a-b, with known
+ * factors by which the rest can be divided: returns the symbol and sets *solution; NULL when there
+ * is none. 2*n + 1 == 5 gives n = 2; n*m == 6*m gives n = 6 where m is not bindable. */
 SizeSym *size_solve(PolyTable *table, const Size *a, const Size *b,
                     bool (*bindable)(void *user, SizeSym *sym), void *user, const Size **solution);
 void size_print(Text *out, const Size *size); /* as bp source, highest degree first: d*d - d + 1 */

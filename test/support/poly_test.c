@@ -50,6 +50,29 @@ static void solving(SizeSym *n_sym, const Size *n, const Size *d) {
     assert(!size_solve(t, size_mul(t, size_const(t, 2), n), one, any, NULL, &solution));
 }
 
+static bool other_than(void *user, SizeSym *s) {
+    return s != user;
+}
+
+/* What a coefficient, or a known size, multiplies is solved where nothing remains. */
+static void solving_products(SizeSym *n_sym, const Size *n, SizeSym *d_sym, const Size *d) {
+    const Size *one = size_const(t, 1), *two = size_const(t, 2), *solution;
+    const Size *odd = size_add(t, size_mul(t, two, n), one), *nd = size_mul(t, n, d);
+    assert(size_solve(t, odd, size_const(t, 5), any, NULL, &solution) == n_sym);
+    assert(strcmp(text(solution), "2") == 0);
+    assert(!size_solve(t, odd, size_const(t, 4), any, NULL, &solution));
+    assert(size_solve(t, odd, size_sub(t, one, size_mul(t, two, d)), other_than, d_sym,
+                      &solution) == n_sym);
+    assert(strcmp(text(solution), "-d") == 0);
+    const Size *six = size_mul(t, size_const(t, 6), size_mul(t, d, d));
+    assert(size_solve(t, nd, six, other_than, d_sym, &solution) == n_sym);
+    assert(strcmp(text(solution), "6*d") == 0);
+    assert(!size_solve(t, nd, size_const(t, 0), any, NULL, &solution)); /* either may be zero */
+    assert(!size_solve(t, nd, size_add(t, six, one), other_than, d_sym, &solution));
+    assert(!size_solve(t, size_add(t, nd, n), six, other_than, d_sym, &solution));
+    assert(!size_solve(t, size_mul(t, n, n), size_const(t, 4), any, NULL, &solution));
+}
+
 static void overflow(const Size *n) {
     const Size *big = size_const(t, INT64_MAX);
     assert(!size_add(t, big, size_const(t, 1)));
@@ -70,6 +93,7 @@ int main(void) {
     assert(n != size_sym(t, other)); /* a name is no identity */
     normal_form(n, d);
     solving(n_sym, n, d);
+    solving_products(n_sym, n, d_sym, d);
     overflow(n);
     assert(size_at_least(t, size_add(t, n, d), n) && !size_at_least(t, n, d));
     int64_t value;
