@@ -1,5 +1,5 @@
-/* Lifts products out of parallel loops: a loop over samples that multiplies each by shared weights
- * becomes one product for all samples, with loops over what comes before and after it.
+/* Lifts products out of loops: a loop over samples that multiplies each by shared weights becomes
+ * one product for all samples, with loops over what comes before and after it.
  *
  *     loop m { z = contract "ij,j->i" W, X[m]; .. f(z) .. }   ->   Z = contract "ij,Bj->Bi" W, X;
  * loop m { .. f(Z[m]) .. }
@@ -7,44 +7,43 @@
  * The body is cut into phases: a value that needs no lifted product has phase 0, the result of a
  * product of phase p is available from phase p+1. Each phase becomes a loop; values that cross are
  * stacked, views are made again. Done before a function is differentiated, so the adjoints of the
- * product are products of all samples too; called by derive.c.
+ * product are products of all samples too, and after it, for the products that the adjoint brings;
+ * called by derive.c.
  *
  * Only products with one operand that all iterations share are lifted: there the elements of that
  * operand are used many times over. Products of a few numbers stay: they belong into registers, and
- * stacking their operands would cost more than it saves. */
-#include "passes/liveness.h"
-#include "passes/rebuild.h"
+ * stacking their operands would cost more than it saves.
+ *
+ * Note [Loops with carries]
+ * A sequential loop keeps in one phase, `main`, all that depends on its carries and that its
+ * carries depend on. What comes before in the data flow (the input's product of a recurrent cell)
+ * and what comes after (the output's) are done for all steps at once, as above. So is a matrix that
+ * a step adds to a sum: the adjoint of shared weights, dW + dz_t x_t', is stacked as dz and x, and
+ * one product of all steps is added behind the loop. That turns a pass over the whole of dW a step
+ * into one. It takes memory for the operands or results of all steps, as much as the reverse sweep
+ * takes anyway; loops with a checkpoint attribute stay whole.
+ *
+ * Note [Loops that change places]
+ * In a loop over sequences, the product of the recurrence has its shared weights too, but stands in
+ * a sequential loop. The two loops change places: the sequential one carries the states of all
+ * sequences, and holds loops over the sequences, out of which the next round lifts the product.
+ *
+ *     loop b { y = loop t carry(x = x0[b]) { .. W x .. } }
+ *         ->   Y = loop t carry(X = X0) { loop b { .. W X[b] .. } }
+ *
+ * What a reverse sweep then stores are states of all sequences. So that memory does not grow with
+ * their number, the loop is first cut into chunks of a number that is enough for products at full
+ * speed; the loop over chunks is parallel, and its adjoint runs forward and back one chunk at a
+ * time. */
+#include "passes/lift.h"
 
 #include <string.h>
 
-enum { SMALL_PRODUCT = 64, LIFT_ROUNDS = 6 };
-
-typedef struct Lift {
-    IrModule *m;
-    Arena *arena;
-    bool changed;
-} Lift;
-
-/* One loop while it is cut. */
-typedef struct Cut {
-    Lift *s;
-    const Inst *loop;
-    const Region *body;
-    PtrMap phase;   /* body instruction -> phase + 1 */
-    PtrMap lifted;  /* contracts that are lifted */
-    PtrMap stacked; /* body value -> its stack, a value of the new function */
-    int phases;
-} Cut;
-
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
+enum { SMALL_PRODUCT = 64, LIFT_ROUNDS = 8 };
 
 /* ---- phases ---- */
 
-static bool is_body_value(const Cut *c, const Value *v) {
-    return v->region == c->body;
-}
-
-static bool is_small_product(const Inst *inst) {
+bool lift_is_small_product(const Inst *inst) {
     int64_t n, total = 1;
     for (int k = 0; k < inst->n_in; k++)
         for (int d = 0; d < inst->in[k]->type->rank; d++) {
@@ -57,44 +56,38 @@ static bool is_small_product(const Inst *inst) {
     return total <= SMALL_PRODUCT;
 }
 
-static int phase_of(const Cut *c, const Inst *inst) {
-    return (int)(uintptr_t)ptrmap_get(&c->phase, inst) - 1;
-}
-
 static void set_phase(Cut *c, const Inst *inst, int phase) {
     ptrmap_put(&c->phase, inst, (void *)(uintptr_t)(phase + 1));
     if (phase >= c->phases)
         c->phases = phase + 1;
 }
 
-/* The first phase in which a body value can be read. */
-static int available(const Cut *c, const Value *v) {
+int lift_available(const Cut *c, const Value *v) {
     if (!v->inst)
-        return 0;
-    return phase_of(c, v->inst) + ptrmap_has(&c->lifted, v->inst);
+        return is_carry_param(c, v) ? c->main : 0;
+    return phase_of(c, v->inst) + is_lifted(c, v->inst);
 }
 
-static void values_used(Cut *c, const Inst *inst, ValueList *out) {
-    for (int k = 0; k < inst->n_in; k++)
+void lift_values_used(Cut *c, const Inst *inst, ValueList *out) {
+    bool dropped = ptrmap_has(&c->dropped, inst);
+    for (int k = 0; k < inst->n_in && !(dropped && k == 1); k++)
         vec_push(c->s->arena, out, inst->in[k]);
     for (int k = 0; k < inst->n_region; k++)
         ir_free_values(c->s->arena, inst->regions[k], out);
 }
 
-static bool is_view(const Inst *inst) {
-    return inst->op == OP_broadcast || inst->op == OP_transpose || inst->op == OP_reverse ||
-           inst->op == OP_const || inst->op == OP_size ||
-           ((inst->op == OP_index || inst->op == OP_slice) && inst->in[0]->type->rank > 0);
+static bool has_check(const Inst *inst) {
+    bool checks = inst->op == OP_check;
+    for (int k = 0; k < inst->n_region; k++)
+        checks = checks || region_has_effect(inst->regions[k]);
+    return checks;
 }
 
 static int last_check_phase(const Cut *c, int before) {
     int phase = 0;
     for (int i = 0; i < before; i++) {
         const Inst *inst = c->body->insts.data[i];
-        bool checks = inst->op == OP_check;
-        for (int k = 0; k < inst->n_region; k++)
-            checks = checks || region_has_effect(inst->regions[k]);
-        if (checks && phase_of(c, inst) > phase)
+        if (has_check(inst) && phase_of(c, inst) > phase)
             phase = phase_of(c, inst);
     }
     return phase;
@@ -105,49 +98,105 @@ static bool phases_are_ordered(Cut *c) {
     for (int i = 0; i < c->body->insts.n; i++) {
         const Inst *inst = c->body->insts.data[i];
         ValueList used = {0};
-        values_used(c, inst, &used);
+        lift_values_used(c, inst, &used);
         for (int k = 0; k < used.n; k++)
-            if (is_body_value(c, used.data[k]) && available(c, used.data[k]) > phase_of(c, inst))
+            if (is_body_value(c, used.data[k]) &&
+                lift_available(c, used.data[k]) > phase_of(c, inst))
                 return false;
+    }
+    for (int k = 0; k < c->loop->attr.loop.n_carry; k++) {
+        const Value *y = c->body->yields.data[k];
+        if (is_body_value(c, y) && lift_available(c, y) > c->main)
+            return false;
     }
     return true;
 }
 
-/* False where the loop is better left alone. */
-static bool find_phases(Cut *c) {
-    bool any = false;
+/* What no loop that is cut may hold. */
+static bool can_be_cut(Cut *c) {
     for (int i = 0; i < c->body->insts.n; i++) {
         const Inst *inst = c->body->insts.data[i];
         ValueList used = {0};
-        int phase = 0;
         if (inst->op == OP_dim)
             return false;
         for (int k = 0; k < inst->n_out; k++)
             if (inst->out[k]->type->rank == IR_MAX_RANK) /* cannot be stacked */
                 return false;
-        values_used(c, inst, &used);
-        for (int k = 0; k < used.n; k++) {
-            if (inst->op == OP_if && used.data[k]->is_acc)
+        lift_values_used(c, inst, &used);
+        for (int k = 0; k < used.n && inst->op == OP_if; k++)
+            if (used.data[k]->is_acc)
                 return false;
-            if (is_body_value(c, used.data[k]) && available(c, used.data[k]) > phase)
-                phase = available(c, used.data[k]);
-        }
-        if (!inst_is_pure(inst) && inst->op != OP_check) {
-            int checked = last_check_phase(c, i);
-            phase = checked > phase ? checked : phase;
-        }
-        set_phase(c, inst, phase);
-        bool shares = inst->op == OP_contract &&
-                      is_body_value(c, inst->in[0]) != is_body_value(c, inst->in[1]);
-        if (shares && !is_small_product(inst)) {
-            ptrmap_put(&c->lifted, inst, NULL);
-            any = true;
-            if (phase + 1 >= c->phases)
-                c->phases = phase + 2;
-        }
     }
-    for (int i = c->body->insts.n - 1; i >= 0;
-         i--) { /* a chain of accs stands in one phase: that of its end */
+    return true;
+}
+
+/* ---- what is lifted ---- */
+
+static bool operand_has(const char *spec, int operand, char label) {
+    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    const char *from = operand == 0 ? spec : comma + 1, *end = operand == 0 ? comma : arrow;
+    return memchr(from, label, (size_t)(end - from)) != NULL;
+}
+
+/* The result has axes of the first operand alone and axes of the second alone. */
+static bool is_outer(const char *spec) {
+    bool alone[2] = {false, false};
+    for (const char *at = strstr(spec, "->") + 2; *at; at++)
+        for (int k = 0; k < 2; k++)
+            alone[k] |= operand_has(spec, k, *at) && !operand_has(spec, !k, *at);
+    return alone[0] && alone[1];
+}
+
+/* The addition to a sum of the loop that is all that a product is for; NULL: there is none. */
+static const Inst *sum_of_product(const Cut *c, const Inst *product) {
+    if (ptrmap_get(&c->uses, product->out[0]) != (void *)1)
+        return NULL;
+    for (int i = 0; i < c->body->insts.n; i++) {
+        const Inst *inst = c->body->insts.data[i];
+        if (inst->op == OP_add && inst->in[0]->is_acc && inst->in[1] == product->out[0])
+            return inst;
+    }
+    return NULL;
+}
+
+static bool should_lift(Cut *c, const Inst *inst) {
+    if (inst->op == OP_loop)
+        return c->main < 0 && lift_turns(c, inst);
+    if (inst->op != OP_contract || lift_is_small_product(inst))
+        return false;
+    bool x = is_body_value(c, inst->in[0]), y = is_body_value(c, inst->in[1]);
+    if (x != y)
+        return true;
+    const Inst *sum =
+        c->main >= 0 && x && is_outer(inst->attr.spec) ? sum_of_product(c, inst) : NULL;
+    if (sum)
+        ptrmap_put(&c->dropped, sum, (void *)(uintptr_t)inst);
+    return sum != NULL;
+}
+
+static bool place(Cut *c, int i, int phase) {
+    const Inst *inst = c->body->insts.data[i];
+    ValueList used = {0};
+    lift_values_used(c, inst, &used);
+    for (int k = 0; k < used.n; k++)
+        if (is_body_value(c, used.data[k]) && lift_available(c, used.data[k]) > phase)
+            phase = lift_available(c, used.data[k]);
+    if (!inst_is_pure(inst) && inst->op != OP_check) {
+        int checked = last_check_phase(c, i);
+        phase = checked > phase ? checked : phase;
+    }
+    set_phase(c, inst, phase);
+    if (ptrmap_has(&c->recurrent, inst) || !should_lift(c, inst))
+        return false;
+    ptrmap_put(&c->lifted, inst, NULL);
+    if (phase + 1 >= c->phases)
+        c->phases = phase + 2;
+    return true;
+}
+
+/* A chain of accs stands in one phase: that of its end. */
+static void join_chains(Cut *c) {
+    for (int i = c->body->insts.n - 1; i >= 0; i--) {
         const Inst *inst = c->body->insts.data[i];
         for (int k = 0; k < inst->n_in; k++) {
             const Value *v = inst->in[k];
@@ -156,247 +205,162 @@ static bool find_phases(Cut *c) {
                 set_phase(c, v->inst, phase_of(c, inst));
         }
     }
+}
+
+/* ---- loops with carries ---- */
+
+/* Also what must come after a check that depends on them. */
+static void find_dependent(Cut *c) {
+    bool checked = false;
+    for (int i = 0; i < c->body->insts.n; i++) {
+        const Inst *inst = c->body->insts.data[i];
+        ValueList used = {0};
+        bool depends = checked && (has_check(inst) || !inst_is_pure(inst));
+        lift_values_used(c, inst, &used);
+        for (int k = 0; k < used.n; k++)
+            depends = depends || is_carry_param(c, used.data[k]) ||
+                      (used.data[k]->inst && ptrmap_has(&c->dependent, used.data[k]->inst));
+        if (depends)
+            ptrmap_put(&c->dependent, inst, NULL);
+        checked = checked || (depends && has_check(inst));
+    }
+}
+
+static void find_recurrent(Cut *c) {
+    PtrMap needed;
+    ptrmap_init(&needed, c->s->arena);
+    for (int k = 0; k < c->loop->attr.loop.n_carry; k++)
+        if (c->body->yields.data[k]->inst)
+            ptrmap_put(&needed, c->body->yields.data[k]->inst, NULL);
+    for (int i = c->body->insts.n - 1; i >= 0; i--) {
+        const Inst *inst = c->body->insts.data[i];
+        ValueList used = {0};
+        if (!ptrmap_has(&needed, inst) && !(has_check(inst) && ptrmap_has(&c->dependent, inst)))
+            continue;
+        if (ptrmap_has(&c->dependent, inst))
+            ptrmap_put(&c->recurrent, inst, NULL);
+        lift_values_used(c, inst, &used);
+        for (int k = 0; k < used.n; k++)
+            if (used.data[k]->inst)
+                ptrmap_put(&needed, used.data[k]->inst, NULL);
+    }
+}
+
+/* The phase of the carries: the first in which all that the recurrence reads is there. */
+static int main_phase(Cut *c) {
+    int phase = 0;
+    for (int i = 0; i < c->body->insts.n; i++) {
+        const Inst *inst = c->body->insts.data[i];
+        ValueList used = {0};
+        if (!ptrmap_has(&c->recurrent, inst))
+            continue;
+        lift_values_used(c, inst, &used);
+        for (int k = 0; k < used.n; k++) {
+            const Value *v = used.data[k];
+            if (is_body_value(c, v) && v->inst && !ptrmap_has(&c->dependent, v->inst) &&
+                lift_available(c, v) > phase)
+                phase = lift_available(c, v);
+        }
+    }
+    for (int k = 0; k < c->loop->attr.loop.n_carry; k++) {
+        const Value *y = c->body->yields.data[k];
+        if (is_body_value(c, y) && y->inst && !ptrmap_has(&c->dependent, y->inst) &&
+            lift_available(c, y) > phase)
+            phase = lift_available(c, y);
+    }
+    return phase;
+}
+
+/* What no earlier phase reads is computed where it is read, instead of being stacked. */
+static void sink(Cut *c) {
+    PtrMap read; /* value -> the first phase that reads it, + 1 */
+    ptrmap_init(&read, c->s->arena);
+    for (int k = 0; k < c->loop->attr.loop.n_carry; k++)
+        ptrmap_put(&read, c->body->yields.data[k], (void *)(uintptr_t)(c->main + 1));
+    for (int i = c->body->insts.n - 1; i >= 0; i--) {
+        const Inst *inst = c->body->insts.data[i];
+        int first = 0;
+        for (int k = 0; k < inst->n_out; k++) {
+            int at = (int)(uintptr_t)ptrmap_get(&read, inst->out[k]);
+            if (at > 0 && (first == 0 || at < first))
+                first = at;
+        }
+        bool fixed = is_lifted(c, inst) || ptrmap_has(&c->dependent, inst) || inst->n_out != 1 ||
+                     inst->out[0]->is_acc || !inst_is_pure(inst);
+        if (!fixed && first - 1 > phase_of(c, inst))
+            set_phase(c, inst, first - 1);
+        ValueList used = {0};
+        lift_values_used(c, inst, &used);
+        for (int k = 0; k < used.n; k++) {
+            int at = (int)(uintptr_t)ptrmap_get(&read, used.data[k]);
+            if (at == 0 || phase_of(c, inst) + 1 < at)
+                ptrmap_put(&read, used.data[k], (void *)(uintptr_t)(phase_of(c, inst) + 1));
+        }
+    }
+}
+
+/* False where the loop is better left alone. */
+static bool find_phases(Cut *c) {
+    bool any = false;
+    if (!can_be_cut(c))
+        return false;
+    if (c->loop->attr.loop.n_carry > 0) {
+        find_dependent(c);
+        find_recurrent(c);
+    }
+    for (int i = 0; i < c->body->insts.n; i++)
+        if (!ptrmap_has(&c->dependent, c->body->insts.data[i]))
+            any |= place(c, i, 0);
+    if (c->main >= 0) {
+        c->main = main_phase(c);
+        if (c->main >= c->phases)
+            c->phases = c->main + 1;
+    }
+    for (int i = 0; i < c->body->insts.n; i++)
+        if (ptrmap_has(&c->dependent, c->body->insts.data[i]))
+            any |= place(c, i, c->main);
+    if (any && c->main >= 0)
+        sink(c);
+    join_chains(c);
     return any && phases_are_ordered(c);
 }
 
-/* ---- emission ---- */
-
-/* A value of an earlier phase that is better made again: a view of what is at hand. */
-static bool made_again(const Cut *c, const Value *v) {
-    if (!v->inst)
-        return true;
-    if (!is_view(v->inst) || ptrmap_has(&c->lifted, v->inst))
-        return false;
-    for (int k = 0; k < v->inst->n_in; k++)
-        if (is_body_value(c, v->inst->in[k]) && !made_again(c, v->inst->in[k]))
-            return false;
-    return true;
-}
-
-/* Body values that phase p reads but does not make; views are followed to what they view. */
-static void crossing(Cut *c, Value *v, int p, PtrMap *seen, ValueList *out) {
-    if (!is_body_value(c, v) || !v->inst || ptrmap_has(seen, v))
-        return;
-    bool here = !ptrmap_has(&c->lifted, v->inst) && phase_of(c, v->inst) == p;
-    if (here || made_again(c, v))
-        return;
-    ptrmap_put(seen, v, NULL);
-    vec_push(c->s->arena, out, v);
-}
-
-static bool result_in_phase(const Cut *c, int k, int p) {
-    const Value *y = c->body->yields.data[k];
-    return (is_body_value(c, y) ? available(c, y) : 0) == p;
-}
-
-static void needs_of_phase(Cut *c, int p, ValueList *out) {
-    PtrMap seen;
-    ptrmap_init(&seen, c->s->arena);
-    for (int i = 0; i < c->body->insts.n; i++) {
-        const Inst *inst = c->body->insts.data[i];
-        ValueList used = {0};
-        if (phase_of(c, inst) != p || ptrmap_has(&c->lifted, inst))
-            continue;
-        values_used(c, inst, &used);
-        for (int k = 0; k < used.n; k++)
-            crossing(c, used.data[k], p, &seen, out);
-    }
-    for (int k = 0; k < c->body->yields.n; k++)
-        if (result_in_phase(c, k, p))
-            crossing(c, c->body->yields.data[k], p, &seen, out);
-}
-
-/* Values made in phase p that later phases or its products read. */
-static void gives_of_phase(Cut *c, int p, ValueList *out) {
-    PtrMap seen;
-    ptrmap_init(&seen, c->s->arena);
-    for (int q = p + 1; q < c->phases; q++) {
-        ValueList needs = {0};
-        needs_of_phase(c, q, &needs);
-        for (int i = 0; i < needs.n; i++) {
-            Value *v = needs.data[i];
-            if (ptrmap_has(&c->lifted, v->inst) || phase_of(c, v->inst) != p ||
-                ptrmap_has(&seen, v))
-                continue;
-            ptrmap_put(&seen, v, NULL);
-            vec_push(c->s->arena, out, v);
-        }
-    }
-    for (int i = 0; i < c->body->insts.n; i++) {
-        const Inst *inst = c->body->insts.data[i];
-        if (!ptrmap_has(&c->lifted, inst) || phase_of(c, inst) < p)
-            continue;
-        for (int k = 0; k < 2; k++) {
-            Value *v = inst->in[k];
-            if (!is_body_value(c, v) || !v->inst || ptrmap_has(&c->lifted, v->inst) ||
-                phase_of(c, v->inst) != p || ptrmap_has(&seen, v))
-                continue;
-            ptrmap_put(&seen, v, NULL);
-            vec_push(c->s->arena, out, v);
-        }
-    }
-}
-
-/* Makes views of earlier phases again where an instruction of this phase reads them. */
-static void make_again(Cut *c, IrBuilder *body, Value *v, int p, IrMap *map, PtrMap *here) {
-    if (!is_body_value(c, v) || !v->inst || ptrmap_has(here, v) || !made_again(c, v) ||
-        phase_of(c, v->inst) == p)
-        return;
-    for (int k = 0; k < v->inst->n_in; k++)
-        make_again(c, body, v->inst->in[k], p, map, here);
-    ptrmap_put(here, v, NULL);
-    ir_clone_inst(body, v->inst, map);
-}
-
-static void emit_phase_body(Cut *c, IrBuilder *body, int p, IrMap *map) {
-    PtrMap here;
-    ptrmap_init(&here, c->s->arena);
-    for (int i = 0; i < c->body->insts.n; i++) {
-        const Inst *inst = c->body->insts.data[i];
-        ValueList used = {0};
-        if (phase_of(c, inst) != p || ptrmap_has(&c->lifted, inst))
-            continue;
-        values_used(c, inst, &used);
-        for (int k = 0; k < used.n; k++)
-            make_again(c, body, used.data[k], p, map, &here);
-        body->loc = inst->loc;
-        emit(c->s, body, inst, map);
-    }
-    for (int k = 0; k < c->body->yields.n; k++)
-        if (result_in_phase(c, k, p))
-            make_again(c, body, c->body->yields.data[k], p, map, &here);
-}
-
-static void take_result(Cut *c, Value *from, Value *v, IrMap *map) {
-    name_after(c->s->m, v, from->name, "");
-    irmap_put(map, from, v);
-}
-
-static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map, Value *const *accs) {
-    const Inst *loop = c->loop;
-    Arena *arena = c->s->arena;
-    int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
-    ValueList slices = {0}, inits = {0}, needs = {0}, gives = {0};
-    VEC(int) acc_at = {0};
-    for (int k = 0; k < ns; k++)
-        vec_push(arena, &slices, irmap_get(map, loop->in[k]));
-    needs_of_phase(c, p, &needs);
-    gives_of_phase(c, p, &gives);
-    for (int i = 0; i < needs.n; i++)
-        vec_push(arena, &slices, (Value *)ptrmap_get(&c->stacked, needs.data[i]));
-    for (int k = 0; k < na; k++)
-        if (result_in_phase(c, k, p)) {
-            vec_push(arena, &acc_at, k);
-            vec_push(arena, &inits, accs[k]);
-        }
-    LoopSpec spec = {.extent = irmap_size(map, loop->attr.loop.extent),
-                     .n_slice = slices.n,
-                     .n_acc = inits.n,
-                     .slices = slices.data,
-                     .accs = inits.data,
-                     .index_name = c->body->params.data[0]->name};
-    IrBuilder body;
-    ir_loop_begin(b, &spec, &body);
-    Value **params = body.region->params.data;
-    for (int k = 0; k <= ns; k++) {
-        params[k]->name = c->body->params.data[k]->name;
-        irmap_put(map, c->body->params.data[k], params[k]);
-    }
-    for (int i = 0; i < needs.n; i++)
-        irmap_put(map, needs.data[i], params[1 + ns + i]);
-    for (int i = 0; i < needs.n; i++)
-        params[1 + ns + i]->name = needs.data[i]->name;
-    for (int i = 0; i < acc_at.n; i++)
-        irmap_put(map, c->body->params.data[1 + ns + acc_at.data[i]], params[1 + slices.n + i]);
-    emit_phase_body(c, &body, p, map);
-    for (int i = 0; i < acc_at.n; i++)
-        ir_yield(&body, irmap_get(map, c->body->yields.data[acc_at.data[i]]));
-    for (int k = na; k < loop->n_out; k++)
-        if (result_in_phase(c, k, p))
-            ir_yield(&body, irmap_get(map, c->body->yields.data[k]));
-    for (int i = 0; i < gives.n; i++)
-        ir_yield(&body, irmap_get(map, gives.data[i]));
-    b->loc = loop->loc;
-    Value **out = ir_loop_end(b, &spec, &body)->out;
-    for (int i = 0; i < acc_at.n; i++)
-        take_result(c, loop->out[acc_at.data[i]], *out++, map);
-    for (int k = na; k < loop->n_out; k++)
-        if (result_in_phase(c, k, p))
-            take_result(c, loop->out[k], *out++, map);
-    for (int i = 0; i < gives.n; i++, out++) {
-        name_after(c->s->m, *out, gives.data[i]->name, "_all");
-        ptrmap_put(&c->stacked, gives.data[i], *out);
-    }
-}
-
-static char unused_label(const char *spec) {
-    for (char label = 'A'; label <= 'Z'; label++)
-        if (!strchr(spec, label))
-            return label;
-    return 0;
-}
-
-/* An operand of a lifted product over all iterations. */
-static Value *all_iterations(Cut *c, Value *v, IrMap *map) {
-    if (!is_body_value(c, v))
-        return irmap_get(map, v);
-    if (v->inst)
-        return ptrmap_get(&c->stacked, v);
-    return irmap_get(map,
-                     c->loop->in[v->index - 1]); /* a slice parameter: the sliced array itself */
-}
-
-static void emit_products(Cut *c, IrBuilder *b, int p, IrMap *map) {
-    for (int i = 0; i < c->body->insts.n; i++) {
-        const Inst *inst = c->body->insts.data[i];
-        if (phase_of(c, inst) != p || !ptrmap_has(&c->lifted, inst))
-            continue;
-        const char *spec = inst->attr.spec, *comma = strchr(spec, ',');
-        char label[2] = {unused_label(spec), 0};
-        const char *x = is_body_value(c, inst->in[0]) ? label : "",
-                   *y = is_body_value(c, inst->in[1]) ? label : "";
-        const char *arrow = strstr(spec, "->");
-        char *all = arena_printf(c->s->arena, "%s%.*s,%s%.*s->%s%s", x, (int)(comma - spec), spec,
-                                 y, (int)(arrow - comma - 1), comma + 1, label, arrow + 2);
-        b->loc = inst->loc;
-        Value *out = ir_contract(b, all, all_iterations(c, inst->in[0], map),
-                                 all_iterations(c, inst->in[1], map));
-        name_after(c->s->m, out, inst->out[0]->name, "_all");
-        ptrmap_put(&c->stacked, inst->out[0], out);
-    }
+static bool lifts_a_loop(const Cut *c) {
+    for (int i = 0; i < c->body->insts.n; i++)
+        if (c->body->insts.data[i]->op == OP_loop && is_lifted(c, c->body->insts.data[i]))
+            return true;
+    return false;
 }
 
 static bool lift_loop(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map) {
-    Cut c = {.s = s, .loop = loop, .body = loop->regions[0]};
-    if (loop->attr.loop.n_carry > 0 || loop->attr.loop.checkpoint != CHECK_store)
+    bool carries = loop->attr.loop.n_carry > 0;
+    Cut c = {.s = s, .loop = loop, .body = loop->regions[0], .main = carries ? 0 : -1};
+    if (loop->attr.loop.checkpoint != CHECK_store || ir_loop_flag(loop) >= 0)
         return false;
-    ptrmap_init(&c.phase, s->arena);
-    ptrmap_init(&c.lifted, s->arena);
-    ptrmap_init(&c.stacked, s->arena);
+    PtrMap *maps[] = {&c.phase,     &c.lifted, &c.dropped, &c.dependent,
+                      &c.recurrent, &c.uses,   &c.stacked};
+    for (size_t k = 0; k < sizeof maps / sizeof *maps; k++)
+        ptrmap_init(maps[k], s->arena);
+    count_uses(c.body, &c.uses);
     if (!find_phases(&c))
         return false;
-    Value **accs = ARENA_ARRAY(s->arena, loop->attr.loop.n_acc + 1, Value *);
-    for (int k = 0; k < loop->attr.loop.n_acc; k++)
-        accs[k] = irmap_get(map, loop->in[loop->attr.loop.n_slice + k]);
-    for (int p = 0; p < c.phases; p++) {
-        emit_phase(&c, b, p, map, accs);
-        emit_products(&c, b, p, map);
-    }
     s->changed = true;
+    if (!lifts_a_loop(&c) || !lift_emit_chunks(s, b, loop, map))
+        lift_emit(&c, b, map);
     return true;
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
+void lift_inst(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     if (inst->op == OP_loop && lift_loop(user, b, inst, map))
         return;
-    rebuild_inst(b, inst, map, emit, user);
+    rebuild_inst(b, inst, map, lift_inst, user);
 }
 
 void lift_func(IrModule *m, Func *f) {
     Lift s = {.m = m, .arena = m->arena, .changed = true};
     for (int round = 0; s.changed && round < LIFT_ROUNDS; round++) {
         s.changed = false;
-        rebuild_func(m, f, emit, &s);
+        rebuild_func(m, f, lift_inst, &s);
         simplify_func(m, f);
     }
 }
