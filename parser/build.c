@@ -169,9 +169,11 @@ static Expr *as_derivative(Builder *b, Loc loc, const Expr *callee, const CallAr
     e->as.deriv.op = (DerivOp)op;
     e->as.deriv.op_loc = head->loc;
     if (args->args.n != 1 || args->binders || args->args.data[0].name.atom) {
-        diag_error(&b->ctx->diags, DIAG_derivative_operand, loc,
-                   "`%s` takes one function; its arguments follow in parentheses of their own",
-                   deriv_names[op]);
+        Diag *diag =
+            diag_error(&b->ctx->diags, DIAG_derivative_operand, loc,
+                       "`%s` takes one function; its arguments follow in parentheses of their own",
+                       deriv_names[op]);
+        diag_hint(&b->ctx->diags, diag, "write `%s(f)(x)`", deriv_names[op]);
         return build_error(b, loc);
     }
     e->as.deriv.fn = args->args.data[0].value;

@@ -14,8 +14,9 @@ typedef struct Builder {
     LexState *lex;
     ExportDecl *only_export; /* the result of parse_export */
     bool depth_reported;
-    VEC(Atom) mentions; /* names since the last declaration: see FnDecl */
-    Loc dropped;        /* the last `;` after an expression in a block: reported already */
+    VEC(Atom) mentions;   /* names since the last declaration: see FnDecl */
+    uint32_t syntax_line; /* of the last syntax error that was reported; 0: none */
+    Loc dropped;          /* the last `;` after an expression in a block: reported already */
 } Builder;
 
 /* What stands between the parentheses of a call. */

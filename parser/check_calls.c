@@ -1,6 +1,8 @@
 /* Calls: functions and their size parameters, records, conversions and elementwise builtins.
  * Part of the checker. */
 #include "parser/checker.h"
+#include "parser/habits.h"
+#include "parser/imports.h"
 #include "parser/lower_names.h"
 
 #include <string.h>
@@ -68,13 +70,18 @@ Signature *fn_signature(Checker *c, FnDecl *fn, Loc use) {
 
 /* ---- calls of functions ---- */
 
+#define HINT_AXIS "write `sum(x[i] for i < n)`; along one axis, `[sum(x[i,j] for i) for j]`"
+
 static bool no_named_args(Checker *c, const Expr *e, const char *what) {
     for (int i = 0; i < e->as.call.args.n; i++) {
         if (e->as.call.args.data[i].name.atom) {
             Diag *diag =
                 diag_error(c->diags, DIAG_bad_arguments_syntax, e->as.call.args.data[i].name.loc,
                            "`%s` takes its arguments by position", what);
-            diag_hint(c->diags, diag, "only the fields of a record are named");
+            diag_hint(c->diags, diag,
+                      strcmp(e->as.call.args.data[i].name.atom, "axis") == 0
+                          ? HINT_AXIS
+                          : "only the fields of a record are named");
             return false;
         }
     }
@@ -427,8 +434,12 @@ static const Ty *check_elementwise(Checker *c, Expr *e, const ElementBuiltin *bu
     Atom name = e->as.call.callee->as.name.atom;
     int n = e->as.call.args.n;
     if (n != builtin->arity) {
-        diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d", name,
-                   builtin->arity, builtin->arity == 1 ? "" : "s", n);
+        Diag *diag =
+            diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes %d argument%s, not %d",
+                       name, builtin->arity, builtin->arity == 1 ? "" : "s", n);
+        if (n > 2 && (strcmp(name, "max") == 0 || strcmp(name, "min") == 0)) {
+            diag_hint(c->diags, diag, "of many, write `%s([a, b, c])`", name);
+        }
         return fail(e);
     }
     e->as.call.kind = CALL_elementwise;
@@ -528,7 +539,23 @@ static const Ty *unknown_function(Checker *c, Expr *e) {
     n = visible_fns(c, names, n, 500);
     n = visible_types(c, names, n, 512);
     suggest_among(c, diag, name, n, names);
+    const char *habit = habit_hint(HABIT_FUNCTION, name);
+    const char *module = std_module_with(name);
+    if (diag->hint && strstr(diag->hint, arena_printf(c->arena, ".%s`", name))) {
+        return fail(e); /* it is imported, under a prefix */
+    }
+    if (habit) {
+        diag_hint(c->diags, diag, "%s", habit);
+    } else if (module) {
+        diag_hint(c->diags, diag, "it is in a module: `import \"%s\";`", module);
+    }
     return fail(e);
+}
+
+bool is_function_name(Checker *c, Atom name) {
+    ElementBuiltin element;
+    return find_fn(c, name) || element_builtin(name, &element) || find_builtin(name) >= 0 ||
+           find_reduce(name) >= 0;
 }
 
 static const Ty *call_local(Checker *c, Expr *e, Local *local) {
@@ -581,8 +608,12 @@ static const Ty *call_builtin_name(Checker *c, Expr *e, Atom name) {
         e->as.call.builtin = (Builtin)builtin;
         return check_builtin(c, e);
     }
-    diag_error(c->diags, DIAG_argument_count, e->loc, "`%s` takes one array, or a body with `for`",
-               name);
+    Diag *diag = diag_error(c->diags, DIAG_argument_count, e->loc,
+                            "`%s` takes one array, or a body with `for`", name);
+    diag_hint(c->diags, diag, HINT_AXIS);
+    for (int i = 0; i < e->as.call.args.n; i++) {
+        fail(e->as.call.args.data[i].value); /* their names are those of a body */
+    }
     return fail(e);
 }
 

@@ -1,6 +1,8 @@
 /* Expressions: literals, names, operators, tuples, arrays, blocks and branches. Part of the
  * checker. */
 #include "parser/checker.h"
+#include "parser/habits.h"
+#include "parser/imports.h"
 #include "parser/lower_names.h"
 
 #include <math.h>
@@ -27,6 +29,8 @@ bool check_i64(Checker *c, Expr *e, const char *what) {
                             what, ty_text(c, e->ty));
     if (e->ty->kind == TY_scalar && e->ty->scalar != SK_bool) {
         diag_hint(c->diags, diag, "convert it: `i64(...)`");
+    } else if (e->ty->kind == TY_tuple) {
+        diag_hint(c->diags, diag, "sizes are arguments of their own: `zeros(n, m)`");
     }
     return false;
 }
@@ -87,6 +91,13 @@ static const Ty *unknown_name(Checker *c, Expr *e) {
     }
     Diag *diag = diag_error(c->diags, DIAG_unknown_name, e->loc, "unknown name `%s`", name);
     suggest(c, diag, name);
+    const char *habit = habit_hint(HABIT_NAME, name);
+    const char *std = arena_printf(c->arena, "std/%s", name);
+    if (habit) {
+        diag_hint(c->diags, diag, "%s", habit);
+    } else if (std_text(std, &(size_t){0})) {
+        diag_hint(c->diags, diag, "a module is imported by `import \"%s\" as %s;`", std, name);
+    }
     return fail(e);
 }
 
@@ -227,7 +238,12 @@ static void report_combine(Checker *c, Loc loc, const char *op, const Expr *x, c
                       source_position(&c->ctx->sources, sb->loc.begin).column);
         }
         const Size *difference = size_sub(c->polys, a, b);
-        if (difference && !size_is_const(difference, &value)) {
+        bool stretched =
+            (size_is_const(a, &value) && value == 1) || (size_is_const(b, &value) && value == 1);
+        if (stretched) {
+            diag_hint(c->diags, diag,
+                      "a size of 1 is not stretched: write `[x[i,0] + y[j] for i, j]`");
+        } else if (difference && !size_is_const(difference, &value)) {
             diag_hint(c->diags, diag, "if they are always equal, say so: `where %s == %s`",
                       size_text(c, a), size_text(c, b));
         }
@@ -501,7 +517,20 @@ static const Ty *check_unary(Checker *c, Expr *e) {
     return e->ty;
 }
 
+/* f'(x) is no derivative. */
+static bool is_function_prime(Checker *c, const Expr *x) {
+    return x->kind == E_name && !scope_find(c, x->as.name.atom) &&
+           is_function_name(c, x->as.name.atom);
+}
+
 static const Ty *check_transpose(Checker *c, Expr *e) {
+    if (is_function_prime(c, e->as.unary.x)) {
+        Atom name = e->as.unary.x->as.name.atom;
+        Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->as.unary.x->loc,
+                                "`%s` is a function, not a matrix to transpose", name);
+        diag_hint(c->diags, diag, "its derivative is `grad(%s)(x)`", name);
+        return fail(e);
+    }
     const Ty *ty = check_value(c, e->as.unary.x);
     if (ty_has_error(ty)) {
         return fail(e);

@@ -1,5 +1,6 @@
 /* Indexing, fields, and copies with one part replaced. Part of the checker. */
 #include "parser/checker.h"
+#include "parser/habits.h"
 
 #include <string.h>
 
@@ -136,9 +137,7 @@ static bool report_outside(Checker *c, const Expr *at, const Size *dim, int64_t 
     Diag *diag = diag_error(c->diags, DIAG_index_range, at->loc,
                             "the index %s is outside of the axis of size `%s`",
                             size_text(c, at->size), size_text(c, dim));
-    if (i < 0) {
-        diag_hint(c->diags, diag, "indices count from 0; the last one is `len(x) - 1`");
-    }
+    diag_hint(c->diags, diag, "indices count from 0; the last one is `len(x) - 1`");
     return true;
 }
 
@@ -200,8 +199,9 @@ static bool check_range(Checker *c, Index *at, const Size *dim) {
     int64_t past, extent;
     bool too_far = size_is_const(size_sub(c->polys, hi, dim), &past) && past > 0;
     if (too_far || (size_is_const(at->extent, &extent) && extent < 0)) {
-        diag_error(c->diags, DIAG_index_range, at->loc,
-                   "the range is outside of the axis of size `%s`", size_text(c, dim));
+        Diag *diag = diag_error(c->diags, DIAG_index_range, at->loc,
+                                "the range is outside of the axis of size `%s`", size_text(c, dim));
+        diag_hint(c->diags, diag, "both ends count from 0: all but the last are `x[0:len(x) - 1]`");
         return false;
     }
     return true;
@@ -269,18 +269,26 @@ static int find_field(const Ty *record, Atom name) {
     return -1;
 }
 
+/* x.sum(): what are methods elsewhere are functions here. */
+static void hint_member(Checker *c, Diag *diag, Atom name) {
+    const char *habit = habit_hint(HABIT_MEMBER, name);
+    if (habit) {
+        diag_hint(c->diags, diag, "%s", habit);
+    } else if (is_function_name(c, name)) {
+        diag_hint(c->diags, diag,
+                  "there are no methods: what stands before the point is an argument of `%s`",
+                  name);
+    }
+}
+
 static int field_number(Checker *c, const Ty *ty, Name name) {
     if (ty->kind != TY_record) {
         Diag *diag = diag_error(c->diags, DIAG_not_a_record, name.loc,
                                 "a value of type `%s` has no fields", ty_text(c, ty));
         if (ty->kind == TY_array && ty->elem->kind == TY_record) {
             diag_hint(c->diags, diag, "take one element first: `x[i].%s`", name.atom);
-        } else if (ty->kind == TY_array && strcmp(name.atom, "T") == 0) {
-            diag_hint(c->diags, diag, "a matrix is transposed by `'`");
-        } else if (ty->kind == TY_array &&
-                   (strcmp(name.atom, "len") == 0 || strcmp(name.atom, "length") == 0 ||
-                    strcmp(name.atom, "size") == 0 || strcmp(name.atom, "shape") == 0)) {
-            diag_hint(c->diags, diag, "the extent of the first axis is `len(x)`");
+        } else {
+            hint_member(c, diag, name.atom);
         }
         return -1;
     }

@@ -1,6 +1,7 @@
 /* Types as written, declared types, sizes as polynomials, and the comparison of types. Part of the
  * checker. */
 #include "parser/checker.h"
+#include "parser/habits.h"
 
 #include <string.h>
 
@@ -146,16 +147,10 @@ static bool find_scalar(Checker *c, Atom name, ScalarKind *kind) {
 }
 
 static void suggest_type(Checker *c, Diag *diag, const char *name) {
-    static const struct {
-        const char *theirs, *ours;
-    } others[] = {{"float", "f32"},    {"double", "f64"}, {"int", "i64"},     {"float64", "f64"},
-                  {"float32", "f32"},  {"int64", "i64"},  {"int32", "i32"},   {"long", "i64"},
-                  {"boolean", "bool"}, {"Real", "real"},  {"Float64", "f64"}, {"Int", "i64"}};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (strcmp(name, others[i].theirs) == 0) {
-            diag_hint(c->diags, diag, "the type is called `%s`", others[i].ours);
-            return;
-        }
+    const char *habit = habit_hint(HABIT_TYPE, name);
+    if (habit) {
+        diag_hint(c->diags, diag, "%s", habit);
+        return;
     }
     const char *names[256] = {"f64", "f32", "i64", "i32", "bool", "real"};
     int n = visible_types(c, names, 6, 256);
@@ -568,7 +563,10 @@ bool expect_type(Checker *c, Expr *e, const Ty *to, const char *what, Loc reason
         diag_label(c->diags, diag, reason, "%s", reason_text);
     }
     int from = ty_scalar_kind(expr_type(e)), want = ty_scalar_kind(to);
-    if (from > SK_bool && want > SK_bool && expr_type(e)->kind == to->kind) {
+    if (e->kind == E_binary && e->as.binary.op == BIN_mul && expr_type(e)->kind == TY_array &&
+        (to->kind != TY_array || to->rank != expr_type(e)->rank)) {
+        diag_hint(c->diags, diag, "`*` is element by element; a product of matrices is `A @ B`");
+    } else if (from > SK_bool && want > SK_bool && from != want && expr_type(e)->kind == to->kind) {
         diag_hint(c->diags, diag, "convert it: `%s(...)`", sk_name((ScalarKind)want));
     } else if (from == SK_bool && ty_is(to, SK_bool)) {
         diag_hint(c->diags, diag, "reduce it by `any(...)` or `all(...)`");

@@ -3,6 +3,7 @@
  * however often they are imported, and listed behind those that they import themselves. Must not
  * look at what modules declare: see check_names.c. */
 #include "parser/imports.h"
+#include "parser/habits.h"
 #include "parser/parser.h"
 
 #include <string.h>
@@ -53,6 +54,23 @@ static const StdFile *find_std(const char *path) {
 /* std/linalg is what builtins expand to (parser/lower_linalg.c), not for programs. */
 static bool is_importable(const StdFile *file) {
     return strcmp(file->path, "std/linalg") != 0;
+}
+
+static bool declares(const StdFile *file, const char *function) {
+    size_t n = strlen(function);
+    for (const char *at = file->text; (at = strstr(at, "\nfn ")) != NULL;) {
+        at += strlen("\nfn ");
+        if (strncmp(at, function, n) == 0 && (at[n] == '[' || at[n] == '('))
+            return true;
+    }
+    return false;
+}
+
+const char *std_module_with(const char *function) {
+    for (const StdFile *file = std_files; file->path; file++)
+        if (is_importable(file) && function[0] != '_' && declares(file, function))
+            return file->path;
+    return NULL;
 }
 
 /* ---- paths ---- */
@@ -136,6 +154,8 @@ static void report_unread(Loader *l, const Import *import, const char *path, con
     const char *std = arena_printf(&l->ctx->arena, "std/%s", import->path.atom);
     if (find_std(std)) {
         diag_hint(&l->ctx->diags, diag, "did you mean `%s`?", std);
+    } else if (habit_hint(HABIT_NAME, import->path.atom)) {
+        diag_hint(&l->ctx->diags, diag, "%s", habit_hint(HABIT_NAME, import->path.atom));
     }
 }
 

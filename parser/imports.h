@@ -13,6 +13,8 @@ typedef struct ImportReader {
 
 /* The text of `std/name` as the compiler carries it; NULL when there is none. */
 const char *std_text(const char *path, size_t *len);
+/* The module of the standard library that declares a function; NULL: none. For hints. */
+const char *std_module_with(const char *function);
 
 /* Fills module->imported and the `module` of every import. False after messages. */
 bool import_modules(Context *ctx, AstModule *module, const ImportReader *reader);
