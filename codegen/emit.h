@@ -88,6 +88,7 @@ typedef struct Emit {
     int width;
     LLVMValueRef mask;
     LLVMValueRef iterations; /* the mask of those lanes that have an iteration; NULL: all */
+    LLVMValueRef remaining;  /* with such a mask: iterations from the first lane's on */
 } Emit;
 
 /* ---- emit_func.c: functions, their signature and their failures ---- */
@@ -133,6 +134,7 @@ LLVMValueRef emit_intrinsic(Emit *e, const char *name, LLVMTypeRef *overloads, i
                             LLVMValueRef *args, int n_args);
 LLVMValueRef emit_any(Emit *e, LLVMValueRef mask);                   /* i1: some lane is set */
 LLVMValueRef emit_mask_and(Emit *e, LLVMValueRef a, LLVMValueRef b); /* either may be NULL */
+LLVMValueRef emit_lanes_below(Emit *e, LLVMValueRef count); /* the mask of the first ones */
 
 /* ---- emit_scalar.c: elementwise operations ---- */
 void emit_elementwise(Emit *e, const Inst *inst);
@@ -158,6 +160,10 @@ View view_dense(Emit *e, LLVMValueRef base, const Type *type);
 void view_set_dims(Emit *e, View *view, const Type *type, LLVMValueRef unit);
 /* Sees to it that `value` stands in the buffer. */
 void emit_into(Emit *e, const Buffer *buffer, const Value *value);
+
+/* ---- emit_rows.c: rows that all lanes write ---- */
+/* Stores the n elements of a row of each lane; false: not rows of this form. */
+bool emit_store_rows(Emit *e, const View *row, int n, const Val *elements);
 
 /* ---- emit_array.c: operations on arrays ---- */
 void emit_array_inst(Emit *e, const Inst *inst);

@@ -121,8 +121,23 @@ static bool is_in_part(Emit *e, const Value *value, const Buffer *whole) {
     return place && place->kind == BUF_part && place->parent == whole;
 }
 
+/* Scalars of all lanes, as rows. */
+static bool put_rows(Emit *e, const View *whole, const Inst *inst) {
+    if (inst->in[0]->type->rank > 0) {
+        return false;
+    }
+    Val *elements = ARENA_ARRAY(e->arena, inst->n_in, Val);
+    for (int k = 0; k < inst->n_in; k++) {
+        elements[k] = *emit_val(e, inst->in[k]);
+    }
+    return emit_store_rows(e, whole, inst->n_in, elements);
+}
+
 static void emit_stack(Emit *e, const Inst *inst) {
     View *whole = home_of(e, inst);
+    if (put_rows(e, whole, inst)) {
+        return;
+    }
     for (int k = 0; k < inst->n_in; k++) {
         if (is_in_part(e, inst->in[k], plan_home(e->plan, inst->out[0]))) {
             continue;

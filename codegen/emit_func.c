@@ -32,6 +32,9 @@ void emit_function_attributes(Emit *e, LLVMValueRef function) {
     /* or LLVM splits 512-bit operations on CPUs that it thinks prefer 256 */
     add_text_attribute(e, function, "prefer-vector-width", bits);
     add_text_attribute(e, function, "min-legal-vector-width", bits);
+    /* or vectors are spilled across lines of the cache: realigning the stack takes a frame pointer
+     */
+    add_text_attribute(e, function, "frame-pointer", "all");
 }
 
 /* ---- signature: sizes, parameters, results, workspace ---- */

@@ -147,3 +147,8 @@ LLVMValueRef emit_any(Emit *e, LLVMValueRef mask) {
 LLVMValueRef emit_mask_and(Emit *e, LLVMValueRef a, LLVMValueRef b) {
     return !a ? b : !b ? a : LLVMBuildAnd(e->builder, a, b, "");
 }
+
+LLVMValueRef emit_lanes_below(Emit *e, LLVMValueRef count) {
+    LLVMValueRef numbers = emit_lanes(e, (Val){.v = emit_i64(e, 0), .step = emit_i64(e, 1)});
+    return LLVMBuildICmp(e->builder, LLVMIntSLT, numbers, emit_splat(e, count), "");
+}

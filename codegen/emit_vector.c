@@ -11,26 +11,19 @@
 
 /* ---- the loop around a body ---- */
 
-static LLVMValueRef lanes_below(Emit *e, LLVMValueRef count) {
-    LLVMValueRef numbers = emit_lanes(e, (Val){.v = emit_i64(e, 0), .step = emit_i64(e, 1)});
-    return LLVMBuildICmp(e->builder, LLVMIntSLT, numbers, emit_splat(e, count), "");
-}
-
-static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValueRef mask,
+/* remaining: how many iterations there are from this one on; NULL: enough for all lanes. */
+static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValueRef remaining,
                      LLVMValueRef *accs) {
-    e->mask = e->iterations = mask;
+    e->remaining = remaining;
+    e->mask = e->iterations = remaining ? emit_lanes_below(e, remaining) : NULL;
     loop->body(e, loop->user, (Val){.v = index, .step = emit_i64(e, 1)}, accs);
-    e->mask = e->iterations = NULL;
-}
-
-static LLVMValueRef remaining(Emit *e, const LaneLoop *loop, LLVMValueRef index) {
-    return lanes_below(e, emit_isub(e, loop->extent, index));
+    e->mask = e->iterations = e->remaining = NULL;
 }
 
 static void run_masked(Emit *e, const LaneLoop *loop) {
     Counted counted;
     counted_begin(e, &counted, emit_i64(e, 0), loop->extent, e->width, loop->n, loop->accs);
-    run_body(e, loop, counted.index, remaining(e, loop, counted.index), loop->accs);
+    run_body(e, loop, counted.index, emit_isub(e, loop->extent, counted.index), loop->accs);
     counted_end(e, &counted, loop->accs);
 }
 
@@ -71,14 +64,13 @@ static void run_tail(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValu
     if (LLVMIsAConstantInt(start) && LLVMIsAConstantInt(extent)) {
         int64_t left = LLVMConstIntGetSExtValue(extent) - LLVMConstIntGetSExtValue(start);
         if (left > 0) {
-            run_body(e, loop, start, left == e->width ? NULL : lanes_below(e, emit_i64(e, left)),
-                     loop->accs);
+            run_body(e, loop, start, left == e->width ? NULL : emit_i64(e, left), loop->accs);
         }
         return;
     }
     Counted counted; /* runs once at most: its step reaches the end */
     counted_begin(e, &counted, start, extent, e->width, loop->n, loop->accs);
-    run_body(e, loop, counted.index, remaining(e, loop, counted.index), loop->accs);
+    run_body(e, loop, counted.index, emit_isub(e, loop->extent, counted.index), loop->accs);
     counted_end_once(e, &counted, loop->accs);
 }
 

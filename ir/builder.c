@@ -402,7 +402,8 @@ Value *ir_concat(IrBuilder *b, int n, Value *const *xs) {
         assert(extent && ir_drop_axes(b->m, xs[i]->type, 1) == ir_drop_axes(b->m, xs[0]->type, 1));
     }
     const Type *type = ir_add_axis(b->m, ir_drop_axes(b->m, xs[0]->type, 1), extent);
-    return name_give(emit_list(b, OP_concat, n, xs, type), name);
+    Value *flat = b->fold ? fold_concat(b, n, xs, extent) : NULL;
+    return name_give(flat ? flat : emit_list(b, OP_concat, n, xs, type), name);
 }
 
 Value *ir_reverse(IrBuilder *b, Value *x) {

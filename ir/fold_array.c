@@ -248,6 +248,38 @@ Value *fold_array(IrBuilder *b, int n, Value *const *xs) {
     return ir_broadcast(b, xs[0], ir_add_axis(b->m, xs[0]->type, size_const(&b->m->ctx->polys, n)));
 }
 
+/* Element i of a short vector whose elements are at hand; NULL where they are in memory. */
+static Value *element_at_hand(const Value *x, int64_t i) {
+    if (value_is(x, OP_array)) {
+        return x->inst->in[i];
+    }
+    bool one = value_is(x, OP_broadcast) || value_is(x, OP_reshape);
+    return one && x->inst->in[0]->type->rank == 0 ? x->inst->in[0] : NULL;
+}
+
+/* Short vectors of scalars one after the other are one vector of scalars. */
+Value *fold_concat(IrBuilder *b, int n, Value *const *xs, const Size *extent) {
+    enum { MOST = 64 };
+    Value *all[MOST];
+    int64_t total, count;
+    if (xs[0]->type->rank != 1 || !size_is_const(extent, &total) || total > MOST) {
+        return NULL;
+    }
+    int at = 0;
+    for (int k = 0; k < n; k++) {
+        if (!size_is_const(xs[k]->type->dims[0], &count)) {
+            return NULL;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            all[at] = element_at_hand(xs[k], i);
+            if (!all[at++]) {
+                return NULL;
+            }
+        }
+    }
+    return at > 0 ? ir_array(b, at, all) : NULL;
+}
+
 Value *fold_reverse(IrBuilder *b, Value *x) {
     int64_t extent;
     (void)b;

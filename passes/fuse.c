@@ -1,4 +1,5 @@
-/* Fusion: parallel loops over one extent become one loop.
+/* Fusion: parallel loops over one extent become one loop, and a loop with carries takes over what
+ * only adds up the arrays that it stacks.
  *
  * The instructions of a block form a graph. A loop joins an earlier group of loops of the same
  * extent when it depends on the group only iteration by iteration: through stacked results that it
@@ -22,6 +23,7 @@ typedef struct Node {
     int group;        /* the node that leads its group: itself, or an earlier loop */
     VEC(int) members; /* of a leader: nodes of the group, itself first */
     bool checks, unsafe, flat, emitted;
+    bool serial;     /* of a leader: its group has a loop with carries */
     int users, user; /* how many nodes read its results, and the last of them */
     int mark;
 } Node;
@@ -134,6 +136,12 @@ static void depend_on_sizes(Block *g, Node *node, const PtrMap *dims) {
     }
 }
 
+/* Whether the loop, with carries, may take over loops that add up what it stacks. */
+static bool takes_sums(const Inst *inst) {
+    return inst->op == OP_loop && inst->attr.loop.n_carry > 0 && inst->attr.loop.n_stack > 0 &&
+           inst->attr.loop.checkpoint == CHECK_store && ir_loop_flag(inst) < 0;
+}
+
 static void build_node(Block *g, int i, PtrMap *dims) {
     Node *node = &g->nodes[i];
     const Inst *inst = node->inst;
@@ -159,6 +167,7 @@ static void build_node(Block *g, int i, PtrMap *dims) {
         node->checks = node->checks || region_has_effect(inst->regions[k]);
     node->unsafe = inst_is_unsafe(inst);
     node->flat = inst->op == OP_loop && region_is_flat(inst->regions[0]);
+    node->serial = takes_sums(inst);
     if (inst->op == OP_dim)
         ptrmap_put(dims, inst->attr.sym, (void *)(uintptr_t)inst);
 }
@@ -186,6 +195,25 @@ static bool is_parallel(const Inst *inst) {
     return inst->op == OP_loop && inst->attr.loop.n_carry == 0;
 }
 
+/* A parallel loop whose iterations are loops over arrays themselves, with sums as its only results:
+ * nothing is lost when its iterations run one after the other. */
+static bool adds_rows(const Inst *loop) {
+    const Region *body = loop->regions[0];
+    bool rows = is_parallel(loop) && loop->attr.loop.n_stack == 0;
+    for (int k = 0; k < loop->attr.loop.n_slice; k++)
+        rows = rows && body->params.data[1 + k]->type->rank > 0;
+    for (int k = 0; k < body->insts.n; k++)
+        rows = rows && body->insts.data[k]->op == OP_loop;
+    return rows;
+}
+
+static bool all_add_rows(const Block *g, const Node *group) {
+    bool all = true;
+    for (int i = 0; i < group->members.n; i++)
+        all = all && adds_rows(g->nodes[group->members.data[i]].inst);
+    return all;
+}
+
 static bool in_group(const Block *g, int leader, const Value *v) {
     return v->inst && ptrmap_has(&g->at, v->inst) && g->nodes[node_of(g, v->inst)].group == leader;
 }
@@ -197,7 +225,8 @@ static bool operand_joins(const Block *g, const Inst *loop, int k, const Value *
     int nstate = v->inst->attr.loop.n_carry + v->inst->attr.loop.n_acc;
     if (k < loop->attr.loop.n_slice)
         return v->index >= nstate;
-    return v->index < nstate && loop->in[k] == v && ptrmap_get(&g->s->uses, v) == (void *)1;
+    return v->index >= v->inst->attr.loop.n_carry && v->index < nstate && loop->in[k] == v &&
+           ptrmap_get(&g->s->uses, v) == (void *)1;
 }
 
 /* Whether what the members of `group` read from `from` is read iteration by iteration; counts such
@@ -275,6 +304,7 @@ static int merge_groups(Block *g, int a, int b) {
     x->members.n = members.n;
     x->members.cap = members.cap;
     x->flat = x->flat && y->flat;
+    x->serial = x->serial || y->serial;
     return first;
 }
 
@@ -282,7 +312,11 @@ static int merge_groups(Block *g, int a, int b) {
 static int find_partner(Block *g, int group, int i, bool connected) {
     for (int j = i - 1, tried = 0; j >= 0 && tried < FUSE_WINDOW; j--) {
         const Node *other = &g->nodes[j];
-        if (other->group != j || j == group || !is_parallel(other->inst))
+        if (other->group != j || j == group || other->inst->op != OP_loop)
+            continue;
+        bool joins = other->serial ? connected && all_add_rows(g, &g->nodes[group])
+                                   : is_parallel(other->inst);
+        if (!joins)
             continue;
         tried++;
         if (can_merge(g, j, group, connected))
@@ -308,7 +342,7 @@ static void join_groups(Block *g) {
         Node *node = &g->nodes[i];
         if (!is_parallel(node->inst) || waits_for_consumer(g, node))
             continue;
-        for (int group = i, partner = 0; partner >= 0;) {
+        for (int group = i, partner = 0; partner >= 0 && !g->nodes[group].serial;) {
             partner = find_partner(g, group, i, true);
             if (partner < 0)
                 partner = find_partner(g, group, i, false);
@@ -435,15 +469,17 @@ static void map_merged_params(Block *g, const Node *leader, const Merged *merged
 static void emit_group(Block *g, IrBuilder *b, const Node *leader, IrMap *map) {
     Fuse *s = g->s;
     const Inst *first = leader->inst;
+    bool reverse = false; /* of the loop with carries; the order of the others does not matter */
     Merged merged = {0};
     for (int i = 0; i < leader->members.n; i++) {
         const Inst *loop = g->nodes[leader->members.data[i]].inst;
+        reverse = reverse || loop->attr.loop.reverse;
         merge_slices(g, leader, loop, &merged, map);
         merge_state(g, leader, loop, &merged, map);
         list_insts(s, loop->regions[0], &merged.insts);
     }
     LoopSpec spec = {.extent = irmap_size(map, first->attr.loop.extent),
-                     .reverse = first->attr.loop.reverse,
+                     .reverse = reverse,
                      .n_slice = merged.slices.n,
                      .n_carry = merged.carries.n,
                      .n_acc = merged.accs.n,

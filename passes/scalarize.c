@@ -9,7 +9,13 @@
 
 #include <string.h>
 
-enum { SMALL_ARRAY = 9, SMALL_DEAR = 4, SMALL_EXTENT = 9, UNROLLED_SIZE = 400, SMALL_PRODUCT = 64 };
+enum {
+    SMALL_ARRAY = 9,
+    SMALL_DEAR = 4,
+    SMALL_EXTENT = 9,
+    UNROLLED_SIZE = 1200,
+    SMALL_PRODUCT = 64
+};
 
 typedef struct Parts {
     int n;

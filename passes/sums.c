@@ -3,6 +3,8 @@
  *   R = loop L acc(zeros) { add_at R[i], v }          A' = loop L acc(A) { add_at A[p, i], v }
  *   loop M i < t slice(R) acc(A) { add_at A[p, i], r }
  *
+ * where L and M may be nests, and R of any rank.
+ *
  * The reverse sweep of a loop over rows makes the adjoint of a row as an array of its own and adds
  * it to the adjoint of the whole; afterwards neither that array nor the loop that adds it exists.
  * Small arrays of known size stay: they become scalars. Runs after `fuse`, when additions of arrays
@@ -95,25 +97,66 @@ static const Inst *maker(Sums *s, const Value *rows) {
     return fits ? loop : NULL;
 }
 
-/* Matches acc j of loop M: what it adds is slice after slice of an array that a loop before made.
- */
+/* The nest M, which adds element after element of an array to another one. */
+typedef struct Nest {
+    int depth;
+    const Value *slices[IR_MAX_RANK]; /* of the array, by loop */
+    const Value *index[IR_MAX_RANK];  /* of each loop */
+    const Inst *add;                  /* the add_at inside */
+} Nest;
+
+static bool is_slice_of(const Inst *loop, const Value *v) {
+    return !v->inst && v->region == loop->regions[0] && v->index >= 1 &&
+           v->index <= loop->attr.loop.n_slice;
+}
+
+/* Follows result j of the loop, an acc, inwards. */
+static bool follow_nest(const Sums *s, const Inst *loop, int j, Nest *nest) {
+    const Region *body = loop->regions[0];
+    const Value *param = loop_param(loop, loop->attr.loop.n_slice + j), *v;
+    const Inst *step = body->yields.data[j]->inst;
+    int d = nest->depth++;
+    if (!step || step->region != body || d == IR_MAX_RANK)
+        return false;
+    nest->index[d] = body->params.data[0];
+    if (step->op == OP_add_at) {
+        nest->add = step;
+        v = step->in[1];
+        nest->slices[d] = v;
+        return step->in[0] == param && is_slice_of(loop, v) && v->type->rank == 0 &&
+               used_once(s, v);
+    }
+    int k = body->yields.data[j]->index;
+    if (step->op != OP_loop || !is_acc_result(step, k) ||
+        step->in[step->attr.loop.n_slice + k] != param || !follow_nest(s, step, k, nest))
+        return false;
+    v = step->in[nest->slices[d + 1]->index - 1];
+    nest->slices[d] = v;
+    return is_slice_of(loop, v) && used_once(s, v);
+}
+
+/* Whether the last indices of what the nest adds to are those of its loops. */
+static bool adds_in_order(const Nest *nest) {
+    const Inst *add = nest->add;
+    for (int d = 0; d < nest->depth; d++)
+        if (add->in[add->n_in - nest->depth + d] != nest->index[d])
+            return false;
+    return add->n_in - 2 == add->in[0]->type->rank;
+}
+
+/* Matches acc j of loop M: what it adds is element after element of an array that a loop before
+ * made. */
 static void match_acc(Sums *s, const Inst *m, int j) {
-    const Region *body = m->regions[0];
-    int operand = m->attr.loop.n_slice + j;
-    const Inst *add = body->yields.data[j]->inst;
-    if (!add || add->op != OP_add_at || add->region != body || add->in[0] != loop_param(m, operand))
+    Nest nest = {0};
+    if (!follow_nest(s, m, j, &nest) || nest.add->n_in - 2 < nest.depth || !adds_in_order(&nest))
         return;
-    const Value *v = add->in[1];
-    int n_at = add->n_in - 3;
-    bool sliced = !v->inst && v->region == body && v->index >= 1 &&
-                  v->index <= m->attr.loop.n_slice && v->type->rank == 0 && used_once(s, v);
-    if (!sliced || n_at < 0 || add->in[add->n_in - 1] != body->params.data[0])
-        return;
-    const Value *rows = m->in[v->index - 1];
-    Value *base = m->in[operand];
+    const Inst *add = nest.add;
+    int n_at = add->n_in - 2 - nest.depth;
+    const Value *rows = m->in[nest.slices[0]->index - 1];
+    Value *base = m->in[m->attr.loop.n_slice + j];
     const Inst *loop = rows->region == m->region ? maker(s, rows) : NULL;
     if (!loop || !used_once(s, base) || !is_before(s, base, loop) ||
-        add->in[0]->type->rank != n_at + 1 || ptrmap_has(&s->redirects, rows))
+        ptrmap_has(&s->redirects, rows))
         return;
     for (int k = 0; k < n_at; k++)
         if (!is_before(s, add->in[2 + k], loop))
@@ -122,7 +165,8 @@ static void match_acc(Sums *s, const Inst *m, int j) {
     *r = (Redirect){rows, base, add->in + 2, n_at};
     ptrmap_put(&s->redirects, rows, r);
     ptrmap_put(&s->skipped, add, r);
-    ptrmap_put(&s->skipped, v, r);
+    for (int d = 0; d < nest.depth; d++)
+        ptrmap_put(&s->skipped, nest.slices[d], r);
     int at = loop->attr.loop.n_slice + rows->index;
     ptrmap_put(&s->chain, loop_param(loop, at), r);
     is_chain(s, loop->regions[0]->yields.data[rows->index], loop_param(loop, at), loop->regions[0],

@@ -1,0 +1,251 @@
+/* What two `if`s on one condition both compute in the same branch, the first hands to the second.
+ *
+ * A reverse sweep repeats the branches of the primal, and a Jacobian has one sweep a row: three
+ * `if`s on one condition then compute one square root and one sine three times. Values of a branch
+ * cannot be shared by hash-consing, because neither branch dominates the other; so the first `if`
+ * gets another result for each value that the later ones need, and they leave out what it computed.
+ * In the branch that does not compute the value its result is zero, which nothing reads. Nothing is
+ * computed that was not before.
+ *
+ * Only scalars are handed on, and only where something dear is saved. Runs last, when loops are
+ * unrolled and joined and equal conditions are one value. */
+#include "passes/rebuild.h"
+
+#include <string.h>
+
+enum { WORTH_SHARING = 4 }; /* of the cost in ops.def: a division, or a few sums */
+
+/* An instruction of a branch, which later ones may find. */
+typedef struct Computed {
+    const Inst *inst, *owner; /* owner: the `if` */
+    uint64_t hash;
+    struct Computed *next; /* in its table */
+    int result;            /* which additional result of the owner it is, or -1 */
+} Computed;
+
+typedef struct Found {
+    PtrMap table[2]; /* by branch: hash -> Computed* */
+} Found;
+
+typedef struct Extra {
+    Computed *of;
+    Value *out; /* in the new body */
+    struct Extra *next;
+} Extra;
+
+typedef struct Branches {
+    IrModule *m;
+    Arena *arena;
+    PtrMap found;   /* condition -> Found* */
+    PtrMap twin;    /* value of a later branch -> Computed* of an earlier one */
+    PtrMap results; /* `if` -> Extra*, the additional results, last first */
+    bool changed;
+} Branches;
+
+/* ---- which values were computed before ---- */
+
+static bool is_shared(const Inst *inst) {
+    bool kind = op_is_elementwise(inst->op) || inst->op == OP_const || inst->op == OP_convert;
+    return kind && inst->out[0]->type->rank == 0 && !inst->out[0]->is_acc &&
+           (inst->op == OP_const || inst_is_pure(inst));
+}
+
+static const Value *original(const Branches *s, const Value *v) {
+    const Computed *twin = ptrmap_get(&s->twin, v);
+    return twin ? twin->inst->out[0] : v;
+}
+
+static uint64_t number_bits(const Inst *inst) {
+    uint64_t bits = (uint64_t)inst->attr.integer;
+    if (type_is_float(inst->out[0]->type))
+        memcpy(&bits, &inst->attr.num, sizeof bits);
+    return bits;
+}
+
+static uint64_t mix(uint64_t h, uint64_t x) {
+    h = (h ^ x) * 0x9e3779b97f4a7c15u;
+    return h ^ (h >> 29);
+}
+
+static uint64_t hash_of(const Branches *s, const Inst *inst) {
+    uint64_t h = mix(mix(3, (uint64_t)inst->op), (uint64_t)(uintptr_t)inst->out[0]->type);
+    if (inst->op == OP_const)
+        h = mix(h, number_bits(inst));
+    for (int k = 0; k < inst->n_in; k++)
+        h = mix(h, (uint64_t)(uintptr_t)original(s, inst->in[k]));
+    return h | 1; /* a key of a map is not zero */
+}
+
+static bool is_same(const Branches *s, const Inst *a, const Inst *b) {
+    if (a->op != b->op || a->out[0]->type != b->out[0]->type || a->n_in != b->n_in ||
+        (a->op == OP_const && number_bits(a) != number_bits(b)))
+        return false;
+    for (int k = 0; k < a->n_in; k++)
+        if (original(s, a->in[k]) != original(s, b->in[k]))
+            return false;
+    return true;
+}
+
+static Computed *find(const Branches *s, const PtrMap *table, const Inst *inst, const Inst *owner) {
+    uint64_t hash = hash_of(s, inst);
+    Computed *c = ptrmap_get(table, (void *)(uintptr_t)hash);
+    while (c && !(c->owner != owner && region_contains(c->owner->region, owner->region) &&
+                  is_same(s, c->inst, inst)))
+        c = c->next;
+    return c;
+}
+
+static void remember(Branches *s, PtrMap *table, const Inst *inst, const Inst *owner) {
+    void *key = (void *)(uintptr_t)hash_of(s, inst);
+    Computed *c = ARENA_NEW(s->arena, Computed);
+    *c = (Computed){.inst = inst, .owner = owner, .next = ptrmap_get(table, key), .result = -1};
+    ptrmap_put(table, key, c);
+}
+
+/* ---- what is handed on ---- */
+
+static void hand_on(Branches *s, const Value *v) {
+    Computed *c = ptrmap_get(&s->twin, v);
+    if (!c || c->result >= 0 || c->inst->op == OP_const)
+        return;
+    Extra *extra = ARENA_NEW(s->arena, Extra), *last = ptrmap_get(&s->results, c->owner);
+    c->result = last ? last->of->result + 1 : 0;
+    *extra = (Extra){.of = c, .next = last};
+    ptrmap_put(&s->results, c->owner, extra);
+}
+
+/* Calls `visit` for the values with a twin that something without one reads. */
+static void visit_needed(Branches *s, const Region *region,
+                         void (*visit)(Branches *, const Value *), bool is_branch) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (is_branch && inst->n_out == 1 && ptrmap_get(&s->twin, inst->out[0]))
+            continue;
+        for (int k = 0; k < inst->n_in; k++)
+            visit(s, inst->in[k]);
+        for (int k = 0; k < inst->n_region; k++)
+            visit_needed(s, inst->regions[k], visit, false);
+    }
+    for (int k = 0; k < region->yields.n; k++)
+        visit(s, region->yields.data[k]);
+}
+
+static void forget(Branches *s, const Region *branch) {
+    for (int i = 0; i < branch->insts.n; i++)
+        for (int k = 0; k < branch->insts.data[i]->n_out; k++)
+            ptrmap_put(&s->twin, branch->insts.data[i]->out[k], NULL);
+}
+
+static void find_in(Branches *s, const Region *region);
+
+/* Pairs the instructions of a branch with those of earlier branches, and offers the others. */
+static void look_at_branch(Branches *s, PtrMap *table, const Inst *owner, const Region *branch) {
+    int saved = 0;
+    for (int i = 0; i < branch->insts.n; i++) {
+        const Inst *inst = branch->insts.data[i];
+        Computed *before = is_shared(inst) ? find(s, table, inst, owner) : NULL;
+        if (before) {
+            ptrmap_put(&s->twin, inst->out[0], before);
+            saved += inst->op == OP_const ? 0 : op_info[inst->op].cost;
+        }
+    }
+    if (saved >= WORTH_SHARING) {
+        visit_needed(s, branch, hand_on, true);
+        s->changed = true;
+    } else {
+        forget(s, branch);
+    }
+    find_in(s, branch); /* before its values are offered: those are seen from within anyway */
+    for (int i = 0; i < branch->insts.n; i++) {
+        const Inst *inst = branch->insts.data[i];
+        if (is_shared(inst) && !ptrmap_get(&s->twin, inst->out[0]))
+            remember(s, table, inst, owner);
+    }
+}
+
+static void find_in(Branches *s, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop)
+            find_in(s, inst->regions[0]);
+        if (inst->op != OP_if)
+            continue;
+        Found *found = ptrmap_get(&s->found, inst->in[0]);
+        if (!found) {
+            found = ARENA_NEW(s->arena, Found);
+            ptrmap_init(&found->table[0], s->arena);
+            ptrmap_init(&found->table[1], s->arena);
+            ptrmap_put(&s->found, inst->in[0], found);
+        }
+        for (int k = 0; k < 2; k++)
+            look_at_branch(s, &found->table[k], inst, inst->regions[k]);
+    }
+}
+
+/* ---- the new body ---- */
+
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
+
+static Extra *extra_of(const Branches *s, const Computed *c) {
+    Extra *extra = ptrmap_get(&s->results, c->owner);
+    while (extra->of != c)
+        extra = extra->next;
+    return extra;
+}
+
+static void yield_extras(IrBuilder *b, const Region *branch, Extra *extras, IrMap *map) {
+    for (Extra *x = extras; x; x = x->next) {
+        Value *v = x->of->inst->out[0];
+        ir_yield(b, v->region == branch ? irmap_get(map, v) : ir_const(b, v->type, 0.0));
+    }
+}
+
+static void emit_if(Branches *s, IrBuilder *b, const Inst *inst, IrMap *map) {
+    IrBuilder branch[2];
+    Extra *extras = ptrmap_get(&s->results, inst);
+    for (int k = 0; k < 2; k++) {
+        ir_builder_nested(&branch[k], b);
+        rebuild_insts(&branch[k], inst->regions[k], map, emit, s);
+        for (int i = 0; i < inst->n_out; i++)
+            ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[i]));
+        yield_extras(&branch[k], inst->regions[k], extras, map);
+    }
+    Value **out = ARENA_ARRAY(s->arena, branch[0].region->yields.n + 1, Value *);
+    b->loc = inst->loc;
+    ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
+    for (int i = 0; i < inst->n_out; i++) {
+        name_keep(b->m, out[i], inst->out[i]->name);
+        irmap_put(map, inst->out[i], out[i]);
+    }
+    int n = inst->n_out;
+    for (Extra *x = extras; x; x = x->next)
+        x->out = out[n++];
+}
+
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
+    Branches *s = user;
+    const Computed *twin = inst->n_out == 1 ? ptrmap_get(&s->twin, inst->out[0]) : NULL;
+    if (inst->op == OP_if)
+        emit_if(s, b, inst, map);
+    else if (twin && twin->result >= 0)
+        irmap_put(map, inst->out[0], extra_of(s, twin)->out);
+    else if (!twin || inst->op == OP_const)
+        rebuild_inst(b, inst, map, emit, s);
+}
+
+bool pass_branches(IrModule *m) {
+    for (int i = 0; i < m->funcs.n; i++) {
+        Func *f = m->funcs.data[i];
+        Branches s = {.m = m, .arena = m->arena};
+        ptrmap_init(&s.found, m->arena);
+        ptrmap_init(&s.twin, m->arena);
+        ptrmap_init(&s.results, m->arena);
+        if (!f->is_extern)
+            find_in(&s, f->body);
+        if (s.changed) {
+            rebuild_func(m, f, emit, &s);
+            simplify_func(m, f);
+        }
+    }
+    return true;
+}
