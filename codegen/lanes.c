@@ -291,7 +291,7 @@ static double largest_region(const Region *region, bool *nested) {
  * lanes (indices, checks, loads, sums) then costs as much for several vectors as for one. Registers
  * are the limit. */
 static int interleaved(const Chooser *c, const Inst *loop, int lanes) {
-    enum { SHORT = 24, LONG = 60 };
+    const double SHORT = 24, LONG = 60;
     bool nested = false;
     double work = largest_region(loop->regions[0], &nested);
     int n = !nested || work > LONG ? 1 : work > SHORT ? 2 : 4;

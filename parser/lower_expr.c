@@ -450,7 +450,7 @@ static Tree *lower_kind(Lower *L, Expr *e) {
     case E_derivative:
         break;
     }
-    assert(!"the checker takes no function for a value");
+    assert(false && "the checker takes no function for a value");
     return tree_value(L->arena, ir_int(L->b, S_i64, 0));
 }
 
