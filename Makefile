@@ -65,7 +65,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz generate mutation oom ulp layers format tidy help install clean
+.PHONY: all demo check bench asan fuzz fuzz-build generate mutation oom ulp layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
 
@@ -143,7 +143,7 @@ lit_env = BPC_BUILD='$(abspath $(BUILD))' LLVM_BIN='$(LLVM_BIN)' BPC_CC='$(CC)' 
           BPC_SANITIZE='$(SANFLAGS)' BPC_BENCH_CC='$(BENCH_CC)' \
           UNIT='$(CC) -std=c17 -O1 -g $(SANFLAGS) -Wall -Wextra -D_GNU_SOURCE -I$(abspath .) \
                 -I$(abspath $(BUILD)/gen) -isystem $(LLVM_INCLUDE)' \
-          UNIT_LIBS='$(abspath $(BUILD)/libbpc.a) $(LDLIBS)'
+          UNIT_LIBS='$(abspath $(BUILD)/libbpc.a) $(LDFLAGS) $(LDLIBS)'
 
 # The oracles that programs are held against, test/numeric/Inputs/oracle/oracle.h.
 oracle_objs := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard test/numeric/Inputs/oracle/*.c))
@@ -174,23 +174,45 @@ generate: all $(BUILD)/oracle ## N (default 500) random programs through the ora
 mutation: ## plant wrong lines in the derivative rules and passes, one at a time (hours; ONLY=REGEX)
 	test/mutation/mutate --work $(BUILD)/mutation $(if $(ONLY),--only '$(ONLY)') --make "'CC=$(CC)'"
 
-oom: all ## fail each allocation of compiling each model in turn, at OOM_LEVEL (default 0): hours
-	$(CC) -std=c17 -O1 -g $(SANFLAGS) -D_GNU_SOURCE -I. test/driver/Inputs/every_allocation.c \
-	    -o $(BUILD)/every_allocation $(BUILD)/libbpc.a $(LDLIBS)
-	$(BUILD)/every_allocation $(or $(OOM_LEVEL),0) $(or $(OOM_SAMPLES),0) $(wildcard examples/models/*.bp)
+oom: all ## fail each piece of memory of compiling each model in turn, at OOM_LEVEL (default 0): an hour
+	$(CC) -std=c17 -O1 -g $(SANFLAGS) -D_GNU_SOURCE -DPIECES -I. test/driver/Inputs/every_allocation.c \
+	    -o $(BUILD)/every_allocation $(BUILD)/libbpc.a $(LDFLAGS) $(LDLIBS)
+	$(BUILD)/every_allocation $(or $(OOM_LEVEL),0) fork $(or $(OOM_MODELS),$(wildcard examples/models/*.bp))
 
 layers: ## fail when an include crosses the layers of docs/architecture.md
 	@scripts/layers
 
-fuzz: ## fuzz the public API for FUZZ_SECONDS (default 60) with libFuzzer
-	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
-	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang-19 SANITIZE=fuzzer-no-link,address,undefined \
-	    CFLAGS='-O1 -g' $(BUILD)/fuzz/libbpc.a
-	clang-19 -std=c17 -O1 -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. \
-	    test/fuzz/compile_fuzz.c $(BUILD)/fuzz/libbpc.a $(LDLIBS) -o $(BUILD)/fuzz/compile_fuzz
-	@mkdir -p $(BUILD)/fuzz/corpus
-	$(BUILD)/fuzz/compile_fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=20 \
-	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus $(sort $(dir $(wildcard examples/*/*.bp test/*/*.bp)))
+# ---- fuzzing: test/fuzz, three builds of the library by clang and AFL++ --------------------------
+
+FUZZ         := $(BUILD)/fuzz
+fuzz_targets := array text ir api
+fuzz_msan    := array text ir
+# Edges only: tracing comparisons too takes a third of the time, and the dictionary knows the words.
+fuzz_make     = $(MAKE) -s CC=clang-19 CFLAGS='-O2 -g -fsanitize-coverage=inline-8bit-counters,pc-table' \
+    LLVM_CONFIG=$(LLVM_CONFIG)
+
+$(BUILD)/gen/tokens.inc: test/fuzz/dictionary lexer/lexer.l parser/grammar.y parser/build.c ir/ops.def parser/builtins.def passes/passes.def
+	@mkdir -p $(@D)
+	$(Q)test/fuzz/dictionary --rows > $@
+
+$(BUILD)/obj/test/fuzz/tokens_mutator.o: $(BUILD)/gen/tokens.inc
+$(BUILD)/text_fuzz $(BUILD)/ir_fuzz: $(BUILD)/obj/test/fuzz/evaluate.o $(BUILD)/obj/test/fuzz/tokens_mutator.o
+$(BUILD)/%_fuzz: $(BUILD)/obj/test/fuzz/%_fuzz.o $(BUILD)/obj/test/fuzz/fuzz.o $(BUILD)/libbpc.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(SANFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
+-include $(wildcard $(BUILD)/obj/test/fuzz/*.d)
+
+fuzz-build: all ## what `make fuzz` runs: targets, AFL++'s build of bpc, corpus, dictionary
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup fuzz
+	+$(fuzz_make) BUILD=$(FUZZ)/address SANITIZE=address,undefined \
+	    $(fuzz_targets:%=$(FUZZ)/address/%_fuzz)
+	+$(fuzz_make) BUILD=$(FUZZ)/memory SANITIZE=memory $(fuzz_msan:%=$(FUZZ)/memory/%_fuzz)
+	+$(MAKE) -s BUILD=$(FUZZ)/afl CC=afl-clang-fast LLVM_CONFIG=$(LLVM_CONFIG) $(FUZZ)/afl/bpc
+	test/fuzz/dictionary > $(FUZZ)/words.dict
+	test/fuzz/corpus --bpc $(BUILD)/bpc $(FUZZ)/seeds
+
+fuzz: fuzz-build ## libFuzzer and AFL++ under sanitizers, for FUZZ_SECONDS (default 600) in all; FUZZ_ONLY='text ir'
+	test/fuzz/fuzz $(FUZZ) --seconds $(or $(FUZZ_SECONDS),600) $(FUZZ_ONLY)
 
 # A row of the benchmark is one object: the row, the C by hand and what bpc makes of the model; only row_X stays
 # visible, so that models may export the same names.

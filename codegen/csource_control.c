@@ -330,8 +330,8 @@ static CExpr branch_expression(CSource *c, const Region *branch) {
 /* One scalar, chosen between two expressions: no statement. */
 static bool print_choice(CSource *c, const Inst *inst) {
     enum { LONGEST = 60 };
-    Value *out = inst->out[0];
-    if (inst->n_out != 1 || out->type->rank > 0 || !is_quiet(c, inst->regions[0]) ||
+    Value *out = inst->n_out == 1 ? inst->out[0] : NULL;
+    if (!out || out->type->rank > 0 || !is_quiet(c, inst->regions[0]) ||
         !is_quiet(c, inst->regions[1])) {
         return false;
     }

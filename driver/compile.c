@@ -60,6 +60,10 @@ IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options
     IrModule *ir = lower_module(ctx, &ctx->arena, ast, options->module_name);
     if (ir)
         ir->watched = options->sanitize_nan;
+#ifndef NDEBUG
+    if (ir && !ir_verify(ir))
+        return NULL;
+#endif
     return ir && cnames_assign(ir) ? ir : NULL;
 }
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_CALLS = 1000, MOST_ELEMENTS = 1 << 27 };
+enum { MOST_CALLS = 1000, MOST_ELEMENTS = 1 << 27 /* a GiB of them */ };
 
 bool eval_fail(Eval *e, Loc loc, const char *format, ...) {
     char text[512];
@@ -27,6 +27,12 @@ bool eval_fail(Eval *e, Loc loc, const char *format, ...) {
         e->failed = arena_printf(e->arena, "%s", text);
     }
     return false;
+}
+
+/* Gives up where the caller asked for it. */
+static bool spend(Eval *e, Loc loc, int64_t steps) {
+    e->left.steps -= steps;
+    return e->left.steps >= 0 || eval_fail(e, loc, "the evaluation takes too many steps");
 }
 
 /* ---- sizes ---- */
@@ -78,11 +84,16 @@ static bool shape_of(Eval *e, const Type *type, Loc loc, int64_t *dims, int64_t 
 
 Datum *eval_place(Eval *e, const Value *v, Loc loc) {
     Slot *slot = slot_of(e, v);
-    if (!shape_of(e, v->type, loc, slot->d.dims, &slot->d.count)) {
+    if (!shape_of(e, v->type, loc, slot->d.dims, &slot->d.count) || !spend(e, loc, slot->d.count)) {
         return NULL;
     }
     if (slot->cap < slot->d.count || slot->cap == 0) {
         slot->cap = slot->d.count > 0 ? slot->d.count : 1;
+        e->left.elements -= slot->cap;
+        if (e->left.elements < 0) {
+            eval_fail(e, loc, "the arrays are too large for the interpreter");
+            return NULL;
+        }
         if (type_is_float(v->type)) {
             slot->d.f = ARENA_ARRAY(e->arena, slot->cap, double);
         } else {
@@ -253,6 +264,9 @@ static bool eval_loop(Eval *e, const Inst *inst) {
     int flag = ir_loop_flag(inst);
     Datum *index = eval_place(e, body->params.data[0], inst->loc);
     for (int64_t step = 0; step < extent; step++) {
+        if (!spend(e, inst->loc, 1)) {
+            return false;
+        }
         int64_t i = inst->attr.loop.reverse ? extent - 1 - step : step;
         index->i[0] = i;
         for (int k = 0; k < l.n_slice; k++) {
@@ -319,6 +333,9 @@ static bool eval_leaf(Eval *e, const Inst *inst) {
 }
 
 static bool eval_inst(Eval *e, const Inst *inst) {
+    if (!spend(e, inst->loc, 1)) {
+        return false;
+    }
     if (op_is_elementwise(inst->op) || inst->op == OP_convert) {
         return eval_elementwise_inst(e, inst);
     }
@@ -385,7 +402,13 @@ int ir_eval_n_results(const Func *f) {
 
 int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *const *args,
             Datum **results, const char **failed) {
-    Eval e = {.m = m, .arena = arena};
+    EvalLimits limits = {.steps = INT64_MAX, .elements = MOST_ELEMENTS};
+    return ir_eval_within(m, arena, limits, f, sizes, args, results, failed);
+}
+
+int ir_eval_within(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const int64_t *sizes,
+                   Datum *const *args, Datum **results, const char **failed) {
+    Eval e = {.m = m, .arena = arena, .left = limits};
     e.slots = ARENA_ARRAY(arena, m->next_value + 1, Slot *);
     ptrmap_init(&e.sizes, arena);
     for (int i = 0; i < f->sizes.n; i++) {

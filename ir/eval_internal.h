@@ -18,6 +18,7 @@ typedef struct Eval {
     PtrMap sizes; /* SizeSym* -> its value, as a pointer */
     const char *failed;
     int depth; /* of calls */
+    EvalLimits left;
 } Eval;
 
 /* Sets the located message; false. */

@@ -377,9 +377,9 @@ void ir_inline(IrBuilder *b, Func *f, const Size *const *sizes, Value *const *ar
 
 /* Copies one body to another arena. Its values, instructions and regions change their addresses. */
 void ir_move_func(IrModule *m, Func *f, Arena *to);
-/* The bodies of all functions that the module reaches: those of m->funcs, exported ones, callees and
- * rules. `to` becomes m->arena, and nothing of the former is used any more but m->keep. Values get
- * new ids. */
+/* The bodies of all functions that the module reaches: those of m->funcs, exported ones, callees
+ * and rules. `to` becomes m->arena, and nothing of the former is used any more but m->keep. Values
+ * get new ids. */
 void ir_move(IrModule *m, Arena *to);
 
 /* ---- queries ---- */
@@ -431,5 +431,12 @@ typedef struct Datum {
 int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *const *args,
             Datum **results, const char **failed);
 int ir_eval_n_results(const Func *f);
+/* What an evaluation may cost before it stops with a message. */
+typedef struct EvalLimits {
+    int64_t steps;    /* instructions, and elements that they compute */
+    int64_t elements; /* of all arrays together */
+} EvalLimits;
+int ir_eval_within(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const int64_t *sizes,
+                   Datum *const *args, Datum **results, const char **failed);
 
 #endif

@@ -307,7 +307,8 @@ static Value *reduce_level(Lower *L, Expr *e, int k, Reduce kind) {
     OpenLoop loop;
     low_open(L, &loop, &range, 1, &e->as.reduce.body, NULL, NULL);
     ir_yield(L->b, reduce_level(L, e, k + 1, kind));
-    return ir_reduce(L->b, kind, low_close(L, &loop)->out[0], 1);
+    Value *rows = low_close(L, &loop)->out[0];
+    return ir_reduce(L->b, kind, rows, 1);
 }
 
 Tree *lower_reduce(Lower *L, Expr *e) {

@@ -72,6 +72,18 @@ static Value *ew_nest(IrBuilder *b, Op op, int n, Value *const *x) {
     return map_nest(b, &inst, n, x);
 }
 
+static Value *ew1(IrBuilder *b, Op op, Value *x) {
+    return ew_nest(b, op, 1, &x);
+}
+
+static Value *ew2(IrBuilder *b, Op op, Value *x, Value *y) {
+    return ew_nest(b, op, 2, (Value *[]){x, y});
+}
+
+static Value *choose(IrBuilder *b, Value *c, Value *x, Value *y) {
+    return ew_nest(b, OP_select, 3, (Value *[]){c, x, y});
+}
+
 static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k,
                          bool negate);
 
@@ -103,7 +115,7 @@ static Value *reduce_plain(IrBuilder *b, Reduce kind, Value *x, int axes) {
 static Value *reduce_logsumexp(IrBuilder *b, Value *x, int axes) {
     Value *m = reduce_plain(b, RED_max, x, axes);
     Value *finite = ew_nest(b, OP_isfinite, 1, &m);
-    Value *top = ew_nest(b, OP_select, 3, (Value *[]){finite, m, ir_const(b, m->type, 0.0)});
+    Value *top = choose(b, finite, m, ir_const(b, m->type, 0.0));
     Value *shifted = ew_nest(b, OP_sub, 2, (Value *[]){x, ir_broadcast(b, top, x->type)});
     Value *sum = reduce_plain(b, RED_sum, ew_nest(b, OP_exp, 1, &shifted), axes);
     b->is_step = true; /* of finite numbers these are finite; of nothing the result is -inf */
@@ -115,24 +127,26 @@ static Value *reduce_logsumexp(IrBuilder *b, Value *x, int axes) {
 
 /* The first index of the extreme; 0 for nothing. NaN counts as the extreme, as in max and min. */
 static Value *reduce_arg(IrBuilder *b, Reduce kind, Value *x) {
-    Value *none = ir_const(b, ir_scalar(b->m, x->type->elem), 0.0);
-    Value *inits[3] = {none, ir_int(b, S_i64, 0), ir_int(b, S_bool, 0)};
+    const Type *row = ir_drop_axes(b->m, x->type, 1);
+    const Type *rows_i64 = ir_with_elem(b->m, row, S_i64);
+    Value *inits[3] = {ir_const(b, row, 0.0), ir_const(b, rows_i64, 0.0),
+                       ir_const(b, ir_with_elem(b->m, row, S_bool), 0.0)};
     LoopSpec spec = {
         .extent = x->type->dims[0], .n_slice = 1, .slices = &x, .n_carry = 3, .carries = inits};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = b->loc;
     Value **p = body.region->params.data; /* index, element, best, where, any */
-    Value *better = ir_ew2(&body, kind == RED_argmax ? OP_gt : OP_lt, p[1], p[2]);
+    Value *better = ew2(&body, kind == RED_argmax ? OP_gt : OP_lt, p[1], p[2]);
     if (type_is_float(x->type)) {
-        Value *fresh_nan = ir_ew2(&body, OP_and, ir_ew1(&body, OP_isnan, p[1]),
-                                  ir_ew1(&body, OP_not, ir_ew1(&body, OP_isnan, p[2])));
-        better = ir_ew2(&body, OP_or, better, fresh_nan);
+        Value *is_nan = ew1(&body, OP_isnan, p[1]), *was_nan = ew1(&body, OP_isnan, p[2]);
+        Value *fresh_nan = ew2(&body, OP_and, is_nan, ew1(&body, OP_not, was_nan));
+        better = ew2(&body, OP_or, better, fresh_nan);
     }
-    Value *take = ir_ew2(&body, OP_or, better, ir_ew1(&body, OP_not, p[4]));
-    ir_yield(&body, ir_ew3(&body, OP_select, take, p[1], p[2]));
-    ir_yield(&body, ir_ew3(&body, OP_select, take, p[0], p[3]));
-    ir_yield(&body, ir_int(&body, S_bool, 1));
+    Value *take = ew2(&body, OP_or, better, ew1(&body, OP_not, p[4]));
+    ir_yield(&body, choose(&body, take, p[1], p[2]));
+    ir_yield(&body, choose(&body, take, ir_broadcast(&body, p[0], rows_i64), p[3]));
+    ir_yield(&body, ir_const(&body, p[4]->type, 1.0));
     return ir_loop_end(b, &spec, &body)->out[1];
 }
 

@@ -25,6 +25,25 @@ enum { ALIGN = 16, FIRST_BLOCK = 1, LARGEST_STEP = 1 };
 enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_STEP = 1 << 20 };
 #endif
 
+/* Under the address sanitizer, bytes of a block may be touched only where they were handed out, and
+ * a gap follows each piece: an overflow within an arena is seen as one of malloc's blocks would be.
+ */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISONS 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ARENA_POISONS 1
+#endif
+#ifdef ARENA_POISONS
+#include <sanitizer/asan_interface.h>
+enum { GAP = ALIGN };
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+enum { GAP = 0 };
+#endif
+
 static void *default_alloc(void *user, size_t bytes) {
     (void)user;
     return malloc(bytes);
@@ -51,18 +70,19 @@ void arena_init(Arena *arena, Alloc *alloc) {
     *arena = (Arena){.alloc = alloc};
 }
 
+static void *block_payload(ArenaBlock *block) {
+    return (char *)block + ((sizeof(ArenaBlock) + ALIGN - 1) & ~(size_t)(ALIGN - 1));
+}
+
 void arena_free(Arena *arena) {
     ArenaBlock *block = arena->blocks;
     while (block) {
         ArenaBlock *older = block->older;
+        ASAN_UNPOISON_MEMORY_REGION(block_payload(block), block->bytes);
         arena->alloc->release(arena->alloc->user, block);
         block = older;
     }
     *arena = (Arena){.alloc = arena->alloc};
-}
-
-static void *block_payload(ArenaBlock *block) {
-    return (char *)block + ((sizeof(ArenaBlock) + ALIGN - 1) & ~(size_t)(ALIGN - 1));
 }
 
 static ArenaBlock *block_new(Arena *arena, size_t bytes) {
@@ -83,7 +103,7 @@ void *arena_alloc(Arena *arena, size_t bytes) {
     if (bytes > SIZE_MAX / 2) {
         out_of_memory(arena->alloc);
     }
-    size_t rounded = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    size_t rounded = ((bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + GAP;
     if (rounded == 0) {
         rounded = ALIGN;
     }
@@ -98,11 +118,13 @@ void *arena_alloc(Arena *arena, size_t bytes) {
         ArenaBlock *block = block_new(arena, want);
         arena->next = block_payload(block);
         arena->end = arena->next + want;
+        ASAN_POISON_MEMORY_REGION(arena->next, want);
     }
     void *result = arena->next;
     arena->next += rounded;
     arena->total += rounded;
-    return memset(result, 0, rounded);
+    ASAN_UNPOISON_MEMORY_REGION(result, bytes);
+    return memset(result, 0, bytes);
 }
 
 void *arena_array(Arena *arena, size_t n, size_t size) {
