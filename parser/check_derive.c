@@ -501,6 +501,41 @@ static void check_part(Checker *c, RulePart *part, const Signature *f) {
     scope_leave(c, scope);
 }
 
+/* Each of the two kinds at most once, and one of them. */
+static void check_kinds(Checker *c, const Rule *rule) {
+    if (rule->parts.n == 0) {
+        Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                                "the rule of `%s` says nothing", rule->name.atom);
+        diag_hint(c->diags, diag, "write `jvp(...) = ...;` or `vjp(...) = ...;` in it");
+    }
+    for (int i = 1; i < rule->parts.n; i++) {
+        for (int k = 0; k < i; k++) {
+            const RulePart *part = rule->parts.data[i], *before = rule->parts.data[k];
+            if (part->kind.atom == before->kind.atom) {
+                Diag *diag =
+                    diag_error(c->diags, DIAG_duplicate, part->kind.loc,
+                               "`%s` has a %s rule already", rule->name.atom, part->kind.atom);
+                diag_label(c->diags, diag, before->kind.loc, "the first");
+            }
+        }
+    }
+}
+
+/* Such a function is expanded where it is called, so that no call is left for a rule to stand for.
+ */
+static bool refuse_functions(Checker *c, const Rule *rule, const Signature *f) {
+    for (int i = 0; i < f->params.n; i++) {
+        if (f->params.data[i].ty->kind == TY_fn) {
+            Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                                    "`%s` takes a function, so it has no rule", f->name);
+            diag_label(c->diags, diag, f->params.data[i].name.loc, "the parameter");
+            diag_hint(c->diags, diag, "give the rule to a function that passes one");
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The rule against the function, which is no template. */
 static void check_rule_of(Checker *c, Rule *rule, FnDecl *fn) {
     fn->rule = rule;
@@ -513,7 +548,7 @@ static void check_rule_of(Checker *c, Rule *rule, FnDecl *fn) {
     c->sig = fn->sig;
     c->fn = &scratch;
     int scope = scope_mark(c);
-    if (rule_params(c, rule, fn->sig)) {
+    if (!refuse_functions(c, rule, fn->sig) && rule_params(c, rule, fn->sig)) {
         for (int i = 0; i < rule->parts.n; i++) {
             check_part(c, rule->parts.data[i], fn->sig);
         }
@@ -595,6 +630,7 @@ static void check_builtin_rule(Checker *c, Rule *rule, const ElementBuiltin *bui
 
 void check_rule(Checker *c, Rule *rule) {
     FnDecl *fn = find_fn(c, rule->name.atom);
+    check_kinds(c, rule);
     if (fn && fn->module != c->module) {
         Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
                                 "the rule of an imported function stands in its own file");

@@ -10,8 +10,8 @@
 
 typedef struct Derive {
     IrModule *m;
-    Arena *home; /* of resolved bodies */
-    PtrMap done;
+    Arena *home;     /* of resolved bodies */
+    PtrMap done;     /* Func* -> itself while it is being resolved, then NULL */
     bool keep_rules; /* calls of functions with a rule stay */
     int emitted;     /* instructions so far */
     int depth;       /* of calls and regions that are open */
@@ -21,6 +21,7 @@ typedef struct Derive {
     int errors;      /* of derivatives that do not exist */
     PtrMap reported; /* Func* of those errors, so that each function is named once */
     PtrMap broken;   /* Func* with such an error in its body, which nothing may use */
+    CallList calls;  /* of the module as it came */
 } Derive;
 
 static void resolve(Derive *d, Func *f);
@@ -49,8 +50,43 @@ static void report(Derive *d, const Inst *inst, const DeriveError *error) {
                             "`%s` cannot be differentiated: %s", error->func->name, error->why);
     diag_label(diags, diag, inst->loc, "differentiated here, through `%s`",
                inst->attr.callee.func->name);
+    const char *path = calls_path(d->m, &d->calls, inst->attr.callee.func, error->func);
+    if (path)
+        diag_note(diags, diag, "%s", path);
     diag_hint(diags, diag, "give it a rule: `derivative %s(...) { jvp(...) = ...; }`",
               error->func->name);
+}
+
+/* A function being resolved that is called here, so that its rule would be needed; or NULL. */
+static const Func *waits_for(const Derive *d, const Region *region) {
+    const Func *found = NULL;
+    for (int i = 0; i < region->insts.n && !found; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_call)
+            found = ptrmap_get(&d->done, inst->attr.callee.func);
+        for (int k = 0; k < inst->n_region && !found; k++)
+            found = waits_for(d, inst->regions[k]);
+    }
+    return found;
+}
+
+/* A rule that the derivative of `inst` needs takes that derivative. */
+static bool needs_itself(Derive *d, const Inst *inst) {
+    const Func *f = inst->attr.callee.func;
+    const Func *open = ptrmap_get(&d->done, f);
+    if (!open)
+        open = f->is_extern ? NULL : waits_for(d, f->body);
+    if (!open)
+        return false;
+    d->errors++;
+    d->failed = true;
+    DiagList *diags = &d->m->ctx->diags;
+    Diag *diag = diag_error(diags, DIAG_not_differentiable, inst->loc,
+                            "the derivative of `%s` needs itself: the rule of `%s` takes it",
+                            f->name, open->name);
+    diag_label(diags, diag, open->loc, "the function with the rule");
+    diag_hint(diags, diag, "write the rule without it; a rule is differentiated for higher orders");
+    return true;
 }
 
 /* A function that only calls f, so that f's rule is met as in any other body. */
@@ -143,7 +179,7 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
     Func *f = inst->attr.callee.func;
     enum { COPIES = 4 }; /* of f's body: primal and adjoint, and what is simplified */
     resolve(d, f);
-    if (d->failed || is_too_large(d, inst, COPIES * count_insts(f->body)))
+    if (d->failed || needs_itself(d, inst) || is_too_large(d, inst, COPIES * count_insts(f->body)))
         return;
     if (has_rule(f))
         f = calling(d, f);
@@ -247,16 +283,19 @@ static void prepare_func(Derive *d, Func *f) { /* before anything differentiates
     lift_func(d->m, f);
 }
 
-/* Runs one step on f and keeps nothing of it but the new body. */
+/* Runs one step on f and keeps nothing of it but the new body; where it fails, the old one. */
 static void step(Derive *d, Func *f, void (*run)(Derive *, Func *)) {
     Arena *outer = d->m->arena, *work = context_arena(d->m->ctx);
+    Region *before = f->body;
     if (d->failed)
         return;
     d->m->arena = work;
     run(d, f);
     d->m->arena = outer;
-    if (d->failed)
+    if (d->failed) { /* another export may call f: it meets the error itself */
+        f->body = before;
         return;
+    }
     ir_move_func(d->m, f, d->home);
     arena_free(work);
 }
@@ -265,16 +304,17 @@ static void resolve(Derive *d, Func *f) {
     d->failed = d->failed || ptrmap_has(&d->broken, f);
     if (ptrmap_has(&d->done, f) || d->failed)
         return;
-    ptrmap_put(&d->done, f, NULL);
+    ptrmap_put(&d->done, f, f);
     if (f->jvp_rule && d->keep_rules)
         resolve(d, f->jvp_rule);
     if (f->vjp_rule && d->keep_rules)
         resolve(d, f->vjp_rule);
-    if (f->is_extern)
-        return;
-    step(d, f, expand_func);
-    if (d->keep_rules && !d->m->watched) /* there, what is computed stays where it is */
-        step(d, f, prepare_func);
+    if (!f->is_extern) {
+        step(d, f, expand_func);
+        if (d->keep_rules && !d->m->watched) /* there, what is computed stays where it is */
+            step(d, f, prepare_func);
+    }
+    ptrmap_put(&d->done, f, NULL);
     if (d->failed)
         ptrmap_put(&d->broken, f, NULL);
 }
@@ -290,7 +330,7 @@ static void resolve_one(Derive *d, Func *f) {
 
 /* The second round inlines what has a rule. With exports, only they and what they need. */
 static bool resolve_all(IrModule *m, int rounds) {
-    Derive d = {.m = m, .home = m->arena};
+    Derive d = {.m = m, .home = m->arena, .calls = calls_list(m, m->arena)};
     ptrmap_init(&d.reported, d.home);
     ptrmap_init(&d.broken, d.home);
     for (int round = 0; round < rounds && !d.too_large && d.errors == 0; round++) {

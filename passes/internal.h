@@ -59,6 +59,19 @@ void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops 
 void stacks_func(IrModule *m, Func *f);    /* rows written in turn become stacks */
 void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
 
+/* ---- calls (call_path.c) ---- */
+typedef struct CallPlace {
+    const Func *from, *to;
+    Loc loc;
+    struct CallPlace *next; /* another call of `to` */
+} CallPlace;
+typedef struct CallList {
+    PtrMap of; /* Func* -> CallPlace*: the calls of it */
+} CallList;
+CallList calls_list(const IrModule *m, Arena *arena);
+/* How `from` comes to call `to`, as text; NULL where it does so itself, or does not. */
+const char *calls_path(const IrModule *m, const CallList *calls, const Func *from, const Func *to);
+
 /* ---- origins (origin.c) ---- */
 /* Of what differentiating an instruction of `func` with the origin `of` gives; NULL unless the
  * module is watched. */
