@@ -126,7 +126,6 @@ static Class simple(Linear *l, const Inst *inst) {
         return type_is_float(inst->out[0]->type) && type_is_float(inst->in[0]->type)
                    ? get(l, inst->in[0])
                    : not_linear_of(l, inst);
-    case OP_stop:
     case OP_broadcast:
     case OP_transpose:
     case OP_reshape:
@@ -204,6 +203,8 @@ static void call(Linear *l, const Inst *inst) {
     l->depth++;
     walk(l, f->body);
     l->depth--;
+    if (l->failed && f->is_inner) /* of the compiler: the program only has the call */
+        l->error->loc = inst->loc;
     for (int i = 0; i < inst->n_out; i++)
         put(l, inst->out[i], get(l, f->body->yields.data[i]));
 }
