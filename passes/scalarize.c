@@ -95,8 +95,12 @@ static bool is_constant_index(Scalarize *s, const Value *i) {
     return i->index == 0 && i->region->owner && ptrmap_has(&s->unroll, i->region->owner);
 }
 
+/* Also the rows of a slice that is added are counted by a constant. */
 static bool has_constant_indices(Scalarize *s, const Inst *inst) {
     int first = inst->op == OP_index || inst->op == OP_slice ? 1 : 2;
+    int64_t rows;
+    if (inst->op == OP_add_slice && !size_is_const(inst->in[1]->type->dims[0], &rows))
+        return false;
     for (int k = first; k < inst->n_in; k++)
         if (!is_constant_index(s, inst->in[k]))
             return false;
