@@ -67,7 +67,7 @@ endif
 .SECONDARY:
 .PHONY: all demo check bench asan fuzz fuzz-build generate mutation oom ulp layers format tidy help install clean
 
-all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so ## build bpc, bpc-opt and libbpc into build/
+all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so $(BUILD)/libbpcrt.a ## build bpc, bpc-opt and libbpc into build/
 
 demo: all ## install what is missing, build, train the digits classifier through bpc
 	@echo "bpc examples/digits/digits.bp -o $(demo)/digits.o"
@@ -120,6 +120,12 @@ $(BUILD)/obj/%.o: %.c | $(gen_h) $(setup)
 	$(Q)$(CC) $(BASEFLAGS) $(WARNINGS) $(CPPFLAGS) -c $< -o $@
 
 $(BUILD)/libbpc.a: $(lib_objs)
+	@rm -f $@
+	$(call say,AR $@)
+	$(Q)ar rcs $@ $^
+
+# What hosts link beside objects compiled with --threads.
+$(BUILD)/libbpcrt.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard runtime/*.c))
 	@rm -f $@
 	$(call say,AR $@)
 	$(Q)ar rcs $@ $^
@@ -268,7 +274,7 @@ tidy: all ## static analysis of the compiler by clang-tidy
 install: all ## install the programs, the library and its header under PREFIX
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(programs)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include driver/bpc.h
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libbpc.a
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libbpc.a $(BUILD)/libbpcrt.a
 	install -D -t $(DESTDIR)$(PREFIX)/lib $(BUILD)/libbpc.so
 
 help: ## this list

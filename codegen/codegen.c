@@ -72,11 +72,12 @@ void codegen_default_exports(IrModule *m) {
 static void create_module(Emit *e) {
     e->llvm = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(e->module_name, e->llvm);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         e->owned[i] = LLVMCreateBuilderInContext(e->llvm);
     }
     e->builder = e->owned[0];
     e->entry = e->owned[1];
+    e->sizes_at = e->owned[2];
     LLVMSetTarget(e->module, e->target->triple);
     LLVMSetModuleDataLayout(e->module, e->target->layout);
     e->void_type = LLVMVoidTypeInContext(e->llvm);
@@ -101,8 +102,9 @@ static void create_module(Emit *e) {
 
 static void dispose_module(Emit *e) {
     if (e->llvm) {
-        LLVMDisposeBuilder(e->owned[0]);
-        LLVMDisposeBuilder(e->owned[1]);
+        for (int i = 0; i < 3; i++) {
+            LLVMDisposeBuilder(e->owned[i]);
+        }
         LLVMDisposeModule(e->module);
         LLVMContextDispose(e->llvm);
     }

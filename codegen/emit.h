@@ -47,6 +47,25 @@ typedef struct LoopIndex {
     Atom name; /* in the source, or NULL */
 } LoopIndex;
 
+/* Memory that each part of a loop has for itself: a slot of the plan, or an array that is summed up
+ * (which result of the loop); see emit_threads.c. */
+typedef struct PartCopy {
+    int slot, acc;       /* one of them is -1 */
+    LLVMValueRef offset; /* among the copies of a part */
+} PartCopy;
+
+typedef struct SplitLoop {
+    const Inst *loop;
+    VEC(PartCopy) copies;
+    LLVMValueRef bytes; /* of the copies of one part */
+} SplitLoop;
+
+/* The loop whose iterations lo..hi-1 are being emitted; NULL: whole loops are. */
+typedef struct SplitRange {
+    const Inst *loop;
+    LLVMValueRef lo, hi;
+} SplitRange;
+
 typedef struct Emit {
     Context *ctx;
     IrModule *m;
@@ -57,9 +76,11 @@ typedef struct Emit {
     LLVMContextRef llvm;
     LLVMModuleRef module;
     LLVMBuilderRef builder;
-    LLVMBuilderRef entry; /* appends to the function's entry block, which dominates all others */
+    LLVMBuilderRef entry;    /* appends to the function's entry block, which dominates all others */
+    LLVMBuilderRef sizes_at; /* appends to the entry block of the exported function, also while a
+                                part of it is emitted */
     LLVMBuilderRef
-        owned[2]; /* these two: `builder` is the entry one for a while, also when memory runs out */
+        owned[3]; /* these: `builder` is the entry one for a while, also when memory runs out */
     LLVMTypeRef void_type, i1, i8, i32, i64, f32, f64, ptr;
     VEC(Check) checks; /* status k is checks.data[k - 1] */
     VecMath math;
@@ -78,6 +99,12 @@ typedef struct Emit {
     LLVMValueRef *slots; /* pointers of the plan's slots */
     LLVMBasicBlockRef failure;
     LLVMValueRef failure_status;
+
+    /* of what threads share (--threads) */
+    VEC(SplitLoop *) split_loops;
+    LLVMValueRef copies; /* of the parts but the first */
+    SplitRange split;
+    bool in_part; /* the builder is in the function of a part */
 
     /* of a watched module (--sanitize=nan) */
     LLVMValueRef report;   /* the start of the workspace */
@@ -98,6 +125,7 @@ void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text);
 /* The parts of emit_check: a status of its own, and leaving the function with it. */
 int emit_new_status(Emit *e, Loc loc, const char *text);
 void emit_leave(Emit *e, int status);
+void emit_leave_unless_zero(Emit *e, LLVMValueRef status);   /* with a status of this function */
 LLVMBasicBlockRef emit_new_block(Emit *e, const char *name); /* in front of the failures */
 void emit_likely(Emit *e, LLVMValueRef branch, bool taken);
 LLVMValueRef emit_private_constant(Emit *e, LLVMValueRef value, const char *name);
@@ -109,6 +137,7 @@ LLVMValueRef emit_size(Emit *e, const Size *size);
 /* Sets e->slots, in the entry block; NULL-workspace when no slot needs it. */
 void emit_slots(Emit *e, LLVMValueRef work);
 void emit_work_function(Emit *e, const Export *export);
+LLVMValueRef emit_stack_slot(Emit *e, const Slot *slot);
 
 /* ---- emit_entry.c: after the function and its NAME_work ---- */
 void emit_entries(Emit *e, const Export *export);
@@ -178,6 +207,9 @@ void emit_contract_lanes(Emit *e, const Inst *inst);
 void emit_region(Emit *e, const Region *region);
 void emit_loop(Emit *e, const Inst *inst);
 void emit_if(Emit *e, const Inst *inst);
+void emit_loop_body(Emit *e, const Inst *loop); /* with its arrays prepared */
+/* What carry or acc j, a scalar, starts from. */
+Val loop_initial(Emit *e, const Inst *loop, int j);
 /* Puts initial arrays into their homes and binds results and parameters to them. */
 void loop_prepare_arrays(Emit *e, const Inst *loop);
 void loop_bind_slices(Emit *e, const Inst *loop, Val index);
@@ -218,6 +250,17 @@ typedef struct LaneLoop {
 } LaneLoop;
 void emit_lane_loop(Emit *e, int width, LaneLoop *loop);
 void emit_vector_loop(Emit *e, const Inst *inst, int width);
+
+/* ---- emit_threads.c: --threads ---- */
+bool emit_has_threads(const Emit *e);
+void emit_find_split_loops(Emit *e);
+const Size *emit_copy_bytes(const Emit *e, const SplitLoop *split, const PartCopy *copy);
+/* False: the loop is not one that is cut, nothing was emitted. */
+bool emit_split_loop(Emit *e, const Inst *loop);
+typedef void SplitBody(Emit *e, void *user, LLVMValueRef lo, LLVMValueRef hi);
+/* Runs body for ranges of 0..extent-1 that threads share; work: in operations, an f64. It may need
+ * no workspace. False as above. */
+bool emit_split_range(Emit *e, LLVMValueRef extent, LLVMValueRef work, SplitBody *body, void *user);
 
 /* ---- emit_watch.c: --sanitize=nan ---- */
 void emit_watch(Emit *e, const Inst *inst); /* after the instruction was emitted */

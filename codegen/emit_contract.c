@@ -298,6 +298,51 @@ static bool choose_axes(const Product *p, int *chosen) {
     return sums_left;
 }
 
+/* ---- shared by threads ---- */
+
+typedef struct SplitProduct {
+    Product p;
+    int chosen[4], axis; /* the axis of the result that is cut */
+    bool accumulate;
+} SplitProduct;
+
+static void emit_range(Emit *e, void *user, LLVMValueRef lo, LLVMValueRef hi) {
+    SplitProduct part = *(const SplitProduct *)user;
+    Axis *axis = &part.p.axes[part.axis];
+    axis->extent = emit_isub(e, hi, lo);
+    for (int k = 0; k < 3; k++) {
+        part.p.base[k] = moved(e, part.p.elem, part.p.base[k], lo, axis->stride[k]);
+    }
+    emit_nest(e, &part.p, 0, part.chosen, part.accumulate);
+}
+
+/* The first axis of the result that is not known to be short; -1: there is none. */
+static int axis_to_split(const Product *p) {
+    enum { SHORT = 16 };
+    for (int k = 0; k < p->n; k++) {
+        LLVMValueRef extent = p->axes[k].extent;
+        bool is_short = LLVMIsAConstantInt(extent) && LLVMConstIntGetSExtValue(extent) < SHORT;
+        if (p->axes[k].kind != KIND_sum && !is_short) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+static bool emit_split_product(Emit *e, const Product *p, const int *chosen, bool accumulate) {
+    SplitProduct split = {.p = *p, .axis = axis_to_split(p), .accumulate = accumulate};
+    if (split.axis < 0 || !emit_has_threads(e)) {
+        return false;
+    }
+    memcpy(split.chosen, chosen, sizeof split.chosen);
+    LLVMValueRef work = LLVMConstReal(e->f64, 0.125); /* several in one instruction */
+    for (int k = 0; k < p->n; k++) {
+        LLVMValueRef n = LLVMBuildSIToFP(e->builder, p->axes[k].extent, e->f64, "");
+        work = LLVMBuildFMul(e->builder, work, n, "");
+    }
+    return emit_split_range(e, p->axes[split.axis].extent, work, emit_range, &split);
+}
+
 void emit_contract(Emit *e, const Inst *inst) {
     if (e->width > 1) {
         emit_contract_lanes(e, inst);
@@ -321,7 +366,9 @@ void emit_contract(Emit *e, const Inst *inst) {
         zeros.splat = LLVMConstNull(emit_type(e, p.elem));
         view_copy(e, result, &zeros);
     }
-    emit_nest(e, &p, 0, chosen, accumulate);
+    if (!emit_split_product(e, &p, chosen, accumulate)) {
+        emit_nest(e, &p, 0, chosen, accumulate);
+    }
     if (out->type->rank == 0) {
         *emit_val(e, out) = view_load(e, result);
     }

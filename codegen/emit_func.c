@@ -277,6 +277,15 @@ void emit_leave(Emit *e, int status) {
     add_failure(e, status);
 }
 
+void emit_leave_unless_zero(Emit *e, LLVMValueRef status) {
+    LLVMBasicBlockRef next = emit_new_block(e, "done"), here = LLVMGetInsertBlock(e->builder);
+    LLVMValueRef zero = LLVMConstInt(e->i32, 0, false);
+    LLVMValueRef ok = LLVMBuildICmp(e->builder, LLVMIntEQ, status, zero, "");
+    emit_likely(e, LLVMBuildCondBr(e->builder, ok, next, e->failure), true);
+    LLVMAddIncoming(e->failure_status, &status, &here, 1);
+    LLVMPositionBuilderAtEnd(e->builder, next);
+}
+
 void emit_check(Emit *e, LLVMValueRef ok, Loc loc, const char *text) {
     LLVMBasicBlockRef next = emit_new_block(e, "ok");
     emit_likely(e, LLVMBuildCondBr(e->builder, ok, next, e->failure), true);
@@ -367,6 +376,7 @@ static bool prepare(Emit *e, const Export *export) {
     e->around.n = 0;
     e->width = 1;
     e->mask = NULL;
+    emit_find_split_loops(e);
     return true;
 }
 
@@ -379,6 +389,7 @@ void emit_export(Emit *e, const Export *export) {
     LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->llvm, e->function, "entry");
     LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->llvm, e->function, "body");
     LLVMPositionBuilderAtEnd(e->entry, entry);
+    LLVMPositionBuilderAtEnd(e->sizes_at, entry);
     LLVMPositionBuilderAtEnd(e->builder, entry);
     debug_function(e, export);
     bind_params(e, export);

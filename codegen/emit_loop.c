@@ -171,12 +171,30 @@ static void copy_carries(Emit *e, const Inst *loop) {
     }
 }
 
-static int collect_state(Emit *e, const Inst *loop, Value *const *source, LLVMValueRef *values) {
+Val loop_initial(Emit *e, const Inst *loop, int j) {
+    if (e->split.loop == loop) {
+        return val_of(emit_identity(e, OP_add, loop->out[j]->type->elem));
+    }
+    return *emit_val(e, loop->in[loop->attr.loop.n_slice + j]);
+}
+
+static int collect_initial(Emit *e, const Inst *loop, LLVMValueRef *values) {
     int n = 0;
     for (int j = 0; j < n_state(loop); j++) {
         if (loop->out[j]->type->rank == 0) {
             bool varying = emit_is_varying(e, state_param(loop, j));
-            values[n++] = emit_as(e, *emit_val(e, source[j]), varying);
+            values[n++] = emit_as(e, loop_initial(e, loop, j), varying);
+        }
+    }
+    return n;
+}
+
+static int collect_next(Emit *e, const Inst *loop, LLVMValueRef *values) {
+    int n = 0;
+    for (int j = 0; j < n_state(loop); j++) {
+        if (loop->out[j]->type->rank == 0) {
+            bool varying = emit_is_varying(e, state_param(loop, j));
+            values[n++] = emit_as(e, *emit_val(e, loop->regions[0]->yields.data[j]), varying);
         }
     }
     return n;
@@ -204,9 +222,11 @@ static LLVMValueRef goes_on(Emit *e, const Inst *loop) {
 static void emit_serial_loop(Emit *e, const Inst *loop) {
     LLVMValueRef extent = emit_size(e, loop->attr.loop.extent);
     LLVMValueRef *values = ARENA_ARRAY(e->arena, n_state(loop) + 1, LLVMValueRef);
-    int n = collect_state(e, loop, loop->in + loop->attr.loop.n_slice, values);
+    int n = collect_initial(e, loop, values);
+    bool split = e->split.loop == loop;
     Counted counted;
-    counted_begin(e, &counted, emit_i64(e, 0), extent, 1, n, values);
+    counted_begin(e, &counted, split ? e->split.lo : emit_i64(e, 0), split ? e->split.hi : extent,
+                  1, n, values);
     bind_state(e, loop, false, values);
     LLVMValueRef index = counted.index;
     if (loop->attr.loop.reverse) {
@@ -219,7 +239,7 @@ static void emit_serial_loop(Emit *e, const Inst *loop) {
     emit_watch_leave(e);
     loop_store_stacked(e, loop, val_of(index));
     copy_carries(e, loop);
-    collect_state(e, loop, loop->regions[0]->yields.data, values);
+    collect_next(e, loop, values);
     debug_location(e, loop->loc);
     counted.go_on = goes_on(e, loop);
     counted_end(e, &counted, values);
@@ -228,6 +248,12 @@ static void emit_serial_loop(Emit *e, const Inst *loop) {
 
 void emit_loop(Emit *e, const Inst *loop) {
     loop_prepare_arrays(e, loop);
+    if (!emit_split_loop(e, loop)) {
+        emit_loop_body(e, loop);
+    }
+}
+
+void emit_loop_body(Emit *e, const Inst *loop) {
     int lanes = plan_lanes(e->plan, loop);
     if (lanes > 1 && e->width == 1) {
         emit_vector_loop(e, loop, lanes);

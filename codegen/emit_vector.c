@@ -184,7 +184,8 @@ static void find_varying(Emit *e, const Inst *loop) {
 
 typedef struct VectorLoop {
     const Inst *loop;
-    int *state; /* by accumulator: which carry or acc */
+    LLVMValueRef first; /* NULL, or the iteration to begin with */
+    int *state;         /* by accumulator: which carry or acc */
 } VectorLoop;
 
 static void vector_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
@@ -199,6 +200,9 @@ static void vector_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
             v->state[n] = j;
             *emit_val(e, param) = val_of(accs[n++]);
         }
+    }
+    if (v->first) {
+        index.v = emit_iadd(e, v->first, index.v);
     }
     loop_bind_slices(e, loop, index);
     emit_region(e, body);
@@ -288,12 +292,12 @@ static void collect_sums(Emit *e, const Inst *loop) {
 
 void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     enum { LARGE = 60, SMALL = 12, PARTIALS = 4 };
-    int n_slice = loop->attr.loop.n_slice,
-        n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
+    int n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc, n = 0;
     LLVMValueRef *accs = ARENA_ARRAY(e->arena, n_state + 1, LLVMValueRef);
     Op *ops = ARENA_ARRAY(e->arena, n_state + 1, Op);
     Scalar *elems = ARENA_ARRAY(e->arena, n_state + 1, Scalar);
-    VectorLoop v = {loop, ARENA_ARRAY(e->arena, n_state + 1, int)};
+    SplitRange range = e->split.loop == loop ? e->split : (SplitRange){0};
+    VectorLoop v = {loop, range.lo, ARENA_ARRAY(e->arena, n_state + 1, int)};
     clear_sums(e, loop);
     e->width = width;
     for (int j = 0; j < n_state; j++) {
@@ -309,7 +313,8 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     find_varying(e, loop);
     int size = ir_count(loop->regions[0]);
     bool nested = has_loop(loop->regions[0]);
-    LaneLoop lanes = {.extent = emit_size(e, loop->attr.loop.extent),
+    LaneLoop lanes = {.extent = range.loop ? emit_isub(e, range.hi, range.lo)
+                                           : emit_size(e, loop->attr.loop.extent),
                       .unroll = n > 0 && size <= SMALL && !nested ? PARTIALS : 1,
                       .masked_only = nested || size > LARGE,
                       .n = n,
@@ -322,7 +327,7 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     collect_sums(e, loop);
     for (int k = 0; k < n; k++) {
         int j = v.state[k];
-        LLVMValueRef initial = emit_val(e, loop->in[n_slice + j])->v;
+        LLVMValueRef initial = loop_initial(e, loop, j).v;
         LLVMValueRef sum = emit_horizontal(e, ops[k], elems[k], accs[k]);
         *emit_val(e, loop->out[j]) = val_of(emit_binary(e, ops[k], elems[k], initial, sum));
     }

@@ -54,7 +54,7 @@ LLVMValueRef emit_size(Emit *e, const Size *size) {
     LLVMValueRef v = ptrmap_get(&e->sizes, size);
     if (!v) {
         LLVMBuilderRef builder = e->builder;
-        e->builder = e->entry;
+        e->builder = e->sizes_at;
         v = polynomial(e, size);
         e->builder = builder;
         ptrmap_put(&e->sizes, size, v);
@@ -146,10 +146,10 @@ static Layout new_layout(Emit *e) {
     return layout;
 }
 
-/* Adds a slot, returns its offset. */
-static LLVMValueRef add_slot(Emit *e, Layout *layout, const Slot *slot) {
+/* Adds so many bytes, returns their offset. */
+static LLVMValueRef add_bytes(Emit *e, Layout *layout, const Size *size) {
     const SizeSym *unbounded = NULL;
-    const Bound *bytes = bound_size(&layout->scope, slot->bytes, &unbounded);
+    const Bound *bytes = bound_size(&layout->scope, size, &unbounded);
     LLVMValueRef offset = layout->total;
     if (!bytes) {
         report_unbounded(e, unbounded);
@@ -161,13 +161,36 @@ static LLVMValueRef add_slot(Emit *e, Layout *layout, const Slot *slot) {
     return offset;
 }
 
-static LLVMValueRef stack_slot(Emit *e, const Slot *slot) {
+LLVMValueRef emit_stack_slot(Emit *e, const Slot *slot) {
     int64_t bytes = 0;
     size_is_const(slot->bytes, &bytes);
     LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)(bytes > 0 ? bytes : 1));
     LLVMValueRef place = LLVMBuildAlloca(e->entry, type, "local");
     LLVMSetAlignment(place, 64);
     return place;
+}
+
+/* Loops that threads share use the same memory behind the slots, one after the other: a piece for
+ * each part but the first. Returns where it begins. */
+static LLVMValueRef add_copies(Emit *e, Layout *layout) {
+    LLVMValueRef start = layout->total, most = emit_i64(e, 0);
+    for (int i = 0; i < e->split_loops.n; i++) {
+        SplitLoop *split = e->split_loops.data[i];
+        layout->total = emit_i64(e, 0);
+        for (int k = 0; k < split->copies.n; k++) {
+            PartCopy *copy = &split->copies.data[k];
+            bool on_stack = copy->slot >= 0 && e->plan->slots.data[copy->slot].on_stack;
+            copy->offset = on_stack ? NULL : add_bytes(e, layout, emit_copy_bytes(e, split, copy));
+        }
+        split->bytes = layout->total;
+        most = emit_binary(e, OP_max, S_i64, most, split->bytes);
+    }
+    layout->total = start;
+    if (!is_int(most, 0)) {
+        LLVMValueRef others = emit_i64(e, e->m->threads - 1);
+        layout->total = checked_add(e, layout, start, checked(e, layout, BOUND_mul, most, others));
+    }
+    return start;
 }
 
 void emit_slots(Emit *e, LLVMValueRef work) {
@@ -178,12 +201,14 @@ void emit_slots(Emit *e, LLVMValueRef work) {
     for (int s = 0; s < e->plan->slots.n; s++) {
         const Slot *slot = &e->plan->slots.data[s];
         if (slot->on_stack) {
-            e->slots[s] = stack_slot(e, slot);
+            e->slots[s] = emit_stack_slot(e, slot);
             continue;
         }
-        LLVMValueRef offset = add_slot(e, &layout, slot);
+        LLVMValueRef offset = add_bytes(e, &layout, slot->bytes);
         e->slots[s] = LLVMBuildGEP2(e->builder, e->i8, work, &offset, 1, "slot");
     }
+    LLVMValueRef copies = add_copies(e, &layout);
+    e->copies = LLVMBuildGEP2(e->builder, e->i8, work, &copies, 1, "copies");
     e->builder = builder;
     if (layout.overflow) {
         LLVMValueRef fits = LLVMBuildNot(e->builder, layout.overflow, "");
@@ -230,9 +255,10 @@ void emit_work_function(Emit *e, const Export *export) {
     Layout layout = new_layout(e);
     for (int s = 0; s < e->plan->slots.n; s++) {
         if (!e->plan->slots.data[s].on_stack) {
-            add_slot(e, &layout, &e->plan->slots.data[s]);
+            add_bytes(e, &layout, e->plan->slots.data[s].bytes);
         }
     }
+    add_copies(e, &layout);
     LLVMValueRef total = layout.total;
     if (layout.overflow) {
         total = LLVMBuildSelect(e->builder, layout.overflow, emit_i64(e, -1), total, "");

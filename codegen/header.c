@@ -277,9 +277,19 @@ void header_print(Text *out, const IrModule *m) {
                    "overwritten. `work` points to\n"
                    " * NAME_work(...) bytes, 64-byte aligned, private to the call (it may be NULL "
                    "where that is 0).\n");
-    text_printf(out,
-                " * Functions return 0, or a positive status that %s_error turns into text. */\n",
+    text_printf(out, " * Functions return 0, or a positive status that %s_error turns into text.",
                 m->name);
+    if (m->threads > 1)
+        text_printf(
+            out,
+            "\n *\n"
+            " * %d threads share the work of a call: the caller and a pool, which its first "
+            "call makes (link with\n"
+            " * `bpc --link-flags --threads=%d`). `work` has room for each; results depend on "
+            "their number, not\n"
+            " * on their timing.",
+            m->threads, m->threads);
+    text_puts(out, " */\n");
     text_printf(out, "#ifndef BPC_%s_H\n#define BPC_%s_H\n\n", m->name, m->name);
     text_puts(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n"
                    "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");

@@ -392,6 +392,11 @@ static Buffer *new_sums(Plan *plan, const Inst *loop, int j) {
     return sums;
 }
 
+bool plan_is_within(const Plan *plan, const Buffer *buffer, const Inst *loop) {
+    const Span *s = span(plan, loop);
+    return buffer->begin >= s->begin && buffer->end <= s->end;
+}
+
 Buffer *plan_sums(const Plan *plan, const Inst *loop, int j) {
     return ptrmap_get(&plan->sums, loop->out[j]);
 }

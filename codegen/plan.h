@@ -74,6 +74,8 @@ Buffer *plan_carry_temp(const Plan *plan, const Inst *loop, int j);
 /* Where a loop in lanes collects its acc j, an array, as sums of several lanes, to be added to the
  * home of the result when the loop is done; NULL when lanes add to the home itself. */
 Buffer *plan_sums(const Plan *plan, const Inst *loop, int j);
+/* Whether the buffer holds something only while the loop runs. */
+bool plan_is_within(const Plan *plan, const Buffer *buffer, const Inst *loop);
 int plan_lanes(const Plan *plan, const Inst *loop); /* 1: a loop of scalars */
 
 #endif

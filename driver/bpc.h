@@ -64,6 +64,7 @@ typedef struct BpcOptions {
     size_t export_count;
     BpcImport *import; /* NULL: only the standard library is imported */
     void *import_user; /* its first argument */
+    int threads; /* 2 to 64: that many share the work of a call, see --threads; else none do */
     bool sanitize_nan; /* functions stop at the first NaN or infinity: bpc_module_nan */
 } BpcOptions;
 

@@ -214,6 +214,7 @@ static CompileOptions compile_options(Context *ctx, const Options *options, cons
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
+        .threads = options->threads,
         .sanitize_nan = options->sanitize_nan,
         .reader = {.read = read_import},
     };
@@ -349,7 +350,7 @@ static int run(Context *ctx, int argc, char **argv) {
         return EXIT_ok;
     }
     if (options.link_flags) {
-        puts("-lm");
+        puts(options.threads > 1 ? "-lbpcrt -lpthread -lm" : "-lm");
         return EXIT_ok;
     }
     if (options.explain)

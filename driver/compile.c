@@ -59,7 +59,7 @@ AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *optio
 IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options) {
     IrModule *ir = lower_module(ctx, &ctx->arena, ast, options->module_name);
     if (ir)
-        ir->watched = options->sanitize_nan;
+        ir->watched = options->sanitize_nan, ir->threads = options->threads;
 #ifndef NDEBUG
     if (ir && !ir_verify(ir))
         return NULL;

@@ -19,6 +19,7 @@ typedef struct CompileOptions {
     int opt_level;
     const char *cpu; /* NULL: this machine's */
     bool debug, freestanding;
+    int threads; /* above 1: that many share the work of a call */
     bool sanitize_nan;   /* stop at the first NaN or infinity, see codegen/nan_report.h */
     ImportReader reader; /* of imported files */
 } CompileOptions;

@@ -10,6 +10,7 @@
 #include "codegen/header.h"
 #include "driver/compile.h"
 #include "driver/nan_diagnostic.h"
+#include "runtime/pool.h"
 
 #include <llvm/Config/llvm-config.h>
 #include <string.h>
@@ -198,6 +199,7 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
+        .threads = options->threads > 64 ? 64 : options->threads,
         .sanitize_nan = options->sanitize_nan,
         .reader = {options->import ? read_import : NULL, (void *)(uintptr_t)options},
     };
@@ -258,12 +260,21 @@ void bpc_module_free(BpcModule *module) {
 
 /* ---- using a module ---- */
 
+/* What functions of several threads call. */
+static bool define_runtime(Context *ctx, Jit *jit) {
+    int (*run)(BpcPart *, void *, int64_t, int64_t) = bpc_parallel;
+    void *address;
+    memcpy(&address, &run, sizeof address); /* ISO C has no cast from a function */
+    return jit_define(ctx, jit, "bpc_parallel", address);
+}
+
 static bool link_module(void *arg) {
     BpcModule *module = arg;
     Context *ctx = &module->ctx;
     int before = ctx->diags.items.n;
     module->jit = jit_new(ctx);
-    if (module->jit && jit_add_object(ctx, module->jit, &module->object))
+    if (module->jit && define_runtime(ctx, module->jit) &&
+        jit_add_object(ctx, module->jit, &module->object))
         return true;
     module->link_error =
         ctx->diags.items.n > before ? ctx->diags.items.data[before]->message : "linking failed";

@@ -66,6 +66,8 @@ static const CommandRow commands[] = {
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
+enum { MOST_THREADS = 64 }; /* see runtime/pool.h */
+
 enum { EMIT_COUNT = sizeof emit_names / sizeof *emit_names };
 
 typedef struct Reader {
@@ -181,6 +183,10 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
         break;
     case OPT_freestanding:
         options->freestanding = true;
+        break;
+    case OPT_threads:
+        choice = read_count(value, MOST_THREADS, &number) && number > 0 ? 0 : -1;
+        options->threads = (int)number;
         break;
     case OPT_sanitize:
         choice = choose(value, sanitizers, 1);
@@ -338,6 +344,19 @@ static bool check_options_fit(Reader *reader, const Options *options) {
     return true;
 }
 
+static bool check_threads_fit(Reader *reader, const Options *options) {
+    if (options->threads < 2)
+        return true;
+    bool other =
+        options->emit == OUTPUT_c || options->emit == OUTPUT_bp || options->emit == OUTPUT_memory;
+    if (other || options->sanitize_nan || options->freestanding)
+        return FAIL(reader, "--threads does not go with %s",
+                    other                   ? "--emit=c, --emit=bp and --emit=memory"
+                    : options->sanitize_nan ? "--sanitize=nan"
+                                            : "--freestanding: it needs a runtime");
+    return true;
+}
+
 static bool complete(Reader *reader, Options *options) {
     if (options->help || options->version)
         return true;
@@ -351,6 +370,8 @@ static bool complete(Reader *reader, Options *options) {
     if (options->sanitize_nan && (prints || options->interpret))
         return FAIL(reader, "--sanitize=nan is for compiled code, not for %s",
                     options->interpret ? "--interpret" : "--emit=c and --emit=bp");
+    if (!check_threads_fit(reader, options))
+        return false;
     bool needs_model = options->command != COMMAND_compile && options->command != COMMAND_explain;
     if (needs_model &&
         (!options->input || (takes_function(options->command) && !options->function)))

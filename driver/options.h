@@ -32,6 +32,7 @@ typedef struct Options {
     int opt_level;
     const char *cpu; /* NULL: this machine's */
     bool debug_info, freestanding;
+    int threads; /* 0, 1: none are used */
     bool sanitize_nan;
     bool json;
     ColorWhen color;

@@ -244,6 +244,8 @@ typedef struct IrModule {
     const Type **types;
     uint32_t type_cap, type_n;
     uint32_t next_value;
+    int threads;  /* above 1: so many share the work of an exported function */
+    bool split_all; /* also work too short to pay for threads: for tests */
     bool watched; /* --sanitize=nan: instructions have origins, and keep to the order and the places
                      of the source; loops store all (see passes/passes.h) */
 } IrModule;

@@ -42,6 +42,7 @@ if sanitize:
 cc = "%s -std=c17 -O1 -g -Wall -Wextra -Werror %s" % (env["BPC_CC"], sanitize)
 config.substitutions += [
     ("%bpc-opt", os.path.join(build, "bpc-opt")),
+    ("%runtime", os.path.join(build, "libbpcrt.a")),
     ("%bpc", os.path.join(build, "bpc")),
     ("%ulp", os.path.join(build, "ulp")),
     ("%oracle", os.path.join(build, "oracle")),

@@ -3,6 +3,7 @@
 
 #include "parser/parser.h"
 #include "passes/passes.h"
+#include "runtime/pool.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -58,7 +59,11 @@ static bool make_native(Build *b, const CompileOptions *options) {
     if (!compile_code(&b->ctx, b->m, options, EMIT_object, &object))
         return false;
     b->jit = jit_new(&b->ctx);
-    bool ok = b->jit && jit_add_object(&b->ctx, b->jit, &object);
+    int (*run)(BpcPart *, void *, int64_t, int64_t) = bpc_parallel;
+    void *address;
+    memcpy(&address, &run, sizeof address); /* ISO C has no cast from a function */
+    bool ok = b->jit && jit_define(&b->ctx, b->jit, "bpc_parallel", address) &&
+              jit_add_object(&b->ctx, b->jit, &object);
     codebuffer_free(&object);
     return ok;
 }
@@ -127,11 +132,13 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
                               .n_exports = n,
                               .opt_level = b->config->level,
                               .cpu = b->config->cpu,
+                              .threads = b->config->threads,
                               .sanitize_nan = b->config->watched};
     AstModule *ast = compile_ast(&b->ctx, source, &options);
     b->m = ast ? compile_ir(&b->ctx, ast, &options) : NULL;
     if (!b->m)
         return false;
+    b->m->split_all = true;
     if (n > 0)
         keep_last_exports(b->m, n);
     if (b->config->reprint && !reprint(b, p, options))

@@ -17,6 +17,7 @@ static const Config configs[CONFIGS] = {
     {.name = "--emit=c, gcc", .level = 0, .cc = "gcc -O0"},
     {.name = "--emit=c, clang", .level = 3, .cc = "clang-19 -O1"},
     {.name = "--sanitize=nan", .level = 2, .watched = true},
+    {.name = "--threads=3", .level = 3, .threads = 3},
     {.name = "f32", .level = 3, .narrow = true},
 };
 

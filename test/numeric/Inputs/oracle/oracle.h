@@ -34,6 +34,7 @@ typedef struct Config {
     const char *cc;  /* the C that `--emit=c` prints, by this compiler with its flags */
     bool reprint; /* the program as `--emit=bp` prints it, derivatives resolved, is compiled in its
                      place */
+    int threads;  /* above 1: the work is shared, however short */
     bool watched; /* --sanitize=nan: no status where the interpreter finds finite numbers, and one
                      where it does not */
 } Config;
@@ -183,7 +184,7 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 
 /* ---- one module built by every configuration (family.c) ---- */
 
-enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 10, SINGLE = FULL_CONFIGS, CONFIGS };
+enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 11, SINGLE = FULL_CONFIGS, CONFIGS };
 
 typedef struct Family {
     Report *report;
