@@ -123,29 +123,52 @@ static bool read_size(Binding *b, const char *text) {
 
 /* ---- values ---- */
 
-/* `@FILE` or a literal. */
-static Array *read_value(Binding *b, const char *path, const char *value) {
-    const char *error = NULL;
-    Array *a = NULL;
-    if (value[0] == '@') {
-        char *bytes = NULL;
-        size_t size = 0;
-        if (!file_read(b->arena, value + 1, &bytes, &size, &error)) {
-            diag_error(&b->ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", value + 1,
-                       error);
-            return NULL;
-        }
-        size_t n = strlen(value);
-        bool named_npy = n > 5 && strcmp(value + n - 4, ".npy") == 0;
-        a = named_npy || array_is_npy(bytes, size) ? array_read_npy(b->arena, bytes, size, &error)
-                                                   : array_read_csv(b->arena, bytes, size, &error);
-        if (!a)
-            COMPLAIN(b, "%s: %s", value + 1, error);
-    } else {
-        a = array_read_literal(b->arena, value, &error);
-        if (!a)
-            COMPLAIN(b, "the argument `%s`: %s", path, error);
+/* The text becomes a source of the context, so that the message shows the place in it. */
+static void complain_of_text(Binding *b, const char *name, const char *text, size_t size,
+                             size_t offset, const ArrayError *error) {
+    Context *ctx = b->ctx;
+    Source *source = error->length > 0 ? source_add(&ctx->sources, name, text, size) : NULL;
+    uint32_t base = source ? source->base + (uint32_t)offset : 0;
+    Loc loc = {0, 0};
+    if (source)
+        loc = (Loc){base + (uint32_t)error->at, base + (uint32_t)(error->at + error->length)};
+    Diag *diag = source ? diag_error(&ctx->diags, DIAG_run_argument, loc, "%s", error->text)
+                        : COMPLAIN(b, "%s: %s", name, error->text);
+    if (source && error->other_text)
+        diag_label(&ctx->diags, diag,
+                   (Loc){base + (uint32_t)error->other,
+                         base + (uint32_t)(error->other + error->other_length)},
+                   "%s", error->other_text);
+    if (error->hint)
+        diag_hint(&ctx->diags, diag, "%s", error->hint);
+}
+
+static Array *read_file(Binding *b, const char *path) {
+    ArrayError error = {0};
+    const char *unread = NULL;
+    char *bytes = NULL;
+    size_t size = 0, n = strlen(path);
+    if (!file_read(b->arena, path, &bytes, &size, &unread)) {
+        diag_error(&b->ctx->diags, DIAG_file_read, (Loc){0, 0}, "cannot read %s: %s", path, unread);
+        return NULL;
     }
+    bool named_npy = n > 4 && strcmp(path + n - 4, ".npy") == 0;
+    Array *a = named_npy || array_is_npy(bytes, size)
+                   ? array_read_npy(b->arena, bytes, size, &error)
+                   : array_read_csv(b->arena, bytes, size, &error);
+    if (!a)
+        complain_of_text(b, path, bytes, size, 0, &error);
+    return a;
+}
+
+/* `@FILE` or a literal; `whole` is NAME=VALUE. */
+static Array *read_value(Binding *b, const char *whole, const char *value) {
+    if (value[0] == '@')
+        return read_file(b, value + 1);
+    ArrayError error = {0};
+    Array *a = array_read_literal(b->arena, value, &error);
+    if (!a)
+        complain_of_text(b, "--arg", whole, strlen(whole), (size_t)(value - whole), &error);
     return a;
 }
 
@@ -184,6 +207,13 @@ static bool adapt_rank(Array *a, int rank) {
     return a->rank == rank;
 }
 
+static int64_t longest_axis(const Array *a) {
+    int64_t longest = 1;
+    for (int axis = 0; axis < a->rank; axis++)
+        longest = a->dims[axis] > longest ? a->dims[axis] : longest;
+    return longest;
+}
+
 static bool read_argument(Binding *b, const char *text) {
     const char *name, *value, *error = NULL;
     if (!split(b, "--arg", text, &name, &value))
@@ -198,17 +228,23 @@ static bool read_argument(Binding *b, const char *text) {
         return false;
     }
     const Type *type = b->f->inputs.data[k].type;
-    Array *a = read_value(b, name, value);
+    Array *a = read_value(b, text, value);
     if (!a)
         return false;
     if (!adapt_rank(a, type->rank)) {
-        COMPLAIN(b, "the parameter `%s` is %s, the argument is %s", name, type_text(b, type),
-                 shape_text(b, a));
+        Diag *diag = COMPLAIN(b, "the parameter `%s` is %s, the argument is %s", name,
+                              type_text(b, type), shape_text(b, a));
+        if (a->rank > type->rank && a->count == longest_axis(a) && type->rank <= 1)
+            diag_hint(&b->ctx->diags, diag, "save %s", type->rank ? "x.ravel()" : "x.item()");
         return false;
     }
     b->inputs[k] = array_convert(b->arena, a, type->elem, &error);
-    if (!b->inputs[k])
-        COMPLAIN(b, "the argument `%s`: %s", name, error);
+    if (!b->inputs[k]) {
+        Diag *diag = COMPLAIN(b, "the argument `%s`: %s", name, error);
+        if (a->missing)
+            diag_hint(&b->ctx->diags, diag,
+                      "fields of the table that are empty or NA are nan, which only floats can be");
+    }
     return b->inputs[k] != NULL;
 }
 

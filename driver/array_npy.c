@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static const char magic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
@@ -22,7 +23,8 @@ bool array_is_npy(const char *bytes, size_t size) {
 typedef struct Header {
     Arena *arena;
     const char *next, *end;
-    const char *error;
+    const char *error, *hint;
+    bool big;  /* the high byte first */
     char kind; /* f i u b */
     int width;
     bool fortran, has_descr, has_order, has_shape;
@@ -80,21 +82,23 @@ static bool read_descr(Header *h) {
             h, "records ('descr' is a list) are not read: save each field as an array of its own");
     if (!take_string(h, &text, &n))
         return fail(h, "the header's 'descr' is not a string");
-    if (n == 3 && text[0] == '>')
-        return fail(h, arena_printf(h->arena,
-                                    "the elements are big-endian ('%.*s'): save a.astype('<%c%c')",
-                                    n, text, text[1], text[2]));
     bool known =
-        n == 3 && strchr("<|=", text[0]) &&
-        ((text[1] == 'f' && (text[2] == '4' || text[2] == '8')) ||
-         (text[1] == 'b' && text[2] == '1') || (strchr("iu", text[1]) && strchr("1248", text[2])));
-    if (!known)
-        return fail(
-            h, arena_printf(
-                   h->arena,
-                   "elements of type '%.*s' are not read: floats of 4 and 8 bytes, integers and"
-                   " bool are",
-                   n, text));
+        n == 3 && strchr("<>|=", text[0]) &&
+        ((text[1] == 'f' && strchr("248", text[2])) || (text[1] == 'b' && text[2] == '1') ||
+         (strchr("iu", text[1]) && strchr("1248", text[2])));
+    if (!known) {
+        h->hint = n < 2                   ? NULL
+                  : text[1] == 'f'        ? "save a.astype('f8')"
+                  : text[1] == 'c'        ? "save a.real and a.imag"
+                  : text[1] == 'O'        ? "save a.astype('f8')"
+                  : strchr("mM", text[1]) ? "save a.astype('i8')"
+                                          : NULL;
+        return fail(h, arena_printf(h->arena,
+                                    "elements of type '%.*s' are not read: floats of 2, 4 and 8 "
+                                    "bytes, integers and bool are",
+                                    n, text));
+    }
+    h->big = text[0] == '>';
     h->kind = text[1];
     h->width = text[2] - '0';
     h->has_descr = true;
@@ -196,22 +200,35 @@ static Scalar element_type(const Header *h) {
     if (h->kind == 'b')
         return S_bool;
     if (h->kind == 'f')
-        return h->width == 4 ? S_f32 : S_f64;
+        return h->width <= 4 ? S_f32 : S_f64;
     return h->kind == 'i' && h->width == 4 ? S_i32 : S_i64;
 }
 
-static uint64_t load_bits(const unsigned char *from, int width) {
+static uint64_t load_bits(const unsigned char *from, int width, bool big) {
     uint64_t bits = 0;
     for (int k = 0; k < width; k++)
-        bits |= (uint64_t)from[k] << (8 * k);
+        bits |= (uint64_t)from[big ? width - 1 - k : k] << (8 * k);
     return bits;
+}
+
+/* IEEE binary16: a sign, 5 bits of exponent, 10 of fraction. */
+static double half_value(uint64_t bits) {
+    int exponent = (int)(bits >> 10 & 31);
+    double fraction = (double)(bits & 1023), size;
+    if (exponent == 31)
+        size = fraction != 0 ? NAN : INFINITY;
+    else
+        size = exponent == 0 ? ldexp(fraction, -24) : ldexp(fraction + 1024, exponent - 25);
+    return bits >> 15 ? -size : size;
 }
 
 /* False: an unsigned number beyond i64. */
 static bool store_element(Array *a, int64_t k, const Header *h, uint64_t bits) {
     uint32_t low = (uint32_t)bits;
     int unused = 64 - 8 * h->width;
-    if (a->elem == S_f64)
+    if (h->kind == 'f' && h->width == 2)
+        array_set(a, k, half_value(bits));
+    else if (a->elem == S_f64)
         memcpy((double *)a->data + k, &bits, 8);
     else if (a->elem == S_f32)
         memcpy((float *)a->data + k, &low, 4);
@@ -240,7 +257,7 @@ static Array *read_elements(Header *h) {
     const unsigned char *from = (const unsigned char *)h->end;
     for (size_t at = 0, k = 0; at < here; at += (size_t)h->width, k++) {
         int64_t place = h->fortran ? from_fortran(a, (int64_t)k) : (int64_t)k;
-        if (!store_element(a, place, h, load_bits(from + at, h->width))) {
+        if (!store_element(a, place, h, load_bits(from + at, h->width, h->big))) {
             fail(h, "an unsigned element is beyond i64");
             return NULL;
         }
@@ -248,7 +265,7 @@ static Array *read_elements(Header *h) {
     return a;
 }
 
-Array *array_read_npy(Arena *arena, const char *bytes, size_t size, const char **error) {
+Array *array_read_npy(Arena *arena, const char *bytes, size_t size, ArrayError *error) {
     Header h = {.arena = arena};
     Array *a = NULL;
     if (open_header(&h, bytes, size) && read_dictionary(&h) && count_elements(&h)) {
@@ -262,7 +279,7 @@ Array *array_read_npy(Arena *arena, const char *bytes, size_t size, const char *
         else
             a = read_elements(&h);
     }
-    *error = h.error;
+    *error = (ArrayError){.text = h.error, .hint = h.hint};
     return a;
 }
 

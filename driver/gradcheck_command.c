@@ -11,6 +11,8 @@
 #include "driver/gradcheck_command.h"
 
 #include "driver/differences.h"
+#include "driver/function_args.h"
+#include "driver/gradcheck_rules.h"
 #include "driver/random_point.h"
 #include "driver/run_command.h"
 
@@ -359,8 +361,8 @@ static void describe_wrong(Check *c, Tally *tally, const Comparison *k) {
         array_print_index(out, x, k->mover.element);
         text_printf(out, " = %.6g: ", array_get(x, k->mover.element));
     }
-    text_printf(out, "reverse mode gives %.12g, differences %.12g +- %.1g\n", k->derivative,
-                k->estimate.value, k->estimate.error);
+    text_printf(out, "reverse mode gives %.12g, differences %.12g +- %.1g, off by %.1e\n",
+                k->derivative, k->estimate.value, k->estimate.error, relative_error(c, k));
 }
 
 static void record(Check *c, Tally *tally, const Comparison *k, Verdict verdict) {
@@ -553,15 +555,43 @@ static int count_points(const Check *c, Array *const *given) {
     return all ? 1 : c->options->points;
 }
 
+/* A function without float parameters has no derivative to check. */
+static bool check_has_floats(Check *c, Source *source, const ProgramOptions *options,
+                             const char *function) {
+    AstModule *ast = compile_ast(c->ctx, source, options->how);
+    const FnDecl *fn = NULL;
+    bool floats = false;
+    for (int i = 0; ast && i < ast->fns.n; i++)
+        fn = strcmp(ast->fns.data[i]->name.atom, function) == 0 ? ast->fns.data[i] : fn;
+    if (!fn || !fn->sig || fn->types.n > 0)
+        return ast != NULL;
+    for (int i = 0; i < fn->sig->params.n; i++)
+        floats = floats || ty_has_float(fn->sig->params.data[i].ty);
+    if (floats)
+        return true;
+    Diag *diag = diag_error(&c->ctx->diags, DIAG_derivative_not_float, fn->name.loc,
+                            "no parameter of `%s` holds a float", function);
+    diag_hint(&c->ctx->diags, diag, "it has no derivative to check");
+    return false;
+}
+
 static bool run(Check *c, Source *source, const ProgramOptions *options, Text *out) {
     const char *function = callable_resolve(c->ctx, source, options->how, c->options->function);
-    if (!function || !compile_reverse(c, source, options, function))
+    FunctionArgs bound;
+    if (!function || !function_args_bind(c->ctx, source, options->how, function,
+                                         &c->options->arguments, true, &bound))
+        return false;
+    source = bound.source;
+    function = bound.function;
+    if (!check_has_floats(c, source, options, function) ||
+        !compile_reverse(c, source, options, function))
         return false;
     compile_forward(c, source, options, function);
+    program_function(c->program, 0)->name = bound.name;
     prepare(c);
     Array **given = new_arrays(c, c->f->inputs.n);
     int64_t *given_sizes = ARENA_ARRAY(c->arena, c->f->sizes.n + 1, int64_t);
-    if (!arguments_bind(c->ctx, c->f, &c->options->arguments, given, given_sizes))
+    if (!arguments_bind(c->ctx, c->f, &bound.arguments, given, given_sizes))
         return false;
     int points = count_points(c, given);
     for (c->number = 1; c->number <= points; c->number++) {
@@ -569,7 +599,12 @@ static bool run(Check *c, Source *source, const ProgramOptions *options, Text *o
             return false;
         check_point(c);
     }
-    return print_report(c, points, out);
+    if (bound.chosen)
+        text_printf(out, "with %s\n", bound.chosen);
+    bool ok = print_report(c, points, out);
+    if (!ok && !c->options->rules_left_out)
+        gradcheck_rules(c->ctx, source, options, c->options, function, out);
+    return ok;
 }
 
 bool gradcheck_command(Context *ctx, Source *source, const ProgramOptions *options,

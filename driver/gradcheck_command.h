@@ -10,6 +10,7 @@ typedef struct GradcheckOptions {
     ArgumentTexts arguments;
     int points;
     uint64_t seed;
+    bool rules_left_out; /* disagreements are not traced to rules */
 } GradcheckOptions;
 
 /* Compares reverse mode with differences of values, and forward with reverse mode, and writes the

@@ -1,6 +1,7 @@
 /* `bpc run`: see driver/run_command.h. */
 #include "driver/run_command.h"
 
+#include "driver/function_args.h"
 #include "driver/nan_diagnostic.h"
 
 #include <stdlib.h>
@@ -58,9 +59,20 @@ static void print_results(Text *out, const Callable *f, Array *const *outputs) {
     }
 }
 
+static bool is_named(const char *output, const char *suffix) {
+    size_t n = strlen(output), k = strlen(suffix);
+    return n > k && strcmp(output + n - k, suffix) == 0;
+}
+
 static bool wants_npy(const char *output) {
-    size_t n = strlen(output);
-    return n > 4 && strcmp(output + n - 4, ".npy") == 0;
+    return is_named(output, ".npy");
+}
+
+static void write_npz(Text *out, const Callable *f, Array *const *outputs) {
+    const char **names = ARENA_ARRAY(out->arena, f->outputs.n + 1, const char *);
+    for (int i = 0; i < f->outputs.n; i++)
+        names[i] = f->outputs.data[i].path;
+    array_write_npz(out, f->outputs.n, outputs, names);
 }
 
 /* Before the call, which may take long. */
@@ -75,7 +87,7 @@ static bool check_output(Context *ctx, const Callable *f, const char *output) {
         diag_error(&ctx->diags, DIAG_file_write, (Loc){0, 0},
                    "an npy file holds one array, `%s` has the results %s", f->name, names.data);
     diag_hint(&ctx->diags, diag,
-              "write text, or run a function of the model that gives one of them");
+              "-o FILE.npz holds several; or run a function of the model that gives one of them");
     return false;
 }
 
@@ -94,6 +106,8 @@ static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments
     }
     if (wants_npy(output))
         array_write_npy(out, outputs[0]);
+    else if (is_named(output, ".npz"))
+        write_npz(out, f, outputs);
     else
         print_results(out, f, outputs);
     return true;
@@ -102,8 +116,14 @@ static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments
 bool run_command(Context *ctx, Source *source, const ProgramOptions *options, const char *what,
                  const ArgumentTexts *arguments, const char *output, Text *out) {
     const char *function = callable_resolve(ctx, source, options->how, what);
-    Program *program = function ? program_new(ctx, source, options, &function, 1) : NULL;
-    bool ok = program && call(ctx, program_function(program, 0), arguments, output, out);
+    FunctionArgs bound;
+    if (!function ||
+        !function_args_bind(ctx, source, options->how, function, arguments, false, &bound))
+        return false;
+    Program *program = program_new(ctx, bound.source, options, &bound.function, 1);
+    if (program)
+        program_function(program, 0)->name = bound.name;
+    bool ok = program && call(ctx, program_function(program, 0), &bound.arguments, output, out);
     program_free(program);
     return ok;
 }
