@@ -24,6 +24,7 @@ static void printer_enter(Printer *p, const Func *f) {
     ptrmap_init(&p->syms, p->arena);
     ptrmap_init(&p->whole, p->arena);
     bp_uses_find(p, f);
+    bp_names_given(p, f);
     p->names.next = 1;
     p->indent = 0;
     p->checks = NULL;

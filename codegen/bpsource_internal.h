@@ -74,9 +74,11 @@ typedef struct Printer {
     PtrMap skipped; /* Inst*: printed as a part of something else */
     PtrMap *forms;  /* Inst* of a loop without carries -> its LoopForm, plus one */
     PtrMap dims;    /* Value* -> SizeSym* bound to it */
+    PtrMap given;   /* Atom of names.atoms: names that values of the function have */
     PtrMap whole;   /* Inst* -> the text that gives all of its results at once, as a tuple */
     PtrMap funcs;   /* Func* -> its name: those that are called */
     VEC(const Func *) callees; /* the same, callees first */
+    int describe_steps;        /* of the name that is being found */
     RecordTypes *types;
     CodeList *checks; /* where not NULL: checks are collected here instead of printed */
 } Printer;
@@ -89,6 +91,11 @@ int bp_names_mark(const Names *names);
 void bp_names_leave(Names *names, int mark);
 /* A name that is in no scope: types and functions, visible for good. */
 const char *bp_names_global(Names *names, Arena *arena, const char *wanted);
+
+/* ---- names from what a value is (bpsource_describe.c) ---- */
+/* NULL where it says too little. */
+const char *bp_describe(Printer *p, const Value *v, const char *suffix);
+void bp_names_given(Printer *p, const Func *f); /* before anything of f is printed */
 
 /* ---- analysis (bpsource_use.c) ---- */
 void bp_uses_find(Printer *p, const Func *f);

@@ -145,7 +145,8 @@ static const char *all_of(Printer *p, const Value *v) {
     const Inst *inner = v->inst;
     bool stack =
         inner && inner->op == OP_loop && v->index >= inner->n_out - inner->attr.loop.n_stack;
-    return stack ? all_of(p, inner->regions[0]->yields.data[v->index]) : NULL;
+    const char *name = stack ? all_of(p, inner->regions[0]->yields.data[v->index]) : NULL;
+    return name ? name : bp_describe(p, v, "_all");
 }
 
 /* What is summed is stacked beside what is stacked anyway, and summed afterwards. */
@@ -348,6 +349,8 @@ static void head_names(Printer *p, const Inst *loop, Head *head) {
                              : param              ? NULL
                                                   : all_of(p, y);
         head->names[k] = k < nstate ? name_passed_on(p, loop->in[ns + k], wanted) : NULL;
+        if (!wanted)
+            wanted = bp_describe(p, y, "");
         if (!head->names[k])
             head->names[k] = bp_names_new(&p->names, p->arena, wanted);
         if (param)

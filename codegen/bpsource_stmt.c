@@ -101,6 +101,8 @@ const char *bp_block_text(Printer *p, Block *block, Code result) {
 const char *bp_new_name(Printer *p, const Value *v, const char *fallback) {
     const SizeSym *sym = ptrmap_get(&p->dims, v);
     const char *wanted = v->name ? v->name : sym && sym->name ? sym->name : fallback;
+    if (!wanted)
+        wanted = bp_describe(p, v, "");
     return bp_names_new(&p->names, p->arena, wanted);
 }
 
