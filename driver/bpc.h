@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,6 +55,12 @@ typedef struct BpcAllocator {
  * `path` is the importing file's folder and the path in the import joined. */
 typedef bool BpcImport(void *user, const char *path, const char **text, size_t *len);
 
+/* A size parameter, "d", and its value. */
+typedef struct BpcSize {
+    const char *name;
+    int64_t value;
+} BpcSize;
+
 typedef struct BpcOptions {
     int opt_level;              /* 0 to 3; 3 by default */
     bool real_is_f32;           /* `real` is f32 instead of f64 */
@@ -65,6 +72,9 @@ typedef struct BpcOptions {
     BpcImport *import; /* NULL: only the standard library is imported */
     void *import_user; /* its first argument */
     int threads; /* 2 to 64: that many share the work of a call, see --threads; else none do */
+    const BpcSize *sizes; /* functions with such a size are compiled for its value alone, and return
+                             a status for another */
+    size_t size_count;
     bool sanitize_nan; /* functions stop at the first NaN or infinity: bpc_module_nan */
 } BpcOptions;
 
@@ -108,6 +118,13 @@ BPC_API void bpc_module_free(BpcModule *module);
  * for another CPU than this machine's must not be run. */
 BPC_API void *bpc_module_function(BpcModule *module, const char *name);
 BPC_API const char *bpc_module_link_error(const BpcModule *module); /* NULL: none */
+
+/* The same text with the same options, compiled for these sizes besides: functions of the same
+ * names and types, which return a status for other sizes. Compiled at the first request and kept:
+ * it lives as long as `module` and is not to be freed. NULL when that failed; see the diagnostics
+ * of the context, as after bpc_compile. What the options of `module` point to for imports is used
+ * again. */
+BPC_API BpcModule *bpc_module_for_sizes(BpcModule *module, const BpcSize *sizes, size_t count);
 
 /* The C header of the module. */
 BPC_API const char *bpc_module_header(const BpcModule *module);

@@ -204,6 +204,31 @@ static bool emit_c(Context *ctx, const Options *options, Source *source, const C
            write_with_header(ctx, options, output, text.data, text.n, header);
 }
 
+/* `--size d=64,h=128`; any number of them. */
+static bool read_sizes(Context *ctx, const Options *options, CompileOptions *how) {
+    VEC(SizeValue) sizes = {0};
+    for (int i = 0; i < options->sizes.n; i++)
+        for (const char *at = options->sizes.data[i]; *at;) {
+            size_t n = strcspn(at, ","), name = strcspn(at, "=,");
+            char *end = NULL;
+            errno = 0;
+            SizeValue size = {arena_strdup(&ctx->arena, at, name), 0};
+            if (at[name] == '=' && at[name + 1] >= '0' && at[name + 1] <= '9')
+                size.value = strtoll(at + name + 1, &end, 10);
+            if (end != at + n || errno || name == 0 || size.value > EXPORT_MOST_SIZE) {
+                diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
+                           "--size is NAME=N, several with commas between, not '%s'",
+                           options->sizes.data[i]);
+                return false;
+            }
+            vec_push(&ctx->arena, &sizes, size);
+            at += n + (at[n] == ',');
+        }
+    how->sizes = sizes.data;
+    how->n_sizes = sizes.n;
+    return true;
+}
+
 static CompileOptions compile_options(Context *ctx, const Options *options, const char *output) {
     return (CompileOptions){
         .module_name =
@@ -316,7 +341,7 @@ static int run_command_of(Context *ctx, const Options *options) {
 static bool compile(Context *ctx, const Options *options, const char *output) {
     CompileOptions how = compile_options(ctx, options, output);
     ctx->real_is_f32 = options->real_is_f32;
-    Source *source = read_source(ctx, options->input);
+    Source *source = read_sizes(ctx, options, &how) ? read_source(ctx, options->input) : NULL;
     if (!source)
         return false;
 

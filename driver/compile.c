@@ -56,6 +56,28 @@ AstModule *compile_ast(Context *ctx, Source *source, const CompileOptions *optio
     return ast && check_module(ctx, ast) ? ast : NULL;
 }
 
+static void hint_sizes(Context *ctx, const IrModule *ir, Diag *diag, const char *name) {
+    VEC(const char *) names = {0};
+    for (int i = 0; i < ir->exports.n; i++)
+        for (int k = 0; k < ir->exports.data[i]->func->sizes.n; k++)
+            vec_push(&ctx->arena, &names, ir->exports.data[i]->func->sizes.data[k]->name);
+    const char *near = nearest_name(name, names.data, names.n);
+    if (near)
+        diag_hint(&ctx->diags, diag, "did you mean `%s`?", near);
+}
+
+static bool give_sizes(Context *ctx, IrModule *ir, const CompileOptions *options) {
+    const SizeValue *unknown = sizes_unknown(ir, options->sizes, options->n_sizes);
+    if (unknown) {
+        Diag *diag = diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "no export has a size `%s`",
+                                unknown->name);
+        hint_sizes(ctx, ir, diag, unknown->name);
+        return false;
+    }
+    sizes_specialize(ir, options->sizes, options->n_sizes);
+    return true;
+}
+
 IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options) {
     IrModule *ir = lower_module(ctx, &ctx->arena, ast, options->module_name);
     if (ir)
@@ -64,7 +86,7 @@ IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options
     if (ir && !ir_verify(ir))
         return NULL;
 #endif
-    return ir && cnames_assign(ir) ? ir : NULL;
+    return ir && cnames_assign(ir) && give_sizes(ctx, ir, options) ? ir : NULL;
 }
 
 const char *compile_header(Context *ctx, const IrModule *ir) {

@@ -7,6 +7,7 @@
 #include "codegen/codegen.h"
 #include "ir/ir.h"
 #include "parser/imports.h"
+#include "passes/specialize.h"
 
 typedef struct CompileOptions {
     const char *module_name;    /* a C identifier: prefix of the error function, header guard */
@@ -19,7 +20,9 @@ typedef struct CompileOptions {
     int opt_level;
     const char *cpu; /* NULL: this machine's */
     bool debug, freestanding;
-    int threads; /* above 1: that many share the work of a call */
+    const SizeValue *sizes; /* of exports that are compiled for these values alone */
+    int n_sizes;
+    int threads;         /* above 1: that many share the work of a call */
     bool sanitize_nan;   /* stop at the first NaN or infinity, see codegen/nan_report.h */
     ImportReader reader; /* of imported files */
 } CompileOptions;

@@ -29,8 +29,12 @@ struct BpcModule {
     const char *header;
     const char *error_function; /* "model_error" */
     VEC(const char *) exports;
-    Jit *jit;               /* NULL until the first function is asked for */
-    const char *link_error; /* NULL: none */
+    Jit *jit;                /* NULL until the first function is asked for */
+    const char *link_error;  /* NULL: none */
+    const char *name, *text; /* what it was compiled from */
+    size_t len;
+    BpcOptions options;       /* what it points to is copied */
+    VEC(BpcModule *) special; /* compiled for more sizes */
     bool sanitize_nan;
     Arena nan_text; /* of the last bpc_module_nan */
 };
@@ -189,6 +193,9 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0}, "%s is too large", job->name);
         return false;
     }
+    SizeValue *sizes = ARENA_ARRAY(&ctx->arena, options->size_count + 1, SizeValue);
+    for (size_t i = 0; i < options->size_count; i++)
+        sizes[i] = (SizeValue){options->sizes[i].name, options->sizes[i].value};
     CompileOptions how = {
         .module_name = header_c_name(&ctx->atoms, job->name),
         .exports = options->exports,
@@ -199,6 +206,8 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
+        .sizes = sizes,
+        .n_sizes = (int)options->size_count,
         .threads = options->threads > 64 ? 64 : options->threads,
         .sanitize_nan = options->sanitize_nan,
         .reader = {options->import ? read_import : NULL, (void *)(uintptr_t)options},
@@ -215,11 +224,30 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
     return compile_code(ctx, ir, &how, EMIT_object, &module->object);
 }
 
+/* Copies what compiling again for other sizes needs. */
+static void keep_job(BpcModule *module, const Job *job, const BpcOptions *options) {
+    Arena *arena = &module->ctx.arena;
+    module->name = copy(arena, job->name);
+    module->text = arena_strdup(arena, job->text, job->len);
+    module->len = job->len;
+    module->options = *options;
+    module->options.cpu = copy(arena, options->cpu);
+    const char **exports = ARENA_ARRAY(arena, options->export_count + 1, const char *);
+    for (size_t i = 0; i < options->export_count; i++)
+        exports[i] = copy(arena, options->exports[i]);
+    module->options.exports = exports;
+    BpcSize *sizes = ARENA_ARRAY(arena, options->size_count + 1, BpcSize);
+    for (size_t i = 0; i < options->size_count; i++)
+        sizes[i] = (BpcSize){copy(arena, options->sizes[i].name), options->sizes[i].value};
+    module->options.sizes = sizes;
+}
+
 static bool run_job(void *arg) {
     Job *job = arg;
     BpcModule *module = job->module;
     context_init(&module->ctx, &module->owner->alloc);
     BpcOptions options = job->options ? *job->options : bpc_options_default();
+    keep_job(module, job, &options);
     bool ok = compile_module(module, job, &options);
     for (int i = 0; i < module->ctx.diags.items.n; i++)
         keep_diagnostic(module->owner, &module->ctx, module->ctx.diags.items.data[i]);
@@ -248,6 +276,8 @@ BpcModule *bpc_compile(BpcContext *ctx, const char *name, const char *text, size
 void bpc_module_free(BpcModule *module) {
     if (!module)
         return;
+    for (int i = 0; i < module->special.n; i++)
+        bpc_module_free(module->special.data[i]);
     jit_free(module->jit);
     codebuffer_free(&module->object);
     if (module->nan_text.alloc)
@@ -256,6 +286,67 @@ void bpc_module_free(BpcModule *module) {
         context_free(&module->ctx);
     Alloc alloc = module->owner->alloc;
     alloc.release(alloc.user, module);
+}
+
+/* ---- modules for sizes ---- */
+
+typedef struct SizesJob {
+    BpcModule *module, *special;
+    const BpcSize *sizes;
+    size_t count;
+    BpcOptions options;
+} SizesJob;
+
+/* The options of the module with the sizes behind its own. */
+static bool add_sizes(void *arg) {
+    SizesJob *job = arg;
+    const BpcOptions *options = &job->module->options;
+    size_t n = options->size_count;
+    BpcSize *sizes = ARENA_ARRAY(&job->module->ctx.arena, n + job->count + 1, BpcSize);
+    if (n > 0)
+        memcpy(sizes, options->sizes, n * sizeof *sizes);
+    if (job->count > 0)
+        memcpy(sizes + n, job->sizes, job->count * sizeof *sizes);
+    job->options = *options;
+    job->options.sizes = sizes;
+    job->options.size_count = n + job->count;
+    return true;
+}
+
+static bool keep_special(void *arg) {
+    SizesJob *job = arg;
+    vec_push(&job->module->ctx.arena, &job->module->special, job->special);
+    return true;
+}
+
+static bool is_for_sizes(const BpcModule *special, const BpcModule *module, const BpcSize *sizes,
+                         size_t count) {
+    const BpcSize *own = special->options.sizes + module->options.size_count;
+    if (special->options.size_count - module->options.size_count != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(own[i].name, sizes[i].name) != 0 || own[i].value != sizes[i].value)
+            return false;
+    return true;
+}
+
+BpcModule *bpc_module_for_sizes(BpcModule *module, const BpcSize *sizes, size_t count) {
+    BpcContext *owner = module->owner;
+    for (int i = 0; i < module->special.n; i++)
+        if (is_for_sizes(module->special.data[i], module, sizes, count))
+            return module->special.data[i];
+    SizesJob job = {.module = module, .sizes = sizes, .count = count};
+    if (!guarded(&owner->alloc, &module->ctx.alloc, add_sizes, &job)) {
+        keep_out_of_memory(owner);
+        return NULL;
+    }
+    job.special = bpc_compile(owner, module->name, module->text, module->len, &job.options);
+    if (job.special && !guarded(&owner->alloc, &module->ctx.alloc, keep_special, &job)) {
+        bpc_module_free(job.special);
+        keep_out_of_memory(owner);
+        return NULL;
+    }
+    return job.special;
 }
 
 /* ---- using a module ---- */

@@ -131,6 +131,52 @@ static void test_f32(void) {
     bpc_context_free(ctx);
 }
 
+typedef int MatrixFn(int64_t n, int64_t d, const double *A, const double *x, double *out,
+                     double *grad, void *work);
+
+/* The gradient of |A x|^2 by A for 5 x 3, and the status. */
+static int call_matrix(BpcModule *module, int64_t d, double *out, double *grad) {
+    enum { N = 5, D = 3 };
+    _Alignas(64) char work[4096];
+    double A[N * D], x[D] = {1, -2, 0.5};
+    for (int i = 0; i < N * D; i++)
+        A[i] = 0.25 * i - 1;
+    void *address = bpc_module_function(module, "g");
+    MatrixFn *g;
+    memcpy(&g, &address, sizeof g);
+    return g(N, d, A, x, out, grad, work);
+}
+
+static void test_sizes(void) {
+    const char *text = "fn f[n,d](A: [n,d]f64, x: [d]f64) -> f64 = norm2(A @ x);\n"
+                       "export value_and_grad[A](f) as g;";
+    BpcContext *ctx = bpc_context_new(NULL);
+    BpcModule *module = compile(ctx, "s.bp", text, NULL);
+    BpcSize d3[] = {{"d", 3}}, both[] = {{"n", 5}, {"d", 3}}, d4[] = {{"d", 4}}, no[] = {{"e", 3}};
+    if (!module) {
+        failures++;
+        return;
+    }
+    BpcModule *special[] = {module, bpc_module_for_sizes(module, d3, 1),
+                            bpc_module_for_sizes(module, both, 2)};
+    double value[3] = {0}, grad[3][15];
+    for (int i = 0; i < 3; i++) {
+        EXPECT(special[i] && call_matrix(special[i], 3, &value[i], grad[i]) == 0);
+        EXPECT(fabs(value[i] - value[0]) <= 1e-14 * value[0]);
+        for (int k = 0; k < 15; k++)
+            EXPECT(fabs(grad[i][k] - grad[0][k]) <= 1e-13 * fabs(value[0]));
+    }
+    EXPECT(bpc_module_for_sizes(module, d3, 1) == special[1]); /* kept */
+    BpcModule *four = bpc_module_for_sizes(module, d4, 1);
+    int status = four ? call_matrix(four, 3, &value[1], grad[1]) : 0;
+    EXPECT(four && four != special[1] && status > 0);
+    EXPECT(four && strstr(bpc_module_error(four, status), "the size d is not 4"));
+    EXPECT(bpc_module_for_sizes(module, no, 1) == NULL);
+    EXPECT(strstr(bpc_diagnostics_text(ctx), "no export has a size `e`"));
+    bpc_module_free(module);
+    bpc_context_free(ctx);
+}
+
 static void test_nan(void) {
     typedef int RatioFn(double x, double *out, void *work);
     BpcContext *ctx = bpc_context_new(NULL);
@@ -165,6 +211,7 @@ static void test_nan(void) {
 }
 
 int main(void) {
+    test_sizes();
     test_nan();
     test_two_modules();
     test_status();
