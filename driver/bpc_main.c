@@ -162,6 +162,8 @@ static bool emit_front(Context *ctx, const Options *options, Source *source,
         return false;
     if (options->emit == OUTPUT_memory)
         return compile_memory(ctx, ir, how, out);
+    if (options->emit == OUTPUT_plan)
+        return compile_plan(ctx, ir, how, out);
     if (options->emit == OUTPUT_bp)
         return compile_bp(ctx, ir, out);
     if (options->emit == OUTPUT_ir)

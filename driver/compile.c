@@ -6,6 +6,7 @@
 #include "codegen/csource.h"
 #include "codegen/header.h"
 #include "codegen/memory.h"
+#include "codegen/nests.h"
 #include "codegen/target.h"
 #include "parser/check.h"
 #include "parser/lower.h"
@@ -138,7 +139,9 @@ bool compile_bp(Context *ctx, IrModule *ir, Text *out) {
     return true;
 }
 
-bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out) {
+/* After the passes; `print` is told how wide vectors are. */
+static bool report(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out,
+                   bool (*print)(Text *, IrModule *, int)) {
     if (!run_passes(ctx, ir, options))
         return false;
     CodegenOptions codegen = {.opt_level = options->opt_level, .cpu = options->cpu};
@@ -147,7 +150,15 @@ bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, T
         return false;
     int vector_bytes = target.vector_bytes;
     target_close(&target);
-    return memory_report(out, ir, vector_bytes);
+    return print(out, ir, vector_bytes);
+}
+
+bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out) {
+    return report(ctx, ir, options, out, memory_report);
+}
+
+bool compile_plan(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out) {
+    return report(ctx, ir, options, out, nests_report);
 }
 
 bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header,

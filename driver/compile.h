@@ -42,6 +42,8 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
 bool compile_bp(Context *ctx, IrModule *ir, Text *out);
 /* Runs the passes, then reports what each export keeps in memory. */
 bool compile_memory(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out);
+/* The same, of loops and their costs. */
+bool compile_plan(Context *ctx, IrModule *ir, const CompileOptions *options, Text *out);
 /* The same to C, scalar and portable: one file that holds the text of the header. */
 bool compile_c(Context *ctx, IrModule *ir, const CompileOptions *options, const char *header,
                Text *out);
