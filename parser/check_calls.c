@@ -187,6 +187,7 @@ static const Ty *call_signature(Checker *c, Expr *e, const Signature *sig, int c
         report_count(c, e, sig);
         return fail(e);
     }
+    sig = sizes_apart(c, sig);
     Solve s;
     solve_init(&s, c, sig);
     bool ok = check_value_args(c, &s, e, sig, checked);

@@ -80,6 +80,7 @@ static bool check_lambda(Checker *c, Solve *s, Expr *e, const Ty *want) {
 /* A function of the program, or a derivative, where one of type `want` is expected. */
 static bool check_signature_arg(Checker *c, Solve *s, Expr *e, const Signature *sig, const Ty *want,
                                 const Size *const **sizes) {
+    sig = sizes_apart(c, sig);
     const Ty **params = ARENA_ARRAY(c->arena, sig->params.n, const Ty *);
     if (sig->params.n != want->n) {
         diag_error(c->diags, DIAG_argument_count, e->loc,

@@ -99,6 +99,41 @@ bool solve_has_unknown(Solve *s, const Ty *ty) {
     return ty->kind == TY_fn && solve_has_unknown(s, ty->result);
 }
 
+/* ---- a function in its own rule ---- */
+
+/* A rule may call the function that it is for, or a derivative of it. The sizes that its body knows
+ * are those of the signature itself, so a call there takes the same signature over other ones. */
+const Signature *sizes_apart(Checker *c, const Signature *sig) {
+    bool shared = false;
+    for (int i = 0; c->sig && i < sig->sizes.n; i++) {
+        shared |= size_index(c->sig, sig->sizes.data[i].sym) >= 0;
+    }
+    if (!shared) {
+        return sig;
+    }
+    Signature *apart = ARENA_NEW(c->arena, Signature);
+    *apart = (Signature){.name = sig->name, .loc = sig->loc};
+    Solve fresh = {.c = c, .sig = sig};
+    fresh.values = ARENA_ARRAY(c->arena, sig->sizes.n, const Size *);
+    for (int i = 0; i < sig->sizes.n; i++) {
+        SizeParam param = sig->sizes.data[i];
+        param.sym = sizesym_new(c->polys, param.name.atom, param.name.loc);
+        fresh.values[i] = size_sym(c->polys, param.sym);
+        vec_push(c->arena, &apart->sizes, param);
+    }
+    for (int i = 0; i < sig->sizes.n; i++) {
+        SizeParam *param = &apart->sizes.data[i];
+        param->size = size_subst(c->polys, param->size, known_size, &fresh);
+    }
+    for (int i = 0; i < sig->params.n; i++) {
+        SigParam param = sig->params.data[i];
+        param.ty = ty_subst(c->ctx, param.ty, known_size, &fresh);
+        vec_push(c->arena, &apart->params, param);
+    }
+    apart->result = ty_subst(c->ctx, sig->result, known_size, &fresh);
+    return apart;
+}
+
 void solve_init(Solve *s, Checker *c, const Signature *sig) {
     *s = (Solve){.c = c, .sig = sig};
     s->values = ARENA_ARRAY(c->arena, sig->sizes.n, const Size *);

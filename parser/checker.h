@@ -159,6 +159,8 @@ typedef struct Solve {
     const Size **values; /* one a size of the signature; NULL: not known yet */
     Loc *from;           /* the argument that fixed it */
 } Solve;
+/* The signature to solve for: over sizes that are not those of the body, where it shares any. */
+const Signature *sizes_apart(Checker *c, const Signature *sig);
 void solve_init(Solve *s, Checker *c, const Signature *sig);
 /* Lets the type of an argument fix sizes of the parameter's type. */
 void solve_type(Solve *s, const Ty *param, const Ty *arg, Loc loc);
