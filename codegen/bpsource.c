@@ -92,6 +92,28 @@ static void print_sizes(Printer *p, const Func *f) {
     text_puts(p->out, f->sizes.n > 0 ? "]" : "");
 }
 
+static bool is_size(const Value *v) {
+    return v->inst && v->inst->op == OP_size;
+}
+
+/* Sizes that must be equal on entry, as `where`: an assertion in the body would not fix the ones
+ * that no parameter has. */
+static void print_where(Printer *p, const Func *f) {
+    const char *between = " where ";
+    for (int i = 0; i < f->body->insts.n; i++) {
+        Inst *check = f->body->insts.data[i];
+        const Inst *equal = check->op == OP_check ? check->in[0]->inst : NULL;
+        if (!equal || equal->op != OP_eq || !is_size(equal->in[0]) || !is_size(equal->in[1]))
+            continue;
+        Level level;
+        text_printf(p->out, "%s%s", between,
+                    bp_size_text(p, equal->in[0]->inst->attr.size, &level));
+        text_printf(p->out, " == %s", bp_size_text(p, equal->in[1]->inst->attr.size, &level));
+        ptrmap_put(&p->skipped, check, check);
+        between = " && ";
+    }
+}
+
 /* The name of the size that this parameter gives: they have one name. NULL: it gives none. */
 static const char *size_given_by(const Printer *p, const Export *export, int param) {
     for (int k = 0; k < export->func->sizes.n; k++)
@@ -199,6 +221,7 @@ static void print_export(Printer *p, const Export *export) {
     print_sizes(p, export->func);
     print_params(p, export);
     print_result_type(p, export);
+    print_where(p, export->func);
     text_puts(p->out, " {\n");
     p->indent = 1;
     if (ptrmap_has(&p->funcs, export->func))
@@ -377,6 +400,7 @@ static void print_callee(Printer *p, const Func *f) {
         for (int k = 0; k < n; k++)
             types[k] = bp_type_text(p, f->body->yields.data[k]->type);
         print_list(p, n == 1 ? " -> " : " -> (", types, n, n == 1 ? "" : ")");
+        print_where(p, f);
         print_body(p, f->body, 0);
     }
     bp_names_leave(&p->names, mark);
