@@ -173,9 +173,9 @@ $(BUILD)/ulp: $(ulp_srcs) $(ulp_deps) $(ulp_objs) $(BUILD)/libbpc.a
 ulp: all $(BUILD)/ulp ## the largest errors of the elementwise operations, against MPFR; the table of docs/language.md
 	$(BUILD)/ulp --points $(or $(N),30000) --derivative-points 1000
 
-generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock)
+generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock); all configurations for one in FULL (20)
 	test/generate/generate --oracle $(BUILD)/oracle --keep $(BUILD)/generate --count $(or $(N),500) \
-	    --seed $(or $(SEED),$(shell date +%s))
+	    --seed $(or $(SEED),fresh) $(if $(FULL),--full $(FULL))
 
 mutation: ## plant wrong lines in the derivative rules and passes, one at a time (hours; ONLY=REGEX)
 	test/mutation/mutate --work $(BUILD)/mutation $(if $(ONLY),--only '$(ONLY)') --make "'CC=$(CC)'"

@@ -1,6 +1,7 @@
 """Runs the oracle on a program's text and says what came of it."""
 import os
 import re
+import signal
 import subprocess
 import tempfile
 
@@ -29,22 +30,44 @@ def kind_of(output):
 
 
 class Oracle:
-    def __init__(self, binary, seed):
-        self.binary, self.seed = binary, seed
+    """One process of the oracle, which answers for many programs; not shared by threads. `how`: swift, the cheap configurations, or full."""
 
-    def run(self, text):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "program.bp")
-            with open(path, "w", encoding="utf-8") as handle:
-                handle.write(text)
-            try:
-                done = subprocess.run([self.binary, path, "-seed", str(self.seed), "-only", ""], stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS, check=False)
-            except subprocess.TimeoutExpired:
-                return Verdict("hang", "no end within %d s\n" % LIMIT_SECONDS)
-        output = done.stdout.decode("utf-8", "replace")
-        if done.returncode == 0:
-            return Verdict("well", output)
-        if done.returncode != 1:
-            return Verdict("crash", "exit status %d\n%s" % (done.returncode, output))
-        return Verdict(kind_of(output), output)
+    def __init__(self, binary):
+        self.binary, self.process = binary, None
+        self.folder = tempfile.TemporaryDirectory()
+
+    def run(self, text, seed, how):
+        path = os.path.join(self.folder.name, "program.bp")
+        with open(path, "w", encoding="utf-8") as handle:
+            handle.write(text)
+        if self.process is None:
+            self.process = subprocess.Popen([self.binary, "-serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process.stdin.write(("%s %d %d %s\n" % (how, seed, LIMIT_SECONDS, path)).encode())
+        self.process.stdin.flush()
+        return verdict_of(*self.answer())
+
+    def answer(self):
+        """What it prints, and the status."""
+        lines = []
+        for line in self.process.stdout:
+            if line.startswith(b"== "):
+                return b"".join(lines).decode("utf-8", "replace"), int(line[3:])
+            lines.append(line)
+        self.process = None
+        return b"".join(lines).decode("utf-8", "replace"), -1
+
+    def close(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+        self.folder.cleanup()
+
+
+def verdict_of(output, status):
+    if status == 0:
+        return Verdict("well", output)
+    if status == 128 + signal.SIGALRM:
+        return Verdict("hang", "no end within %d s\n%s" % (LIMIT_SECONDS, output))
+    if status != 1:
+        return Verdict("crash", "exit status %d\n%s" % (status, output))
+    return Verdict(kind_of(output), output)

@@ -1,11 +1,15 @@
 """Draws random programs: well typed, inside the domain of every function, of moderate size.
 
 Values stay moderate and functions smooth but for isolated kinks, so that differences can follow them.
-Each method `real_*`, `array_*` is one construct; WEIGHTS says how often each is tried.
+Each method `real_*`, `array_*` is one construct; WEIGHTS says how often each is tried. Here are the plain ones; those of further.py
+and libraries.py are mixed in.
 """
 import random
 
+from further import Further
+from libraries import Libraries
 from tree import (BOOL, INT, REAL, Function, Node, Program, RecordDecl, Ref, Size, Type, array)
+from weights import WEIGHTS
 
 MOST_DEPTH = 5
 
@@ -31,24 +35,13 @@ class Scope:
                 if extent == size or (not extent.symbol and not size.symbol and extent.plus <= size.plus)]
 
 
-class Sampler:
-    WEIGHTS = {
-        "real_leaf": 6, "real_unary": 8, "real_binary": 10, "real_if": 2, "real_select": 1, "real_sum": 7,
-        "real_whole": 4, "real_loop": 3, "real_let": 4, "real_call": 3, "real_element": 7, "real_ranged": 1,
-        "real_triangle": 1, "real_while": 1, "real_matrix": 1, "real_applied": 1, "real_checkpoint": 1, "real_derived": 1,
-        "real_record": 1, "real_scatter2": 1, "real_extreme": 1, "real_assert": 1, "real_tuple": 1,
-        "array_leaf": 6, "array_each": 7, "array_unary": 3, "array_binary": 5, "array_row": 2, "array_product": 3,
-        "array_if": 1, "array_let": 2, "array_loop": 2, "array_scan": 1, "array_concat": 1, "array_reverse": 1,
-        "array_slice": 1, "array_scatter": 2, "array_with": 1, "array_cumsum": 1, "array_call": 1,
-        "array_transpose": 1, "array_outer": 1, "array_stack": 1, "array_solved": 1, "array_sorted": 1,
-        "array_records": 1, "array_batched": 1, "array_reshape": 1, "array_derived": 1, "array_applied": 1,
-        "array_checkpoint": 1, "array_window": 1,
-    }
+class Sampler(Further, Libraries):
+    WEIGHTS = WEIGHTS
 
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.names = 0
-        self.helpers, self.records, self.applies = [], [], set()
+        self.helpers, self.records, self.applies, self.needed = [], [], set(), []
         self.symbols = ["n", "m"]
 
     # ---- small things ----
@@ -65,6 +58,9 @@ class Sampler:
         if r < 0.7:
             return Size(self.rng.choice(self.symbols))
         return Size("", self.rng.choice([1, 2, 3, 4])) if r < 0.9 else Size(self.rng.choice(self.symbols), 1)
+
+    def plain_size(self):
+        return Size(self.rng.choice(self.symbols))
 
     def pick(self, prefix, depth, ty, scope):
         """Tries constructs until one fits here."""
@@ -88,8 +84,16 @@ class Sampler:
             parts = [self.any(depth - 1, t, scope) for t in ty.parts]
             return Node(ty, "(", *self.joined(parts), ")")
         if ty.kind == "record":
-            return self.record(depth, ty, scope)
+            return self.record_array(depth, ty, scope) if ty.dims else self.record(depth, ty, scope)
         return self.array(depth, ty, scope)
+
+    def record_array(self, depth, ty, scope):
+        names = scope.of(ty)
+        if names and self.rng.random() < 0.6:
+            return Node(ty, Ref(self.rng.choice(names)))
+        i = self.name("i")
+        value = self.record(depth - 1, ty.name.type(), scope.plus(indices=[(i, ty.dims[0])]))
+        return Node(ty, "[", value, " for %s < %s]" % (i, ty.dims[0]), binds=[i])
 
     @staticmethod
     def joined(parts):
@@ -144,7 +148,13 @@ class Sampler:
         if depth > 0 and r < 0.5:
             return Node(BOOL, "(", self.condition(depth - 1, scope), self.rng.choice([" && ", " || "]),
                         self.condition(depth - 1, scope), ")")
-        if depth > 0 and r < 0.55:
+        if depth > 0 and r < 0.57:
+            i, size = self.name("i"), self.size()
+            return Node(BOOL, self.rng.choice(["any", "all"]) + "(", self.condition(depth - 1, scope.plus(indices=[(i, size)])),
+                        " for %s < %s)" % (i, size), binds=[i])
+        if depth > 0 and r < 0.59:
+            return Node(BOOL, self.rng.choice(["isfinite(", "isnan("]), self.real(depth - 1, scope), ")")
+        if depth > 0 and r < 0.63:
             return Node(BOOL, "!(", self.condition(depth - 1, scope), ")")
         return Node(BOOL, self.real(depth - 1, scope), self.rng.choice([" < ", " > ", " <= ", " >= "]),
                     self.real(depth - 1, scope))
@@ -167,7 +177,7 @@ class Sampler:
     def real_element(self, depth, ty, scope):
         candidates = [(n, t) for n, t in scope.variables if t.kind == "f64" and t.dims]
         candidates += [(n + "." + f, ft) for n, t in scope.variables if t.kind == "record"
-                       for f, ft in t.name.fields]
+                       for f, ft in t.name.fields if not t.dims and ft.kind == "f64"]
         self.rng.shuffle(candidates)
         for name, t in candidates:
             base, dot, field = name.partition(".")
@@ -280,8 +290,8 @@ class Sampler:
         if word == "loop" and self.rng.random() < 0.5:
             carries.append((self.name("b"), self.rng.choice([REAL, array(self.size())])))
         inits, body, t, size = self.loop_parts(depth, carries, scope)
-        if self.rng.random() < 0.15:
-            word = "@checkpoint " + word
+        word = self.rng.choice(["%s"] * 12 + ["@checkpoint %s", "@checkpoint(every = 2) %s", "@checkpoint(every = 3) %s",
+                                              "@checkpoint(binomial = 1) %s", "@checkpoint(binomial = 3) %s"]) % word
         names = [name for name, _ in carries]
         head = ["%s (" % word, *inits, ") for %s < %s { " % (t, size), *body, " }"]
         if len(carries) == 1:
@@ -321,7 +331,7 @@ class Sampler:
 
     def array_leaf(self, depth, ty, scope):
         names = scope.of(ty)
-        names += [n + "." + f for n, t in scope.variables if t.kind == "record" for f, ft in t.name.fields if ft == ty]
+        names += [n + "." + f for n, t in scope.variables if t.kind == "record" and not t.dims for f, ft in t.name.fields if ft == ty]
         r = self.rng.random()
         if names and r < 0.9:
             base, dot, field = self.rng.choice(names).partition(".")
@@ -451,151 +461,14 @@ class Sampler:
         parts = [self.array(depth, row, scope) for _ in range(ty.dims[0].plus)]
         return Node(ty, "[" if not row.dims else "stack(", *self.joined(parts), "]" if not row.dims else ")")
 
-    # ---- what reaches further: matrices, functions as arguments, derivatives inside, records in arrays ----
-
-    def definite(self, depth, k, scope):
-        """A k by k matrix that is symmetric and positive definite."""
-        half = Node(array(Size("", k), Size("", k)), "tanh(", self.array(depth, array(Size("", k), Size("", k)), scope), ")")
-        v = self.name("v")
-        return Node(half.ty, "{ let %s = " % v, half, "; ", Ref(v), " @ ", Ref(v), "' + 2.0*eye(%d) }" % k, binds=[v])
-
-    def real_matrix(self, depth, ty, scope):
-        k = self.rng.randint(1, 3)
-        kind = self.rng.choice(["logdet", "trace", "det", "sum(inv", "norm2(diag"])
-        return Node(REAL, "0.3*%s(" % kind, self.definite(depth - 1, k, scope), ")" * (1 + kind.count("(")))
-
-    def array_solved(self, depth, ty, scope):
-        if len(ty.dims) != 1 or ty.dims[0].symbol:
-            return None
-        a, b = self.definite(depth - 1, ty.dims[0].plus, scope), self.array(depth - 1, ty, scope)
-        kind = self.rng.choice(["solve(", "cholsolve(cholesky(", "trisolve(cholesky("])
-        return Node(ty, kind, a, ")" if "cholesky" in kind else "", ", ", b, ")")
-
-    def array_sorted(self, depth, ty, scope):
-        return Node(ty, "sort(", self.array(depth, ty, scope), ")") if len(ty.dims) == 1 else None
-
-    def applied(self, depth, ty, scope):
-        """A function as an argument: a lambda that closes over what is in scope."""
-        x = self.name("w")
-        body = self.array(depth, ty, scope.plus([(x, ty)]))
-        start = self.array(depth - 1, ty, scope)
-        which = {0: "apply0", 1: "apply1"}.get(len(ty.dims))
-        if which is None:
-            return None
-        self.applies.add(which)
-        return Node(ty, "%s(|%s| " % (which, x), body, ", ", start, ")", binds=[x])
-
-    APPLIES = {
-        "apply0": "fn apply0(f: fn(f64) -> f64, x: f64) -> f64 = 0.5*f(f(x)) + x;",
-        "apply1": "fn apply1[k](f: fn([k]f64) -> [k]f64, x: [k]f64) -> [k]f64 = { let y = f(x); 0.5*f(0.5*y) + tanh(y) };",
-    }
-
-    def real_applied(self, depth, ty, scope):
-        return self.applied(depth, ty, scope)
-
-    def array_applied(self, depth, ty, scope):
-        return self.applied(depth, ty, scope)
-
-    def real_checkpoint(self, depth, ty, scope):
-        return Node(ty, "checkpoint { ", self.real(depth, scope), " }")
-
-    def array_checkpoint(self, depth, ty, scope):
-        return Node(ty, "checkpoint { ", self.array(depth, ty, scope), " }")
-
-    def real_derived(self, depth, ty, scope):
-        x = self.name("w")
-        body = self.real(depth - 1, scope.plus([(x, REAL)]))
-        kind = self.rng.choice(["tanh(grad(|%s| ", "sin(hessian(|%s| "])
-        tail = ")(" if "grad" in kind else ")("
-        out = [kind % x, body, tail, self.real(depth - 1, scope), ")", "[0, 0]" if "hessian" in kind else "", ")"]
-        return Node(REAL, *out, binds=[x])
-
-    def array_derived(self, depth, ty, scope):
-        if len(ty.dims) != 1:
-            return None
-        x = self.name("w")
-        body = self.real(depth - 1, scope.plus([(x, ty)]))
-        return Node(ty, "tanh(grad(|%s| " % x, body, ")(", self.array(depth - 1, ty, scope), "))", binds=[x])
-
-    def real_record(self, depth, ty, scope):
-        """A field of a record that is made on the spot."""
-        if not self.records:
-            return None
-        decl = self.rng.choice(self.records)
-        reals = [name for name, t in decl.fields if t == REAL]
-        if not reals:
-            return None
-        v = self.name("v")
-        value = self.record(depth - 1, decl.type(), scope)
-        return Node(REAL, "{ let %s = " % v, value, "; ", Ref(v), ".%s }" % self.rng.choice(reals), binds=[v])
-
-    def array_records(self, depth, ty, scope):
-        """Through an array of records."""
-        if len(ty.dims) != 1 or not self.records:
-            return None
-        decl = self.rng.choice(self.records)
-        reals = [name for name, t in decl.fields if t == REAL]
-        if not reals:
-            return None
-        i, j, v = self.name("i"), self.name("j"), self.name("v")
-        value = self.record(depth - 1, decl.type(), scope.plus(indices=[(i, ty.dims[0])]))
-        return Node(ty, "{ let %s = [" % v, value, " for %s < %s]; [" % (i, ty.dims[0]), Ref(v), "[", Ref(j),
-                    "].%s for %s < %s] }" % (self.rng.choice(reals), j, ty.dims[0]), binds=[i, j, v])
-
-    def real_scatter2(self, depth, ty, scope):
-        i, j, k, size = self.name("i"), self.name("j"), self.rng.randint(1, 3), self.size()
-        value = self.real(depth - 1, scope.plus(indices=[(i, size), (j, Size("", k))]))
-        return Node(REAL, "norm2(tanh(scatter((%d, 2), (" % k, Ref(j), ", ", Ref(i), " % 2) => ", value,
-                    " for %s < %s, %s < %d)))" % (i, size, j, k), binds=[i, j])
-
-    def real_extreme(self, depth, ty, scope):
-        """The element at the position of the largest."""
-        k, v = Size("", self.rng.randint(1, 4)), self.name("v")
-        return Node(REAL, "{ let %s = " % v, self.array(depth - 1, array(k), scope), "; ", Ref(v), "[%s(" %
-                    self.rng.choice(["argmax", "argmin"]), Ref(v), ")] }", binds=[v])
-
-    def real_assert(self, depth, ty, scope):
-        v = self.name("v")
-        return Node(REAL, "{ let %s = " % v, self.real(depth, scope), "; assert ", Ref(v), " == ", Ref(v), " || true; ",
-                    Ref(v), " }", binds=[v])
-
-    def real_tuple(self, depth, ty, scope):
-        v, other = self.name("v"), self.rng.choice([REAL, array(self.size())])
-        return Node(REAL, "{ let %s = (" % v, self.real(depth, scope), ", ", self.array(depth - 1, other, scope), "); ",
-                    Ref(v), ".0 + 0.1*sum(" if other.dims else ".0 + 0.1*(", Ref(v), ".1) }", binds=[v])
-
-    def array_batched(self, depth, ty, scope):
-        """A slice of a product of stacks of matrices."""
-        if len(ty.dims) != 2:
-            return None
-        k, b, v, i, j = self.size(), Size("", 2), self.name("v"), self.name("i"), self.name("j")
-        left = self.array(depth - 1, array(ty.dims[0], k), scope.plus(indices=[(i, b)]))
-        right = self.array(depth - 1, array(k, ty.dims[1]), scope.plus(indices=[(j, b)]))
-        return Node(ty, "{ let %s = [" % v, left, " for %s < 2] @ [" % i, right, " for %s < 2]; 0.5*" % j, Ref(v), "[0] + ",
-                    Ref(v), "[1] }", binds=[v, i, j])
-
-    def array_reshape(self, depth, ty, scope):
-        if len(ty.dims) != 1 or ty.dims[0].symbol or ty.dims[0].plus % 2:
-            return None
-        inner = array(Size("", 2), Size("", ty.dims[0].plus // 2))
-        return Node(ty, "reshape(", self.array(depth, inner, scope), ", %s)" % ty.dims[0])
-
-    def array_window(self, depth, ty, scope):
-        """A convolution: an index that is a sum of two."""
-        if len(ty.dims) != 1 or not ty.dims[0].symbol or ty.dims[0].plus:
-            return None
-        v, w, i, j, size = self.name("v"), self.name("v"), self.name("i"), self.name("j"), ty.dims[0]
-        longer, short = array(Size(size.symbol, 1)), array(Size("", 2))
-        return Node(ty, "{ let %s = " % v, self.array(depth - 1, longer, scope), "; let %s = " % w,
-                    self.array(depth - 1, short, scope), "; [sum(", Ref(v), "[", Ref(i), "+", Ref(j), "]*", Ref(w), "[",
-                    Ref(j), "] for %s < 2) for %s < %s] }" % (j, i, size), binds=[v, w, i, j])
-
     # ---- programs ----
 
     def parameter_type(self, records):
         r = self.rng.random()
-        if records and r < 0.2:
+        if records and r < 0.15:
             return self.rng.choice(records).type()
+        if records and r < 0.2:
+            return self.rng.choice(records).type(self.size())
         if r < 0.4:
             return REAL
         return array(self.size()) if r < 0.8 else array(self.size(), self.size())
@@ -613,10 +486,12 @@ class Sampler:
             return Type("tuple", parts=[REAL, array(self.size())])
         return self.rng.choice(records).type()
 
+    def bound(self, stem):
+        return [(stem + s, array(Size(s))) for s in self.symbols]
+
     def function(self, name, params, ty, depth):
         # every size is bound, whatever the parameters are
-        bound = [("s_" + s, array(Size(s))) for s in self.symbols]
-        params = params + bound
+        params = params + self.bound("s_")
         body = self.any(depth, ty, Scope(params))
         return Function(name, list(self.symbols), params, body)
 
@@ -627,11 +502,16 @@ class Sampler:
             fields = [("r%d" % k, self.rng.choice([REAL, array(self.size()), array(self.size(), self.size())]))
                       for k in range(self.rng.randint(1, 3))]
             fields += [("r_" + s, array(Size(s))) for s in self.symbols]
+            if self.rng.random() < 0.3:
+                p.records.append(RecordDecl("Inner", sizes, [("u", REAL), ("v", array(self.size()))] + self.bound("w_")))
+                fields.insert(self.rng.randrange(len(fields)), ("inner", p.records[0].type()))
             p.records.append(RecordDecl("Rec", sizes, fields))
             self.records = p.records
         for k in range(self.rng.choice([0, 0, 1, 2])):
             params = self.parameters(self.rng.randint(1, 2), p.records)
             helper = self.function("h%d" % k, params, self.rng.choice([REAL, array(self.size())]), depth - 2)
+            if self.rng.random() < 0.3:
+                self.with_rule(helper)
             p.functions.append(helper)
             self.helpers.append(helper)
         params = self.parameters(self.rng.randint(1, 3), p.records)
@@ -639,11 +519,14 @@ class Sampler:
             params.append(("%s_%s" % (self.name("k"), s), Type("i64", (Size(self.rng.choice(self.symbols)),))))
         ty = self.result_type(p.records)
         p.functions.append(self.function("f", params, ty, depth))
-        p.exports = ["grad(f) as g" if ty == REAL else "vjp(f) as g"]
+        chosen = [n for n, t in p.functions[-1].params if t.kind != "i64"]
+        wrt = "[%s]" % ", ".join(self.rng.sample(chosen, self.rng.randint(1, len(chosen)))) if self.rng.random() < 0.3 else ""
+        p.exports = ["%s%s(f) as g" % ("grad" if ty == REAL else "vjp", wrt)]
         if self.rng.random() < 0.2:
             p.exports.append("batch[nb](f) as fb")
         p.directives = self.directives(params)
-        p.fixed = [self.APPLIES[name] for name in sorted(self.applies)]
+        p.fixed = [self.APPLIES[name] for name in sorted(self.applies)] + self.needed
+        p.fixed.sort(key=lambda line: not line.startswith("import"))
         return p
 
     def directives(self, params):

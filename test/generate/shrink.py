@@ -10,6 +10,8 @@ def smallest(ty):
         return [Node(ty, "true"), Node(ty, "false")]
     if ty == INT:
         return [Node(ty, "0")]
+    if ty.kind == "record" and ty.dims:
+        return [Node(ty, "[", smallest(ty.name.type())[0], " for z0 < %s]" % ty.dims[0])]
     if ty.kind == "record":
         parts = []
         for name, field in ty.name.fields:
@@ -82,18 +84,22 @@ def cuts(program):
         yield from list_cuts(program.exports)
     yield from list_cuts(program.directives)
     for f in program.functions:
+        if f.rule:
+            rule, f.rule = f.rule, None
+            yield
+            f.rule = rule
         if f.name == "f":
             yield from list_cuts(f.params)
             yield from list_cuts(f.sizes)
 
 
-def shrink(program, verdict, oracle):
+def shrink(program, verdict, trial):
     runs, again = 0, True
     while again and runs < MOST_RUNS:
         again = False
         for _ in cuts(program):
             runs += 1
-            now = oracle.run(program.text())
+            now = trial.run(program.text())
             if now.kind == verdict.kind:
                 program, verdict, again = program.copy(), now, True
                 break

@@ -46,9 +46,9 @@ class Type:
     def __str__(self):
         if self.kind == "tuple":
             return "(%s)" % ", ".join(map(str, self.parts))
-        if self.kind == "record":
-            return "%s[%s]" % (self.name.name, ",".join(map(str, self.name.sizes)))
         dims = "[%s]" % ",".join(map(str, self.dims)) if self.dims else ""
+        if self.kind == "record":
+            return dims + "%s[%s]" % (self.name.name, ",".join(map(str, self.name.sizes)))
         return dims + self.kind
 
 
@@ -62,8 +62,8 @@ class RecordDecl:
         fields = ", ".join("%s: %s" % (name, ty) for name, ty in self.fields)
         return "type %s[%s] = {%s};" % (self.name, ",".join(map(str, self.sizes)), fields)
 
-    def type(self):
-        return Type("record", parts=[ty for _, ty in self.fields], name=self)
+    def type(self, *dims):
+        return Type("record", dims, [ty for _, ty in self.fields], self)
 
     def __eq__(self, other):
         return self is other
@@ -122,13 +122,20 @@ class Node:
 
 
 class Function:
-    def __init__(self, name, sizes, params, body):
-        self.name, self.sizes, self.params, self.body = name, sizes, params, body
+    """`rule`: the text of its derivative, which names a twin of it, NAME_twin."""
+
+    def __init__(self, name, sizes, params, body, rule=None):
+        self.name, self.sizes, self.params, self.body, self.rule = name, sizes, params, body, rule
 
     def text(self):
+        if not self.rule:
+            return self.plain(self.name)
+        return "%s\n%s\n%s" % (self.plain(self.name + "_twin"), self.plain(self.name), self.rule)
+
+    def plain(self, name):
         params = ", ".join("%s: %s" % (name, ty) for name, ty in self.params)
         sizes = "[%s]" % ",".join(self.sizes) if self.sizes else ""
-        return "fn %s%s(%s) -> %s =\n    %s;" % (self.name, sizes, params, self.body.ty, self.body.text())
+        return "fn %s%s(%s) -> %s =\n    %s;" % (name, sizes, params, self.body.ty, self.body.text())
 
 
 class Program:
@@ -149,6 +156,6 @@ class Program:
         other = Program()
         other.records, other.directives = list(self.records), list(self.directives)
         other.exports, other.fixed = list(self.exports), list(self.fixed)
-        other.functions = [Function(f.name, list(f.sizes), list(f.params), f.body.copy())
+        other.functions = [Function(f.name, list(f.sizes), list(f.params), f.body.copy(), f.rule)
                            for f in self.functions]
         return other

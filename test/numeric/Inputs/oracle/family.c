@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const Config configs[CONFIGS] = {
-    {.name = "interpreter", .level = -1},
-    {.name = "-O0", .level = 0},
-    {.name = "-O3", .level = 3},
+    {.name = "interpreter", .level = -1, .swift = true},
+    {.name = "-O0", .level = 0, .swift = true},
+    {.name = "-O3", .level = 3, .swift = true},
     {.name = "-O1", .level = 1},
     {.name = "-mcpu=haswell", .level = 3, .cpu = "haswell"},
     {.name = "-mcpu=x86-64", .level = 3, .cpu = "x86-64"},
@@ -37,7 +37,8 @@ bool family_open(Family *f, Report *r, const char *const *exports, int n, bool s
     f->report = r;
     for (int k = 0; k < CONFIGS; k++) {
         char *messages = NULL;
-        if (k == SINGLE && (!single || strstr(r->spec->without, "f32")))
+        if ((k == SINGLE && (!single || strstr(r->spec->without, "f32"))) ||
+            (r->swift && !configs[k].swift))
             continue;
         f->ok[k] = build_open(&f->builds[k], r->program, &configs[k], exports, n, &messages);
         built += f->ok[k];

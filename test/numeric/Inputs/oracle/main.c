@@ -1,5 +1,8 @@
-/* oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c]: the numeric oracles on one
- * program, see oracle.h.
+/* oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c] [-swift]: the numeric
+ * oracles on one program, see oracle.h. With -swift, in the cheap configurations only.
+ *
+ * oracle -serve: many programs, a line of standard input each, `swift|full SEED SECONDS
+ * PROGRAM.bp`; what is printed of a program ends with a line `== STATUS`.
  *
  * With -only, only subjects that hold WORD; `exports`: what the program exports, no subjects.
  * With -code, that C stands for what `--emit=c` prints: what the oracles themselves are tested by.
@@ -11,6 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MOST_SHOWN = 40 };
 
@@ -50,62 +56,118 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 
 static int usage(void) {
     fprintf(stderr,
-            "usage: oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c]\n");
+            "usage: oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c] [-swift]\n"
+            "       oracle -serve\n");
     return 2;
 }
 
-static int run(const Program *program, const Spec *spec, uint64_t seed, const char *only,
-               Arena *arena) {
-    Report r = {.program = program, .spec = spec, .rng = {seed}};
+static int run(Report *r, const char *only, Arena *arena) {
     SubjectList subjects;
-    if (!subjects_find(program, arena, &subjects)) {
-        printf("%s does not parse\n", program->path);
+    if (!subjects_find(r->program, arena, &subjects)) {
+        printf("%s does not parse\n", r->program->path);
         return 1;
     }
     if (!only || strcmp(only, "exports") == 0)
-        check_exports(&r);
+        check_exports(r);
     for (int i = 0; i < subjects.n; i++)
         if (!only || strstr(subjects.data[i].text, only))
-            check_subject(&r, &subjects.data[i]);
-    printf("%s: %ld checks, %ld differences not resolved, %ld mismatches\n", program->path,
-           r.checks, r.unresolved, r.failures);
-    return r.failures > 0 || r.checks == 0;
+            check_subject(r, &subjects.data[i]);
+    printf("%s: %ld checks, %ld differences not resolved, %ld mismatches\n", r->program->path,
+           r->checks, r->unresolved, r->failures);
+    return r->failures > 0 || r->checks == 0;
 }
 
-int main(int argc, char **argv) {
-    const char *path = NULL, *spec_path = NULL, *only = NULL, *code_path = NULL;
-    uint64_t seed = 1;
-    for (int i = 1; i < argc; i++) {
-        bool more = i + 1 < argc;
-        if (more && strcmp(argv[i], "-spec") == 0)
-            spec_path = argv[++i];
-        else if (more && strcmp(argv[i], "-seed") == 0)
-            seed = strtoull(argv[++i], NULL, 10);
-        else if (more && strcmp(argv[i], "-only") == 0)
-            only = argv[++i];
-        else if (more && strcmp(argv[i], "-code") == 0)
-            code_path = argv[++i];
-        else if (argv[i][0] != '-' && !path)
-            path = argv[i];
-        else
-            return usage();
-    }
+/* ---- one program ---- */
+
+typedef struct Request {
+    const char *path, *spec, *only, *code;
+    uint64_t seed;
+    bool swift;
+} Request;
+
+static int answer(const Request *q) {
     Program program, code = {0};
     Spec spec;
     Alloc alloc;
     Arena arena;
     alloc_default(&alloc);
     arena_init(&arena, &alloc);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!path || !program_read(&program, path) ||
-        !spec_read(&spec, &arena, spec_path, program.text))
+    if (!q->path || !program_read(&program, q->path) ||
+        !spec_read(&spec, &arena, q->spec, program.text))
         return usage();
-    if (code_path && !program_read(&code, code_path))
+    if (q->code && !program_read(&code, q->code))
         return usage();
     program.code = code.text;
-    int status = run(&program, &spec, seed, only, &arena);
+    Report r = {.program = &program, .spec = &spec, .rng = {q->seed}, .swift = q->swift};
+    int status = run(&r, q->only, &arena);
     free(program.text);
     free(code.text);
     arena_free(&arena);
     return status;
+}
+
+/* ---- many programs ---- */
+
+enum { MEMORY_LIMIT_GB = 4 };
+
+static void limit(int seconds) {
+    struct rlimit memory = {(rlim_t)MEMORY_LIMIT_GB << 30, (rlim_t)MEMORY_LIMIT_GB << 30};
+    setrlimit(RLIMIT_AS, &memory);
+    alarm((unsigned)seconds);
+}
+
+/* In a process of its own, so that it may crash or hang, but one that has LLVM loaded already. */
+static int answer_apart(const Request *q, int seconds) {
+    int status = 0;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        limit(seconds);
+        int answered = answer(q);
+        fflush(stdout);
+        _exit(answered);
+    }
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+        return 2;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int serve(void) {
+    char line[1024], path[512], how[8];
+    unsigned long long seed;
+    int seconds;
+    while (fgets(line, sizeof line, stdin)) {
+        if (sscanf(line, "%7s %llu %d %511s", how, &seed, &seconds, path) != 4)
+            return usage();
+        Request q = {.path = path, .only = "", .seed = seed, .swift = strcmp(how, "swift") == 0};
+        int status = answer_apart(&q, seconds);
+        printf("== %d\n", status);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    Request q = {.seed = 1};
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && strcmp(argv[1], "-serve") == 0)
+        return serve();
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (more && strcmp(argv[i], "-spec") == 0)
+            q.spec = argv[++i];
+        else if (more && strcmp(argv[i], "-seed") == 0)
+            q.seed = strtoull(argv[++i], NULL, 10);
+        else if (more && strcmp(argv[i], "-only") == 0)
+            q.only = argv[++i];
+        else if (more && strcmp(argv[i], "-code") == 0)
+            q.code = argv[++i];
+        else if (strcmp(argv[i], "-swift") == 0)
+            q.swift = true;
+        else if (argv[i][0] != '-' && !q.path)
+            q.path = argv[i];
+        else
+            return usage();
+    }
+    return answer(&q);
 }

@@ -35,6 +35,7 @@ typedef struct Config {
     bool reprint; /* the program as `--emit=bp` prints it, derivatives resolved, is compiled in its
                      place */
     int threads;  /* above 1: the work is shared, however short */
+    bool swift;   /* cheap: what is run on every random program */
     bool watched; /* --sanitize=nan: no status where the interpreter finds finite numbers, and one
                      where it does not */
 } Config;
@@ -176,6 +177,7 @@ typedef struct Report {
     const Program *program;
     const Spec *spec;
     Rng rng;
+    bool swift; /* in the cheap configurations only */
     long checks, unresolved, failures;
     const char *subject; /* shown with a failure; NULL: the program's own exports */
 } Report;

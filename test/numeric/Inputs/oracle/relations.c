@@ -30,19 +30,20 @@ typedef struct Member {
     const char *word;    /* of `without` */
     bool scalar, vector; /* for functions with one float result; with others */
     int order;
+    bool repeats; /* what others say as well: a swift run leaves most of these out */
 } Member;
 static const Member members[] = {
-    {"o_f", NULL, "value", true, true, 0},
-    {"o_vjp", "vjp", "vjp", true, true, 1},
-    {"o_jvp", "jvp", "jvp", true, true, 1},
-    {"o_grad", "grad", "grad", true, false, 1},
-    {"o_both", "value_and_grad", "grad", true, false, 1},
-    {"o_hvp", "hvp", "hvp", true, false, 2},
-    {"o_hess", "hessian", "hessian", true, false, 2},
-    {"o_jac", "jacobian", "jacobian", false, true, 1},
-    {"o_fwd", "jacfwd", "jacobian", false, true, 1},
-    {"o_rev", "jacrev", "jacobian", false, true, 1},
-    {"o_batch", "batch", "batch", true, true, BATCH},
+    {"o_f", NULL, "value", true, true, 0, false},
+    {"o_vjp", "vjp", "vjp", true, true, 1, false},
+    {"o_jvp", "jvp", "jvp", true, true, 1, false},
+    {"o_grad", "grad", "grad", true, false, 1, false},
+    {"o_both", "value_and_grad", "grad", true, false, 1, true},
+    {"o_hvp", "hvp", "hvp", true, false, 2, false},
+    {"o_hess", "hessian", "hessian", true, false, 2, true},
+    {"o_jac", "jacobian", "jacobian", false, true, 1, true},
+    {"o_fwd", "jacfwd", "jacobian", false, true, 1, true},
+    {"o_rev", "jacrev", "jacobian", false, true, 1, true},
+    {"o_batch", "batch", "batch", true, true, BATCH, false},
 };
 enum { N_MEMBERS = sizeof members / sizeof members[0] };
 
@@ -230,7 +231,11 @@ static bool call_member(Study *s, const char *name, Datum *const *extra, Sample 
                  s->f.point.n_args);
     for (int i = s->f.point.n_args; extra && i < p.n_args; i++)
         p.args[i] = extra[i - s->f.point.n_args];
-    return family_call(&s->family, name, &p, &s->arena, out);
+    if (!family_call(&s->family, name, &p, &s->arena, out))
+        return false;
+    if (s->report->swift)
+        family_safety(&s->family, name, out); /* else of what the program exports */
+    return true;
 }
 
 static Flat extra_args(Study *s, const Sample *m) {
@@ -316,7 +321,7 @@ static void check_grad(Study *s, Sample *grad, Flat *gradient) {
         expect_dots(s, "<grad, d> = jvp", gradient, &s->direction, &one, &s->tangent);
     else
         expect_derivative(s, "grad", "o_f", &s->f, s->d, &change, FIRST_ORDER);
-    if (!call_member(s, "o_both", NULL, &both))
+    if (!has(s, "o_both") || !call_member(s, "o_both", NULL, &both))
         return;
     Flat first = flat_results(&s->arena, &both, 0, 1),
          rest = flat_results(&s->arena, &both, 1, both.outcome.n);
@@ -525,8 +530,10 @@ static bool probe(Study *s, bool *differentiable) {
     return ok;
 }
 
-static bool wanted(const Study *s, const Member *m, bool differentiable) {
+static bool wanted(Study *s, const Member *m, bool differentiable) {
     const Spec *spec = s->report->spec;
+    if (m->repeats && s->report->swift && rng_below(&s->report->rng, 3) != 0)
+        return false;
     if (m->order == BATCH)
         return s->subject->batched && !strstr(spec->without, m->word);
     return (s->scalar ? m->scalar : m->vector) && (m->order == 0 || differentiable) &&
