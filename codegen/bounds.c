@@ -241,6 +241,12 @@ static Interval binary_interval(const BoundScope *s, const Inst *inst, int depth
     }
 }
 
+/* One of the two. */
+static Interval choice_interval(const BoundScope *s, const Value *a, const Value *b, int depth) {
+    Interval x = value_interval(s, a, depth), y = value_interval(s, b, depth);
+    return (Interval){combine(s, BOUND_min, x.low, y.low), combine(s, BOUND_max, x.high, y.high)};
+}
+
 static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) {
     if (inst->op == OP_const) {
         const Bound *k = constant(s, inst->attr.integer);
@@ -253,10 +259,7 @@ static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) 
         return value_interval(s, inst->in[0], depth);
     }
     if (inst->op == OP_select) {
-        Interval x = value_interval(s, inst->in[1], depth),
-                 y = value_interval(s, inst->in[2], depth);
-        return (Interval){combine(s, BOUND_min, x.low, y.low),
-                          combine(s, BOUND_max, x.high, y.high)};
+        return choice_interval(s, inst->in[1], inst->in[2], depth);
     }
     return op_is_elementwise(inst->op) && inst->n_in == 2 ? binary_interval(s, inst, depth)
                                                           : unknown;
@@ -275,6 +278,11 @@ static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
     const SizeSym *ignored;
     if (depth > DEEPEST) {
         return unknown;
+    }
+    if (v->inst && v->inst->op == OP_if) {
+        Region *const *branch = v->inst->regions;
+        return choice_interval(s, branch[0]->yields.data[v->index],
+                               branch[1]->yields.data[v->index], depth + 1);
     }
     if (v->inst) {
         return inst_interval(s, v->inst, depth + 1);
