@@ -86,11 +86,17 @@ static bool is_same(const Branches *s, const Inst *a, const Inst *b) {
     return true;
 }
 
+/* The results of an `if` are seen behind it, and not in its branches. */
+static bool sees(const Inst *owner, const Inst *earlier) {
+    return owner != earlier && region_contains(earlier->region, owner->region) &&
+           !region_contains(earlier->regions[0], owner->region) &&
+           !region_contains(earlier->regions[1], owner->region);
+}
+
 static Computed *find(const Branches *s, const PtrMap *table, const Inst *inst, const Inst *owner) {
     uint64_t hash = hash_of(s, inst);
     Computed *c = ptrmap_get(table, (void *)(uintptr_t)hash);
-    while (c && !(c->owner != owner && region_contains(c->owner->region, owner->region) &&
-                  is_same(s, c->inst, inst)))
+    while (c && !(sees(owner, c->owner) && is_same(s, c->inst, inst)))
         c = c->next;
     return c;
 }
