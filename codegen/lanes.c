@@ -58,35 +58,43 @@ Op lanes_reduction(const Inst *loop, int carry) {
 
 /* ---- what can be done in lanes ---- */
 
-/* Whether an array result of an `if` is only passed on to, so that nothing is copied: the branches
- * add to it in place. */
-static bool is_passed_through(const Value *v) {
-    while (v->inst) {
+/* What v is added to, all the way back to a value that `region` (NULL: the function) does not
+ * compute; NULL where something else is made of it on the way. Each `if` is looked at once, however
+ * many follow each other. */
+static const Value *added_to(const Value *v, const Region *region) {
+    while (v && v->inst && (!region || v->region == region)) {
         const Inst *inst = v->inst;
+        const Value *other;
+        int acc;
         switch (inst->op) {
         case OP_add_at:
         case OP_add_slice:
             v = inst->in[0];
             break;
-        case OP_loop: {
-            int acc = v->index - inst->attr.loop.n_carry;
+        case OP_loop:
+            acc = v->index - inst->attr.loop.n_carry;
             if (acc < 0 || acc >= inst->attr.loop.n_acc) {
-                return false;
+                return NULL;
             }
             v = inst->in[inst->attr.loop.n_slice + v->index];
             break;
-        }
         case OP_if:
-            if (!is_passed_through(inst->regions[1]->yields.data[v->index])) {
-                return false;
-            }
-            v = inst->regions[0]->yields.data[v->index];
+            other = added_to(inst->regions[1]->yields.data[v->index], inst->regions[1]);
+            v = added_to(inst->regions[0]->yields.data[v->index], inst->regions[0]);
+            v = v == other ? v : NULL;
             break;
         default:
-            return false;
+            return NULL;
         }
     }
-    const Inst *owner = v->region->owner;
+    return v;
+}
+
+/* Whether an array result of an `if` is only passed on to, so that nothing is copied: the branches
+ * add to it in place. */
+static bool is_passed_through(const Value *v) {
+    v = added_to(v, NULL);
+    const Inst *owner = v ? v->region->owner : NULL;
     return owner && owner->op == OP_loop &&
            v->index >= 1 + owner->attr.loop.n_slice + owner->attr.loop.n_carry;
 }
