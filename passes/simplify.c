@@ -133,9 +133,9 @@ static int same_acc(const Simplify *s, const Inst *loop, int k, IrMap *map) {
     for (int j = loop->attr.loop.n_carry; j < k; j++) {
         const Inst *other = sum_carry(s, loop, j);
         bool same_start = irmap_get(map, loop->in[ns + j]) == irmap_get(map, loop->in[ns + k]);
-        if (other && same_start && sum->in[0] == body->params.data[1 + ns + k] &&
-            other->in[1] == sum->in[1] && other->in[0] == body->params.data[1 + ns + j] &&
-            !ptrmap_has(&s->dropped, other))
+        if (other && same_start && is_live(&s->live, loop->out[j]) &&
+            sum->in[0] == body->params.data[1 + ns + k] && other->in[1] == sum->in[1] &&
+            other->in[0] == body->params.data[1 + ns + j] && !ptrmap_has(&s->dropped, other))
             return j;
     }
     return -1;
