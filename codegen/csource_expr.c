@@ -150,7 +150,7 @@ static const char *const float_helper[OP_COUNT] = {
     [OP_min] = "bp_min",           [OP_max] = "bp_max",         [OP_sign] = "bp_sign",
     [OP_clamp] = "bp_clamp",       [OP_relu] = "bp_relu",       [OP_sigmoid] = "bp_sigmoid",
     [OP_softplus] = "bp_softplus", [OP_digamma] = "bp_digamma", [OP_polygamma] = "bp_polygamma",
-    [OP_lgamma] = "lgamma",
+    [OP_lgamma] = "lgamma",        [OP_mul0] = "bp_mul0",
 };
 
 static CExpr float_call(CSource *c, Op op, Scalar elem, const CExpr *x) {

@@ -108,6 +108,16 @@ static LLVMValueRef int_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     }
 }
 
+/* x*y, and 0 where one of them is. */
+static LLVMValueRef gated_product(Emit *e, LLVMValueRef x, LLVMValueRef y) {
+    LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(x));
+    LLVMValueRef x_counts = LLVMBuildFCmp(e->builder, LLVMRealUNE, x, zero, "");
+    LLVMValueRef y_counts = LLVMBuildFCmp(e->builder, LLVMRealUNE, y, zero, "");
+    LLVMValueRef both = LLVMBuildAnd(e->builder, x_counts, y_counts, "");
+    LLVMValueRef product = contracted(LLVMBuildFMul(e->builder, x, y, ""));
+    return LLVMBuildSelect(e->builder, both, product, zero, "");
+}
+
 /* The larger or smaller of two, NaN where either is. llvm.maximum, which also orders -0 below +0,
  * takes twice as many instructions; of zeros, either may come out here. */
 static LLVMValueRef float_extreme(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
@@ -125,6 +135,8 @@ static LLVMValueRef float_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y)
         return contracted(LLVMBuildFSub(e->builder, x, y, ""));
     case OP_mul:
         return contracted(LLVMBuildFMul(e->builder, x, y, ""));
+    case OP_mul0:
+        return gated_product(e, x, y);
     case OP_div:
         return LLVMBuildFDiv(e->builder, x, y, "");
     case OP_min:

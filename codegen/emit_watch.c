@@ -27,6 +27,7 @@ static const char *symbol_of(const Inst *inst) {
     case OP_neg:
         return "-";
     case OP_mul:
+    case OP_mul0:
         return "*";
     case OP_div:
         return "/";

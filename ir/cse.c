@@ -17,6 +17,7 @@ static bool commutes(Op op) {
     switch (op) {
     case OP_add:
     case OP_mul:
+    case OP_mul0:
     case OP_min:
     case OP_max:
     case OP_eq:

@@ -26,6 +26,10 @@ double eval_clamp(double x, double lo, double hi) {
     return x < lo ? lo : x > hi ? hi : x;
 }
 
+double eval_mul0(double x, double y) {
+    return x == 0 || y == 0 ? 0 : x * y;
+}
+
 double eval_relu(double x) {
     return x <= 0 ? 0.0 : x;
 }
@@ -157,7 +161,7 @@ double eval_polygamma(double order, double x) {
 
 /* ---- the rows of ops.def ---- */
 
-#define EW(name, n, class, builtin, cost, eval, ...)                                               \
+#define EW(name, n, class, builtin, cost, pole, eval, ...)                                         \
     static double row_##name(double x, double y, double z) {                                       \
         (void)x, (void)y, (void)z;                                                                 \
         return (double)(eval);                                                                     \

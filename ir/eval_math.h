@@ -13,8 +13,9 @@ double eval_min(double x, double y); /* NaN when either is; -0 is below +0 */
 double eval_max(double x, double y);
 double eval_sign(double x); /* -1, 0, 1; NaN stays */
 double eval_clamp(double x, double lo,
-                  double hi); /* lo where x < lo, else hi where x > hi, else x */
-double eval_relu(double x);   /* 0 where x <= 0, else x, so NaN stays */
+                  double hi);         /* lo where x < lo, else hi where x > hi, else x */
+double eval_relu(double x);           /* 0 where x <= 0, else x, so NaN stays */
+double eval_mul0(double x, double y); /* 0 where one is 0, whatever the other is; else x*y */
 double eval_sigmoid(double x);
 double eval_softplus(double x);
 double eval_lgamma(double x);

@@ -14,7 +14,8 @@
  * Derivative rules multiply by gates (select(c, 1, 0)) and by reciprocals. So mul(g, gate) selects
  * g or zero, also where g is NaN or inf: a branch not taken must not poison a sum. mul(g, div(1,
  * y)) becomes div(g, y), and pow with a small integer exponent products: both are at least as
- * accurate as what they replace. */
+ * accurate as what they replace. mul0, a product that a zero of one factor decides, is +0 there;
+ * where the other is a number it becomes a product, which may be -0. */
 
 /* ---- questions about values ---- */
 
@@ -314,6 +315,17 @@ static bool is_reciprocal(const Value *v) {
     return value_is(v, OP_div) && is_one(v->inst->in[0]);
 }
 
+static Value *fold_mul0(IrBuilder *b, Value *x, Value *y) {
+    double c;
+    if (value_number(y, &c) && isfinite(c)) {
+        return c == 0 ? like_const(b, x, 0.0) : ir_ew2(b, OP_mul, x, y);
+    }
+    if (value_is(x, OP_neg)) {
+        return neg(b, ir_ew2(b, OP_mul0, x->inst->in[0], y));
+    }
+    return value_is(y, OP_neg) ? neg(b, ir_ew2(b, OP_mul0, x, y->inst->in[0])) : NULL;
+}
+
 static Value *fold_float_mul(IrBuilder *b, Value *x, Value *y) {
     double c;
     if (value_number(y, &c)) {
@@ -411,6 +423,8 @@ static Value *fold_float(IrBuilder *b, Op op, Value *x, Value *y) {
         return fold_float_sub(b, x, y);
     case OP_mul:
         return fold_float_mul(b, x, y);
+    case OP_mul0:
+        return fold_mul0(b, x, y);
     case OP_div:
         return fold_float_div(b, x, y);
     case OP_neg:
@@ -435,8 +449,8 @@ static Value *fold_float(IrBuilder *b, Op op, Value *x, Value *y) {
 /* ---- entry ---- */
 
 static bool swaps(Op op) {
-    return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_and ||
-           op == OP_or || op == OP_xor || op == OP_hypot;
+    return op == OP_add || op == OP_mul || op == OP_mul0 || op == OP_min || op == OP_max ||
+           op == OP_and || op == OP_or || op == OP_xor || op == OP_hypot;
 }
 
 Value *fold_elementwise(IrBuilder *b, Op op, Value *const *in) {

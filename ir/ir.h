@@ -94,6 +94,7 @@ typedef struct OpInfo {
     OpClass class;
     bool builtin; /* a function of the language */
     int cost;
+    bool pole; /* finite operands may give a result or a derivative that is not */
     bool effect;
     double lo[2], hi[2];
 } OpInfo;

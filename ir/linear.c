@@ -102,6 +102,7 @@ static Class elementwise(Linear *l, const Inst *inst) {
     case OP_neg:
         return a;
     case OP_mul:
+    case OP_mul0:
         return product(l, inst->loc, a, b);
     case OP_div:
         return b <= FREE ? a : fail(l, inst->loc, text(l, "%s by a %s", "a division"));
@@ -251,16 +252,29 @@ static void walk(Linear *l, const Region *region) {
     }
 }
 
+static void start(Linear *l, const Func *f, int first) {
+    ptrmap_init(&l->classes, l->m->arena);
+    for (int i = 0; i < f->body->params.n; i++)
+        put(l, f->body->params.data[i], i < first ? FREE : LINEAR);
+    walk(l, f->body);
+}
+
 bool ir_is_linear(const IrModule *m, const Func *f, int first, const char *noun, NotLinear *error) {
     Linear l = {.m = m, .noun = noun, .error = error};
-    ptrmap_init(&l.classes, m->arena);
-    for (int i = 0; i < f->body->params.n; i++)
-        put(&l, f->body->params.data[i], i < first ? FREE : LINEAR);
-    walk(&l, f->body);
+    start(&l, f, first);
     for (int i = 0; i < f->body->yields.n && !l.failed; i++) {
         const Value *v = f->body->yields.data[i];
         if (type_is_float(v->type) && get(&l, v) == FREE)
             fail(&l, v->inst ? v->inst->loc : f->loc, text(&l, "a %sterm without a %s", ""));
     }
     return !l.failed;
+}
+
+void ir_linear_values(const IrModule *m, const Func *f, int first, PtrMap *linear) {
+    NotLinear unused;
+    Linear l = {.m = m, .noun = "", .error = &unused};
+    start(&l, f, first);
+    for (uint32_t i = 0; i < l.classes.cap; i++)
+        if (l.classes.keys[i] && (Class)(uintptr_t)l.classes.vals[i] == LINEAR)
+            ptrmap_put(linear, l.classes.keys[i], NULL);
 }

@@ -1,6 +1,6 @@
 /* Whether a function is linear in some of its parameters, by the form of its body. What rules need:
  * a jvp rule is linear in its tangents, and a vjp rule that is linear in its cotangents can be
- * transposed. Called by lowering and by passes/jvp.c; changes nothing. */
+ * transposed. Called by lowering, passes/jvp.c and passes/strong_rule.c; changes nothing. */
 #ifndef BPC_IR_LINEAR_H
 #define BPC_IR_LINEAR_H
 
@@ -14,5 +14,7 @@ typedef struct NotLinear {
 /* True when every result of f is a sum of terms with exactly one factor among the parameters first,
  * first + 1, ...: then it is linear in them together, for any values of the others. */
 bool ir_is_linear(const IrModule *m, const Func *f, int first, const char *noun, NotLinear *error);
+/* Of a function for which that holds: the values that have such a factor. */
+void ir_linear_values(const IrModule *m, const Func *f, int first, PtrMap *linear);
 
 #endif

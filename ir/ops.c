@@ -8,12 +8,13 @@
 #include <string.h>
 
 const OpInfo op_info[OP_COUNT] = {
-#define EW(name_, arity_, class_, builtin_, cost_, eval, d0, d1, d2, lo0, hi0, lo1, hi1)           \
+#define EW(name_, arity_, class_, builtin_, cost_, pole_, eval, d0, d1, d2, lo0, hi0, lo1, hi1)    \
     [OP_##name_] = {.name = #name_,                                                                \
                     .arity = arity_,                                                               \
                     .class = OPC_##class_,                                                         \
                     .builtin = builtin_,                                                           \
                     .cost = cost_,                                                                 \
+                    .pole = pole_,                                                                 \
                     .lo = {lo0, lo1},                                                              \
                     .hi = {hi0, hi1}},
 #include "ir/ops.def"

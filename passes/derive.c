@@ -197,8 +197,10 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
             in[i] = NULL;
     }
     DeriveError error = {0};
-    bool ok = (inst->op == OP_vjp ? vjp_expand : jvp_expand)(
-        b, f, sizes, n_wrt, inst->attr.callee.wrt, in, in + n, out, out + ny, &error);
+    const int *wrt = inst->attr.callee.wrt;
+    bool ok = inst->op == OP_vjp
+                  ? vjp_expand(b, f, sizes, n_wrt, wrt, in, in + n, false, out, out + ny, &error)
+                  : jvp_expand(b, f, sizes, n_wrt, wrt, in, in + n, out, out + ny, &error);
     if (!ok)
         report(d, inst, &error);
     for (int i = 0; ok && i < inst->n_out; i++)

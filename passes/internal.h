@@ -26,8 +26,13 @@ bool pass_exported(IrModule *m);
 /* The float values of f's body that depend on the chosen parameters (indices into the body's
  * params): keys of `active`. */
 void activity_find(const Region *body, int n_wrt, const int *wrt, PtrMap *active);
+/* Marks the float values that depend on what is marked or on a result of what `starts` names. */
+void activity_flow(const Region *body, bool (*starts)(const Inst *inst), PtrMap *active);
 /* The float values that the wanted yields depend on through float operations: keys of `useful`. */
 void useful_find(const Region *body, const bool *yield_wanted, PtrMap *useful);
+/* The float values that an operand depends on which `starts` chooses: starts(user, inst, k). */
+typedef bool (*StartsAt)(const void *user, const Inst *inst, int k);
+void useful_flow(const Region *body, StartsAt starts, const void *user, PtrMap *useful);
 
 /* ---- derivative transforms (vjp.c, jvp.c) ---- */
 typedef struct DeriveError {
@@ -39,15 +44,19 @@ typedef struct DeriveError {
 /* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one
  * a wrt parameter (never NULL: zeros where nothing flows). cotangents[]: one a float result, NULL
  * for zero. f must hold no vjp, jvp or call of a function without a rule. results is NULL for a
- * rule that is transposed. False: *error says why. */
+ * rule that is transposed; faint: the cotangents may be 0 by structure. False: *error says why. */
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
-                DeriveError *error);
+                Value *const *args, Value *const *cotangents, bool faint, Value **results,
+                Value **adjoints, DeriveError *error);
 /* Likewise forward: tangents[] one a wrt parameter (NULL for zero); result_tangents[] one a float
  * result (never NULL). */
 bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *tangents, Value **results,
                 Value **result_tangents, DeriveError *error);
+
+/* The rule, whose parameters from `first` on are tangents or cotangents that may be 0 by structure:
+ * its products with them are 0 then, too (strong_rule.c). */
+Func *strong_rule(IrModule *m, Func *rule, int first);
 
 /* f, or, where f is inner, a copy of it as it is inlined at loc. */
 Func *func_placed(IrModule *m, Func *f, Loc loc);

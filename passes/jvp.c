@@ -15,6 +15,7 @@ typedef struct Jvp {
     IrMap map;       /* source value -> primal */
     PtrMap tangents; /* source value -> tangent; absent: zero */
     PtrMap varied;
+    Gates gates;
     const Func *func; /* that is differentiated */
     DeriveError *error;
     bool failed;
@@ -39,8 +40,8 @@ static Value *tangent_or_zeros(Jvp *s, IrBuilder *b, Value *v) {
     return t ? t : zeros_of(b, irmap_type(&s->map, v->type));
 }
 
-static Value *plus(IrBuilder *b, Value *x, Value *y) {
-    return !x ? y : !y ? x : plus_gated(b, x, y);
+static Value *plus(Jvp *s, IrBuilder *b, Value *x, Value *y) {
+    return !x ? y : !y ? x : plus_term(&s->gates, b, x, y);
 }
 
 static void push_region(Jvp *s, IrBuilder *b, const Region *region);
@@ -53,9 +54,8 @@ static void push_elementwise(Jvp *s, IrBuilder *b, const Inst *inst) {
         Value *t = tangent(s, inst->in[k]);
         if (!t)
             continue;
-        Value *partial = rule_partial(b, inst->op, k, x, primal(s, inst->out[0]));
-        if (partial)
-            sum = plus(b, sum, times_partial(b, t, partial));
+        Value *term = rule_term(&s->gates, b, inst, k, x, primal(s, inst->out[0]), t, inst->in[k]);
+        sum = plus(s, b, sum, term);
     }
     set_tangent(s, inst->out[0], sum);
 }
@@ -188,7 +188,9 @@ static void push_reduce(Jvp *s, IrBuilder *b, const Inst *inst) {
         break;
     case RED_logsumexp: {
         Value *w = ir_ew1(b, OP_exp, ir_ew2(b, OP_sub, x, ir_broadcast(b, r, x->type)));
-        set_tangent(s, inst->out[0], ir_reduce(b, RED_sum, ir_ew2(b, OP_mul, t, w), axes));
+        Value *part =
+            times_partial(b, t, w, zero_meets_pole(&s->gates.source, inst->in[0], inst, 0));
+        set_tangent(s, inst->out[0], ir_reduce(b, RED_sum, part, axes));
         break;
     }
     case RED_max:
@@ -269,7 +271,7 @@ static void push_contract(Jvp *s, IrBuilder *b, const Inst *inst) {
     if (tangent(s, inst->in[0]))
         t = ir_contract(b, inst->attr.spec, tangent(s, inst->in[0]), y);
     if (tangent(s, inst->in[1]))
-        t = plus(b, t, ir_contract(b, inst->attr.spec, x, tangent(s, inst->in[1])));
+        t = plus(s, b, t, ir_contract(b, inst->attr.spec, x, tangent(s, inst->in[1])));
     set_tangent(s, inst->out[0], t);
 }
 
@@ -277,6 +279,15 @@ static void fail(Jvp *s, const Inst *inst, const char *why) {
     if (!s->failed)
         *s->error = (DeriveError){.func = inst->attr.callee.func, .loc = inst->loc, .why = why};
     s->failed = true;
+}
+
+/* Whether a tangent that goes into the call may be 0 by structure. */
+static bool any_faint(const Jvp *s, const Inst *call) {
+    bool any = false;
+    for (int i = 0; i < call->n_in; i++)
+        any |= value_is_float(call->in[i]) &&
+               (!varies(s, call->in[i]) || ptrmap_has(&s->gates.source.faint, call->in[i]));
+    return any;
 }
 
 /* Through a vjp rule, linear in its cotangent, by transposing it: its own vjp with respect to the
@@ -299,7 +310,8 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
             args[n_args + n] = zeros_of(b, primal(s, call->out[i])->type);
             n++;
         }
-    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, NULL, out, s->error);
+    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, any_faint(s, call), NULL, out,
+                      s->error);
 }
 
 static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
@@ -326,7 +338,8 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
     if (f->jvp_rule) {
         memcpy(args + n, tangents, (size_t)nt * sizeof *args);
         Value **all = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
-        ir_inline(b, f->jvp_rule, sizes, args, all);
+        Func *rule = any_faint(s, call) ? strong_rule(s->m, f->jvp_rule, n) : f->jvp_rule;
+        ir_inline(b, rule, sizes, args, all);
         for (int i = 0, k = 0; i < f->jvp_rule->body->yields.n; i++)
             if (type_is_float(all[i]->type))
                 out[k++] = all[i];
@@ -404,6 +417,7 @@ bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.tangents, s.arena);
     ptrmap_init(&s.varied, s.arena);
+    ptrmap_init(&s.gates.solid, s.arena);
     const Region *body = f->body;
     for (int i = 0; i < f->sizes.n; i++)
         ptrmap_put(&s.map.syms, f->sizes.data[i], (void *)(uintptr_t)sizes[i]);
@@ -413,6 +427,7 @@ bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
         if (tangents[i])
             set_tangent(&s, body->params.data[wrt[i]], tangents[i]);
     activity_find(body, n_wrt, wrt, &s.varied);
+    zeros_of_tangents(&s.gates.source, s.arena, body, &s.varied);
     s.map.origin = outer;
     push_region(&s, b, body);
     b->origin = outer;

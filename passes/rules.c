@@ -56,7 +56,7 @@
 
 static Value *partial_of(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     switch (op) {
-#define EW(name, n, class, builtin, cost, eval, d0, d1, d2, ...)                                   \
+#define EW(name, n, class, builtin, cost, pole, eval, d0, d1, d2, ...)                             \
     case OP_##name:                                                                                \
         return k == 0 ? (d0) : k == 1 ? (d1) : (d2);
 #include "ir/ops.def"
@@ -66,9 +66,12 @@ static Value *partial_of(IrBuilder *b, Op op, int k, Value *const *x, Value *r) 
     }
 }
 
-/* The operations of a rule are steps but for its last, which has a meaning: the derivative. A gate
+/* The partial derivative of `op` by operand k, of r's type. NULL where no derivative flows (kinks
+ * of measure zero included: sign, floor, comparisons).
+ *
+ * The operations of a rule are steps but for its last, which has a meaning: the derivative. A gate
  * that folds to 0 lets nothing through, inf neither; another partial of 0 is a factor. */
-Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
+static Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     bool outer = b->is_step;
     b->is_step = true;
     Value *partial = partial_of(b, op, k, x, r);
@@ -89,31 +92,69 @@ static bool is_one(const Value *v) {
  *
  * The adjoint of an operand of `select` is select(c, g, 0). What it is multiplied with on its way
  * back may be inf or NaN just where c is false: `select(x > 0, exp(sqrt(x)), 1)` at 0. So the gate
- * stays outside: select(c, g*partial, 0), and sums of gates of one condition are gates. */
+ * stays outside: select(c, g*partial, 0), and sums of gates of one condition are gates. Both cost
+ * nothing.
+ *
+ * Other zeros of this kind have no such form: the sum of two gates of different conditions, what
+ * comes out of an `if`, or of a loop that may not have run, the elements of an array that nothing
+ * read. There the product is mul0(g, partial): 0 where one of the two is, whatever the other is. It
+ * is linear in each factor, and so are its derivatives, mul0(d, partial) and mul0(g, d). (A
+ * selection by g == 0 would have a wrong derivative where g is 0 by chance.)
+ *
+ * mul0 costs two comparisons, so it stands only where zeros.c finds that one factor may be a zero
+ * by structure and the other infinite. Contractions of arrays stay what they are: the kernels of
+ * their products are worth more than an inf in a matrix beside a branch. */
 static bool is_gate(const Value *v) {
     return v->inst && v->inst->op == OP_select && type_is_float(v->type) &&
            (inst_is_zero(v->inst->in[1]) || inst_is_zero(v->inst->in[2]));
 }
 
+static Value *strong_product(IrBuilder *b, Value *x, Value *y) {
+    return ir_ew2(b, OP_mul0, x, y);
+}
+static Value *plain_product(IrBuilder *b, Value *x, Value *y) {
+    return ir_ew2(b, OP_mul, x, y);
+}
 /* Of two gates, that of the operation is outermost: sums of what comes back to its operand are all
  * under it. */
-Value *times_partial(IrBuilder *b, Value *x, Value *partial) {
+static Value *under_gates(IrBuilder *b, Value *x, Value *partial,
+                          Value *(*times)(IrBuilder *b, Value *x, Value *y)) {
     Value *arms[2];
-    if (is_one(partial))
-        return x;
     if (!is_gate(x) && !is_gate(partial))
-        return ir_ew2(b, OP_mul, x, partial);
+        return times(b, x, partial);
     const Inst *outer = is_gate(partial) ? partial->inst : x->inst;
     for (int k = 0; k < 2; k++) {
         Value *arm = outer->in[1 + k];
         arms[k] = inst_is_zero(arm)  ? arm
-                  : outer == x->inst ? times_partial(b, arm, partial)
-                                     : times_partial(b, x, arm);
+                  : outer == x->inst ? under_gates(b, arm, partial, times)
+                                     : under_gates(b, x, arm, times);
     }
     return ir_ew3(b, OP_select, outer->in[0], arms[0], arms[1]);
 }
 
-Value *plus_gated(IrBuilder *b, Value *x, Value *y) {
+Value *times_partial(IrBuilder *b, Value *x, Value *partial, bool strong) {
+    return is_one(partial) ? x
+                           : under_gates(b, x, partial, strong ? strong_product : plain_product);
+}
+
+Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
+                 Value *g, const Value *of) {
+    const Zeros *z = &gates->source;
+    Value *partial = rule_partial(b, inst->op, k, x, r);
+    if (!partial || is_one(partial))
+        return partial ? g : NULL;
+    bool solid = !ptrmap_has(&z->faint, of) || ptrmap_has(&gates->solid, g);
+    bool strong = inst->op == OP_mul0 || (!solid && partial_has_pole(z, inst, k)) ||
+                  pole_meets_zero(z, of, inst, k);
+    Value *term = times_partial(b, g, partial, strong);
+    bool own =
+        !op_chooses(inst->op) || is_gate(partial); /* the gate of the operation, or above it */
+    if (solid && own && is_gate(term) && !partial_has_zero(z, inst, k))
+        ptrmap_put(&gates->solid, term, NULL);
+    return term;
+}
+
+static Value *plus_gated(IrBuilder *b, Value *x, Value *y) {
     if (!is_gate(x) || !is_gate(y) || x->inst->in[0] != y->inst->in[0])
         return ir_ew2(b, OP_add, x, y);
     Value *arms[2];
@@ -122,4 +163,11 @@ Value *plus_gated(IrBuilder *b, Value *x, Value *y) {
         arms[k] = inst_is_zero(u) ? v : inst_is_zero(v) ? u : plus_gated(b, u, v);
     }
     return ir_ew3(b, OP_select, x->inst->in[0], arms[0], arms[1]);
+}
+
+Value *plus_term(Gates *gates, IrBuilder *b, Value *x, Value *y) {
+    Value *sum = plus_gated(b, x, y);
+    if (is_gate(sum) && (ptrmap_has(&gates->solid, x) || ptrmap_has(&gates->solid, y)))
+        ptrmap_put(&gates->solid, sum, NULL);
+    return sum;
 }

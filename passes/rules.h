@@ -6,16 +6,24 @@
 #ifndef BPC_PASSES_RULES_H
 #define BPC_PASSES_RULES_H
 
-#include "ir/ir.h"
+#include "passes/zeros.h"
 
-/* The partial derivative of `op` by operand k at operands x[] with result r, emitted by b; of r's
- * type. NULL where no derivative flows (kinks of measure zero included: sign, floor, comparisons).
+/* What one expansion knows about the zeros among its adjoints or tangents: Note [Gates]. */
+typedef struct Gates {
+    Zeros source; /* of the body that is differentiated */
+    PtrMap solid; /* emitted gates that are 0 only where their condition says so */
+} Gates;
+
+/* What an elementwise instruction of the source passes on between its result and operand k: g times
+ * the partial derivative at operands x[] with result r; NULL where no derivative flows. g is the
+ * derivative of `of`: a tangent of the operand, or an adjoint of the result, and may be an acc
+ * where the partial derivative is 1. */
+Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
+                 Value *g, const Value *of);
+/* x*partial; where x is a gate, so is the product. strong: 0 where x is, whatever the partial is.
  */
-Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r);
-/* x*partial, and x itself where the partial derivative is 1: x may be an acc, which only passes
- * through. Where x is a gate, so is the product: Note [Gates]. */
-Value *times_partial(IrBuilder *b, Value *x, Value *partial);
+Value *times_partial(IrBuilder *b, Value *x, Value *partial, bool strong);
 /* x + y; where both are gates of one condition, so is the sum. */
-Value *plus_gated(IrBuilder *b, Value *x, Value *y);
+Value *plus_term(Gates *gates, IrBuilder *b, Value *x, Value *y);
 
 #endif

@@ -23,9 +23,6 @@
  *
  * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
 #include "passes/vjp.h"
-#include "passes/rules.h"
-
-#include <string.h>
 
 bool vjp_is_active(const Vjp *s, const Value *v) {
     return ptrmap_has(&s->varied, v) && ptrmap_has(&s->useful, v);
@@ -37,7 +34,7 @@ void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g) {
         return;
     Value *so_far = adjoint(s, v);
     bool first = !so_far || inst_is_zero(so_far);
-    set_adjoint(s, v, first ? g : plus_gated(b, so_far, g));
+    set_adjoint(s, v, first ? g : plus_term(&s->gates, b, so_far, g));
 }
 
 Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v) {
@@ -460,149 +457,6 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst) {
         set_adjoint(s, free.data[changed.data[i]], joined[i]);
 }
 
-static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    Value *x[3] = {0};
-    for (int k = 0; k < inst->n_in; k++)
-        x[k] = primal(s, inst->in[k]);
-    for (int k = 0; k < inst->n_in; k++) {
-        if (!vjp_is_active(s, inst->in[k]))
-            continue;
-        Value *partial = rule_partial(b, inst->op, k, x, primal(s, inst->out[0]));
-        if (partial)
-            vjp_accumulate(s, b, inst->in[k], times_partial(b, g, partial));
-    }
-}
-
-static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    Value *x = primal(s, inst->in[0]), *r = primal(s, inst->out[0]);
-    Value *wide_g = ir_broadcast(b, g, x->type);
-    switch (inst->attr.reduce.kind) {
-    case RED_sum:
-        vjp_accumulate(s, b, inst->in[0], wide_g);
-        break;
-    case RED_logsumexp: { /* softmax: exp(x - r) */
-        Value *shifted = ir_ew2(b, OP_sub, x, ir_broadcast(b, r, x->type));
-        vjp_accumulate(s, b, inst->in[0], ir_ew2(b, OP_mul, wide_g, ir_ew1(b, OP_exp, shifted)));
-        break;
-    }
-    case RED_max:
-    case RED_min: { /* ties share equally */
-        Value *hit = ir_ew2(b, OP_eq, x, ir_broadcast(b, r, x->type));
-        Value *ones = ir_ew3(b, OP_select, hit, ir_const(b, x->type, 1.0), zeros_of(b, x->type));
-        Value *count = ir_reduce(b, RED_sum, ones, inst->attr.reduce.axes);
-        b->is_step = true; /* of nothing, it divides by zero for nobody */
-        Value *each = ir_ew2(b, OP_div, g, count), *share = ir_broadcast(b, each, x->type);
-        b->is_step = false;
-        vjp_accumulate(s, b, inst->in[0], ir_ew3(b, OP_select, hit, share, zeros_of(b, x->type)));
-        break;
-    }
-    default:
-        break;
-    }
-}
-
-/* An einsum; a scalar times an array is written as such. */
-static Value *product(Vjp *s, IrBuilder *b, const char *x_axes, Value *x, const char *y_axes,
-                      Value *y, const char *axes) {
-    if (x->type->rank == 0 && !strcmp(y_axes, axes))
-        return ir_ew2(b, OP_mul, ir_broadcast(b, x, y->type), y);
-    if (y->type->rank == 0 && !strcmp(x_axes, axes))
-        return ir_ew2(b, OP_mul, x, ir_broadcast(b, y, x->type));
-    return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", x_axes, y_axes, axes), x, y);
-}
-
-/* The adjoint of one operand of an einsum is an einsum of the result's adjoint and the other
- * operand. */
-static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    const char *x_axes = arena_strdup(s->arena, spec, (size_t)(comma - spec));
-    const char *y_axes = arena_strdup(s->arena, comma + 1, (size_t)(arrow - comma - 1));
-    const char *out_axes = arrow + 2;
-    Value *x = primal(s, inst->in[0]), *y = primal(s, inst->in[1]);
-    if (vjp_is_active(s, inst->in[0]))
-        vjp_accumulate(s, b, inst->in[0], product(s, b, out_axes, g, y_axes, y, x_axes));
-    if (vjp_is_active(s,
-                      inst->in[1])) /* the shared operand first, so that outer products read A' g */
-        vjp_accumulate(s, b, inst->in[1], product(s, b, x_axes, x, out_axes, g, y_axes));
-}
-
-/* Adds into an array at an index: index, and slice. */
-static void sweep_gather(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    Value *x = inst->in[0];
-    if (!vjp_is_active(s, x))
-        return;
-    Value *a = vjp_adjoint_or_zeros(s, b, x);
-    if (inst->op == OP_slice) {
-        set_adjoint(s, x, ir_add_slice(b, a, g, primal(s, inst->in[1])));
-        return;
-    }
-    Value *idx[IR_MAX_RANK];
-    for (int k = 1; k < inst->n_in; k++)
-        idx[k - 1] = primal(s, inst->in[k]);
-    set_adjoint(s, x, ir_add_at(b, a, g, inst->n_in - 1, idx));
-}
-
-/* add_at, update, add_slice: operands a, v and where. */
-static void sweep_scatter(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    Value *idx[IR_MAX_RANK];
-    int k = inst->n_in - 2;
-    for (int i = 0; i < k; i++)
-        idx[i] = primal(s, inst->in[2 + i]);
-    Value *v = inst->in[1];
-    if (vjp_is_active(s, v)) {
-        const Type *type = irmap_type(&s->map, v->type);
-        vjp_accumulate(s, b, v,
-                       inst->op == OP_add_slice ? ir_slice(b, g, idx[0], type->dims[0])
-                                                : ir_index(b, g, k, idx));
-    }
-    if (!vjp_is_active(s, inst->in[0]))
-        return;
-    if (inst->op == OP_update)
-        g = ir_update(b, g, zeros_of(b, irmap_type(&s->map, v->type)), k, idx);
-    vjp_accumulate(s, b, inst->in[0], g);
-}
-
-static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    Value *x = inst->in[0];
-    switch (inst->op) {
-    case OP_convert:
-        vjp_accumulate(s, b, x, ir_convert(b, g, x->type->elem));
-        break;
-    case OP_broadcast:
-        vjp_accumulate(s, b, x, ir_reduce(b, RED_sum, g, inst->out[0]->type->rank - x->type->rank));
-        break;
-    case OP_transpose: {
-        int8_t inverse[IR_MAX_RANK] = {0};
-        for (int k = 0; k < x->type->rank; k++)
-            inverse[inst->attr.perm[k]] = (int8_t)k;
-        vjp_accumulate(s, b, x, ir_transpose(b, g, inverse));
-        break;
-    }
-    case OP_reshape:
-        vjp_accumulate(s, b, x, ir_reshape(b, g, irmap_type(&s->map, x->type)));
-        break;
-    case OP_reverse:
-        vjp_accumulate(s, b, x, ir_reverse(b, g));
-        break;
-    case OP_array:
-        for (int k = 0; k < inst->n_in; k++) {
-            Value *i = ir_int(b, S_i64, k);
-            if (vjp_is_active(s, inst->in[k]))
-                vjp_accumulate(s, b, inst->in[k], ir_index(b, g, 1, &i));
-        }
-        break;
-    default: { /* concat */
-        const Size *at = size_const(&s->m->ctx->polys, 0);
-        for (int k = 0; k < inst->n_in; k++) {
-            const Size *extent = irmap_type(&s->map, inst->in[k]->type)->dims[0];
-            if (vjp_is_active(s, inst->in[k]))
-                vjp_accumulate(s, b, inst->in[k], ir_slice(b, g, ir_size(b, at), extent));
-            at = size_add(&s->m->ctx->polys, at, extent);
-        }
-    }
-    }
-}
-
 static const Size *const *mapped_sizes(Vjp *s, const Inst *call) {
     int n = call->attr.callee.func->sizes.n;
     const Size **sizes = ARENA_ARRAY(s->arena, n + 1, const Size *);
@@ -620,6 +474,13 @@ static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out) 
     return n;
 }
 
+static bool any_faint(const Vjp *s, const Inst *call) {
+    bool any = false;
+    for (int i = 0; i < call->n_out; i++)
+        any |= ptrmap_has(&s->gates.source.faint, call->out[i]);
+    return any;
+}
+
 /* A jvp rule is linear in its tangents: its vjp with respect to them, at any tangent, is the
  * transposed rule. */
 static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **args,
@@ -633,7 +494,7 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             n++;
         }
     return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
-                      args, cotangents, NULL, adjoints, s->error);
+                      args, cotangents, any_faint(s, call), NULL, adjoints, s->error);
 }
 
 static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
@@ -648,7 +509,9 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
         for (int i = 0; i < call->n_out; i++)
             args[call->n_in + i] = primal(s, call->out[i]);
         call_cotangents(s, b, call, args + call->n_in + call->n_out);
-        ir_inline(b, f->vjp_rule, mapped_sizes(s, call), args, adjoints);
+        Func *rule = any_faint(s, call) ? strong_rule(s->m, f->vjp_rule, call->n_in + call->n_out)
+                                        : f->vjp_rule;
+        ir_inline(b, rule, mapped_sizes(s, call), args, adjoints);
     } else if (f->jvp_rule) {
         Value **cotangents = ARENA_ARRAY(s->arena, call->n_out + 1, Value *);
         call_cotangents(s, b, call, cotangents);
@@ -676,11 +539,6 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
     b->origin = origin_derived(s->m, true, s->func, inst->origin);
     for (int i = 0; i < inst->n_out; i++)
         name_adjoint(s, inst->out[i]);
-    Value *g = adjoint(s, inst->out[0]);
-    if (op_is_elementwise(inst->op)) {
-        sweep_elementwise(s, b, inst, g);
-        return;
-    }
     switch (inst->op) {
     case OP_loop:
         (inst->attr.loop.checkpoint == CHECK_binomial ? vjp_sweep_binomial : sweep_loop)(s, b,
@@ -692,31 +550,8 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
     case OP_call:
         sweep_call(s, b, inst);
         break;
-    case OP_reduce:
-        sweep_reduce(s, b, inst, g);
-        break;
-    case OP_contract:
-        sweep_contract(s, b, inst, g);
-        break;
-    case OP_index:
-    case OP_slice:
-        sweep_gather(s, b, inst, g);
-        break;
-    case OP_add_at:
-    case OP_add_slice:
-    case OP_update:
-        sweep_scatter(s, b, inst, g);
-        break;
-    case OP_convert:
-    case OP_broadcast:
-    case OP_transpose:
-    case OP_reshape:
-    case OP_reverse:
-    case OP_array:
-    case OP_concat:
-        sweep_shape(s, b, inst, g);
-        break;
-    default: /* const, size, iota, stop: nothing flows */
+    default:
+        vjp_sweep_op(s, b, inst, adjoint(s, inst->out[0]));
         break;
     }
 }
@@ -727,13 +562,14 @@ void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
 }
 
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                Value *const *args, Value *const *cotangents, Value **results, Value **adjoints,
-                DeriveError *error) {
+                Value *const *args, Value *const *cotangents, bool faint, Value **results,
+                Value **adjoints, DeriveError *error) {
     Vjp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error};
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.adjoints, s.arena);
     ptrmap_init(&s.varied, s.arena);
     ptrmap_init(&s.useful, s.arena);
+    ptrmap_init(&s.gates.solid, s.arena);
     ptrmap_init(&s.records, s.arena);
     const Region *body = f->body;
     for (int i = 0; i < f->sizes.n; i++)
@@ -748,6 +584,7 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
             wanted[i] = cotangents[k++] != NULL;
     activity_find(body, n_wrt, wrt, &s.varied);
     useful_find(body, wanted, &s.useful);
+    zeros_of_adjoints(&s.gates.source, s.arena, body, &s.varied, &s.useful, !faint);
     for (int i = 0; i < body->insts.n; i++)
         forward_inst(&s, b, body->insts.data[i], NULL);
     for (int i = 0; results && i < body->yields.n; i++)

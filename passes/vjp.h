@@ -3,6 +3,7 @@
 #define BPC_PASSES_VJP_H
 
 #include "passes/internal.h"
+#include "passes/rules.h"
 
 typedef struct LoopRecord LoopRecord;
 
@@ -24,10 +25,12 @@ typedef VEC(Saved) SavedList;
 typedef struct Vjp {
     IrModule *m;
     Arena *arena;
-    IrMap map;        /* source value -> emitted primal value */
-    PtrMap adjoints;  /* source value -> emitted adjoint */
-    PtrMap varied;    /* depends on what is differentiated */
-    PtrMap useful;    /* reaches a result that has a cotangent */
+    IrMap map;       /* source value -> emitted primal value */
+    PtrMap adjoints; /* source value -> emitted adjoint */
+    PtrMap varied;   /* depends on what is differentiated */
+    PtrMap useful;   /* reaches a result that has a cotangent */
+    PtrMap solid;    /* whose adjoint is not 0 by structure */
+    Gates gates;
     PtrMap records;   /* source loop -> LoopRecord, valid in the current scope */
     const Func *func; /* that is differentiated */
     DeriveError *error;
@@ -59,6 +62,8 @@ bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k);
 /* Computes a body again where its adjoint is emitted; `restored`: values that are there already. */
 void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored);
 void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region);
+/* The adjoint of an instruction without regions, of which g is that of the result (vjp_ops.c). */
+void vjp_sweep_op(Vjp *s, IrBuilder *b, const Inst *inst, Value *g);
 /* The adjoint of a loop marked CHECK_binomial (vjp_binomial.c). */
 void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop);
 

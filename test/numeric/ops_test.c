@@ -18,7 +18,7 @@ typedef struct Row {
 } Row;
 
 static const Row rows[] = {
-#define EW(name, n, class, bi, cost, eval, d0, d1, d2, lo0, hi0, lo1, hi1)                         \
+#define EW(name, n, class, bi, cost, pole, eval, d0, d1, d2, lo0, hi0, lo1, hi1)                   \
     ROW_##class(name, n, lo0, hi0, lo1, hi1)
 #define ROW_FLT(name, n, lo0, hi0, lo1, hi1)                                                       \
     {#name, OP_##name, n, {lo0, lo1, lo1}, {hi0, hi1, hi1}, false},

@@ -24,7 +24,7 @@ class Row:
         self.want = [float(d) for d in derivatives.split(",")]
         self.finite = all(map(math.isfinite, self.want))
         # What has no `if` may be written of whole arrays as well.
-        self.whole = not expression.startswith("if")
+        self.whole = not re.search(r"\b(if|let)\b", expression)
 
     def text(self):
         k, scalars = self.number, ", ".join("%s: f64" % n for n in self.names)

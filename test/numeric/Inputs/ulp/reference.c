@@ -121,6 +121,13 @@ static void clamp_of(mpfr_t r, mpfr_t *x) {
     mpfr_set(r, low ? x[1] : high ? x[2] : x[0], MPFR_RNDN);
 }
 
+static void mul0_of(mpfr_t r, mpfr_t *x) {
+    if (mpfr_zero_p(x[0]) || mpfr_zero_p(x[1]))
+        mpfr_set_zero(r, 1);
+    else
+        mpfr_mul(r, x[0], x[1], MPFR_RNDN);
+}
+
 static void sign_of(mpfr_t r, const mpfr_t x) {
     if (mpfr_nan_p(x))
         mpfr_set_nan(r);
@@ -152,6 +159,7 @@ static void relu_of(mpfr_t r, const mpfr_t x) {
     X(min, extreme_of(r, op, x))                                                                   \
     X(max, extreme_of(r, op, x))                                                                   \
     X(clamp, clamp_of(r, x))                                                                       \
+    X(mul0, mul0_of(r, x))                                                                         \
     X(fma, mpfr_fma(r, x[0], x[1], x[2], MPFR_RNDN))                                               \
     X(select, mpfr_set(r, !mpfr_nan_p(x[0]) && mpfr_sgn(x[0]) > 0 ? x[1] : x[2], MPFR_RNDN))       \
     X(rem, mpfr_fmod(r, x[0], x[1], MPFR_RNDN))                                                    \
@@ -245,6 +253,7 @@ static double length_scale(Op op, int k, const double *x) {
     case OP_add:
     case OP_sub:
     case OP_mul:
+    case OP_mul0:
     case OP_fma:
         return own > 1 ? own : 1;
     case OP_div:

@@ -1,0 +1,360 @@
+/* Where a derivative may be multiplied by what is not its business.
+ *
+ * A branch that is not taken, an element that nobody reads and a loop that does not run give
+ * adjoints and tangents that are 0 by structure, not by chance. The factor that meets such a zero
+ * may be inf or NaN, and their product is to be 0 nevertheless. So before reverse or forward mode
+ * emits anything it asks of the values in a function's body: which may be inf or NaN where the
+ * parameters are not; which may be such zeros themselves (adjoints of an earlier order are); whose
+ * derivatives may be such zeros, and whose may be infinite. Where two answers meet the product is
+ * mul0: Note [Gates] in rules.c. Data flows over the structured region like those of activity.c;
+ * adjoints in zeros_adjoint.c. Called by vjp.c and jvp.c. */
+#include "passes/zeros.h"
+
+/* ---- values that may be inf or NaN ---- */
+
+static bool asks_for_finite(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_isnan || inst->op == OP_isfinite)
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (asks_for_finite(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
+static const Inst *constant_of(const Value *v) {
+    while (v->inst && v->inst->op == OP_broadcast)
+        v = v->inst->in[0];
+    return v->inst && v->inst->op == OP_const && value_is_float(v) ? v->inst : NULL;
+}
+
+static bool is_finite(double x) {
+    return x - x == 0;
+}
+
+/* Division by a number that is not 0, and powers that are products, have no pole. */
+static bool has_pole(const Inst *inst) {
+    if (inst->op == OP_const)
+        return value_is_float(inst->out[0]) && !is_finite(inst->attr.num);
+    if (inst->op == OP_call)
+        return true;
+    if (!op_is_elementwise(inst->op) || !op_info[inst->op].pole)
+        return false;
+    const Inst *second = inst->n_in > 1 ? constant_of(inst->in[1]) : NULL;
+    double c = second ? second->attr.num : 0;
+    if (inst->op == OP_div)
+        return c == 0 || !is_finite(c);
+    return inst->op != OP_pow || c < 1 || c != (double)(int)c;
+}
+
+static void find_poles(const Region *body, PtrMap *poles) {
+    bool watch = asks_for_finite(body); /* who asks for NaN may be given one */
+    for (int i = 0; watch && i < body->params.n; i++)
+        if (value_is_float(body->params.data[i]))
+            ptrmap_put(poles, body->params.data[i], NULL);
+    activity_flow(body, has_pole, poles);
+}
+
+/* ---- factors ---- */
+
+bool op_chooses(Op op) {
+    return op == OP_select || op == OP_min || op == OP_max || op == OP_clamp || op == OP_relu ||
+           op == OP_abs || op == OP_hypot;
+}
+
+/* What a derivative is multiplied with on its way through operand k, where that is an operand. */
+static const Value *factor_of(const Inst *inst, int k) {
+    bool product = inst->op == OP_mul || inst->op == OP_mul0 || inst->op == OP_contract;
+    return product || (inst->op == OP_fma && k < 2) ? inst->in[1 - k] : NULL;
+}
+
+bool partial_has_pole(const Zeros *z, const Inst *inst, int k) {
+    const Value *factor = factor_of(inst, k);
+    if (factor)
+        return ptrmap_has(&z->poles, factor);
+    if (inst->op == OP_reduce)
+        return inst->attr.reduce.kind == RED_logsumexp && ptrmap_has(&z->poles, inst->in[0]);
+    switch (inst->op) {
+    case OP_add:
+    case OP_sub:
+    case OP_neg:
+    case OP_fma:
+    case OP_select: /* of these, partial derivatives are numbers, whatever the operands are */
+    case OP_min:
+    case OP_max:
+    case OP_clamp:
+    case OP_relu:
+        return false;
+    default:
+        return op_is_elementwise(inst->op) && ptrmap_has(&z->poles, inst->out[0]);
+    }
+}
+
+bool partial_has_zero(const Zeros *z, const Inst *inst, int k) {
+    const Value *factor = factor_of(inst, k);
+    if (inst->op == OP_div && k == 1)
+        factor = inst->in[0];
+    return factor && ptrmap_has(&z->zeros, factor);
+}
+
+bool zero_meets_pole(const Zeros *z, const Value *of, const Inst *inst, int k) {
+    return ptrmap_has(&z->faint, of) && partial_has_pole(z, inst, k);
+}
+bool pole_meets_zero(const Zeros *z, const Value *of, const Inst *inst, int k) {
+    return ptrmap_has(&z->steep, of) && partial_has_zero(z, inst, k);
+}
+
+bool loop_may_not_run(const Inst *loop) {
+    int64_t extent;
+    return !size_is_const(loop->attr.loop.extent, &extent) || extent < 1;
+}
+
+bool call_may_choose(const Inst *call) {
+    const Func *f = call->attr.callee.func, *rule = f->jvp_rule ? f->jvp_rule : f->vjp_rule;
+    for (int i = 0; rule && i < rule->body->insts.n; i++) {
+        Op op = rule->body->insts.data[i]->op;
+        bool plain = op_is_elementwise(op) ? !op_chooses(op)
+                                           : op == OP_const || op == OP_convert || op == OP_call ||
+                                                 op == OP_broadcast || op == OP_size;
+        if (!plain)
+            return true;
+    }
+    return false;
+}
+
+/* ---- elements of small arrays ---- */
+
+enum { MOST_ELEMENTS = sizeof(Elements) * 8 };
+
+/* How many numbers an array holds, or what k indices leave of it; 0: not known, or too many. */
+static int64_t count_elements(const Type *type, int k) {
+    int64_t count = 1, extent;
+    for (int d = k; d < type->rank; d++) {
+        if (!size_is_const(type->dims[d], &extent) || extent < 1 || extent >= MOST_ELEMENTS)
+            return 0;
+        count *= extent;
+        if (count >= MOST_ELEMENTS)
+            return 0;
+    }
+    return count;
+}
+
+Elements every_element(const Type *type) {
+    return ((Elements)1 << count_elements(type, 0)) - 1;
+}
+
+Elements known_part(const Inst *inst, int at) {
+    const Type *array = inst->in[0]->type;
+    int64_t first = 0, rows = 1, extent, all = count_elements(array, 0);
+    for (int k = at; k < inst->n_in && all > 0; k++) {
+        const Inst *index = inst->in[k]->inst;
+        if (!index || index->op != OP_const || !size_is_const(array->dims[k - at], &extent) ||
+            index->attr.integer < 0 || index->attr.integer >= extent)
+            return 0;
+        first = first * extent + index->attr.integer;
+    }
+    if (inst->op == OP_slice && !size_is_const(inst->out[0]->type->dims[0], &rows))
+        return 0;
+    int64_t each = count_elements(array, inst->n_in - at);
+    if (all == 0 || rows < 1 || rows > all || (first + rows) * each > all)
+        return 0;
+    return (((Elements)1 << rows * each) - 1) << first * each;
+}
+
+/* ---- values and tangents that may be 0 ---- */
+
+/* One flow for both. Zeros of tangents begin at what does not vary, zeros of values at constants;
+ * but a carry that only starts from a constant is a value like any other. */
+typedef struct Flow {
+    const Zeros *known;
+    const PtrMap *varied; /* NULL: the flow is of values */
+    PtrMap *zeros;
+    PtrMap firm; /* parameters of carries of that kind */
+    bool changed;
+} Flow;
+
+static bool may_vanish(const Flow *f, const Value *v) {
+    if (f->varied ? !ptrmap_has(f->varied, v) : inst_is_zero(v))
+        return true;
+    return ptrmap_has(f->zeros, v);
+}
+
+static void vanish(Flow *f, const Value *v, bool may) {
+    bool subject = f->varied ? ptrmap_has(f->varied, v) : value_is_float(v);
+    if (!may || !subject || ptrmap_has(f->zeros, v))
+        return;
+    ptrmap_put(f->zeros, v, NULL);
+    f->changed = true;
+}
+
+/* Whether one of the float operands may be 0, or all of them. */
+static bool any_vanishes(const Flow *f, const Inst *inst) {
+    for (int k = 0; k < inst->n_in; k++)
+        if (value_is_float(inst->in[k]) && may_vanish(f, inst->in[k]))
+            return true;
+    return false;
+}
+
+static bool all_vanish(const Flow *f, const Inst *inst) {
+    for (int k = 0; k < inst->n_in; k++) {
+        bool factor = f->varied && partial_has_zero(f->known, inst, k);
+        if (value_is_float(inst->in[k]) && !factor && !may_vanish(f, inst->in[k]))
+            return false;
+    }
+    return true;
+}
+
+static void flow_region(Flow *f, const Region *region);
+
+static void flow_loop(Flow *f, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
+    int nstate = nc + loop->attr.loop.n_acc;
+    for (int i = 0; i < ns + nstate; i++)
+        vanish(f, body->params.data[1 + i],
+               may_vanish(f, loop->in[i]) && !ptrmap_has(&f->firm, body->params.data[1 + i]));
+    flow_region(f, body);
+    for (int k = 0; k < loop->n_out; k++) {
+        const Value *y = body->yields.data[k];
+        bool last = may_vanish(f, y), first = k < nstate && may_vanish(f, loop->in[ns + k]);
+        if (k < nc) {
+            vanish(f, body->params.data[1 + ns + k], last);
+            vanish(f, loop->out[k], last || first);
+        } else if (k < nstate) { /* a sum, that begins with `first` */
+            vanish(f, loop->out[k], first && (last || loop_may_not_run(loop)));
+        } else {
+            vanish(f, loop->out[k], last);
+        }
+    }
+}
+
+/* Numbers added to zeros, unless to every element. */
+static bool sum_vanishes(const Flow *f, const Inst *add) {
+    const Value *v = add->out[0];
+    Elements every = every_element(v->type), added = 0;
+    for (; v->inst && v->inst->op == OP_add_at; v = v->inst->in[0])
+        if (!may_vanish(f, v->inst->in[1]))
+            added |= known_part(v->inst, 2);
+    return may_vanish(f, v) && (every == 0 || added != every);
+}
+
+static bool elementwise_vanishes(const Flow *f, const Inst *inst) {
+    switch (inst->op) {
+    case OP_select:
+    case OP_min:
+    case OP_max:
+    case OP_clamp:
+        return any_vanishes(f, inst);
+    case OP_add:
+    case OP_sub:
+    case OP_neg:
+        return all_vanish(f, inst);
+    case OP_mul:
+    case OP_mul0:
+        return f->varied ? all_vanish(f, inst) : any_vanishes(f, inst);
+    case OP_relu:
+        return true;
+    case OP_div:
+        return f->varied ? all_vanish(f, inst) : may_vanish(f, inst->in[0]);
+    default:
+        return f->varied && (op_chooses(inst->op) || all_vanish(f, inst));
+    }
+}
+
+static void flow_inst(Flow *f, const Inst *inst) {
+    const Value *out = inst->n_out > 0 ? inst->out[0] : NULL;
+    if (op_is_elementwise(inst->op)) {
+        vanish(f, out, elementwise_vanishes(f, inst));
+        return;
+    }
+    switch (inst->op) {
+    case OP_loop:
+        flow_loop(f, inst);
+        return;
+    case OP_if:
+        for (int k = 0; k < 2; k++)
+            flow_region(f, inst->regions[k]);
+        for (int i = 0; i < inst->n_out; i++)
+            for (int k = 0; k < 2; k++)
+                vanish(f, inst->out[i], may_vanish(f, inst->regions[k]->yields.data[i]));
+        return;
+    case OP_call:
+        for (int i = 0; i < inst->n_out; i++)
+            vanish(f, inst->out[i], call_may_choose(inst) || (f->varied && all_vanish(f, inst)));
+        return;
+    case OP_array:
+    case OP_concat:
+    case OP_update:
+        vanish(f, out, any_vanishes(f, inst));
+        return;
+    case OP_add_at:
+        vanish(f, out, sum_vanishes(f, inst));
+        return;
+    case OP_add_slice: /* adds somewhere */
+        vanish(f, out, may_vanish(f, inst->in[0]));
+        return;
+    case OP_contract:
+        vanish(f, out, f->varied ? all_vanish(f, inst) : any_vanishes(f, inst));
+        return;
+    case OP_const:
+        return;
+    default: /* one operand, or sizes and indices besides */
+        if (out && inst->n_in > 0)
+            vanish(f, out, all_vanish(f, inst));
+    }
+}
+
+static void flow_region(Flow *f, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++)
+        flow_inst(f, region->insts.data[i]);
+}
+
+/* Notes carries that start from 0 and go on with something else; false when there is a new one. */
+static bool know_carries(Flow *f, const Region *region) {
+    bool knew = true;
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_region; k++)
+            knew &= know_carries(f, inst->regions[k]);
+        for (int k = 0; inst->op == OP_loop && k < inst->attr.loop.n_carry; k++) {
+            const Region *body = inst->regions[0];
+            int at = inst->attr.loop.n_slice + k;
+            const Value *carry = body->params.data[1 + at];
+            if (!inst_is_zero(inst->in[at]) || may_vanish(f, body->yields.data[k]) ||
+                ptrmap_has(&f->firm, carry))
+                continue;
+            ptrmap_put(&f->firm, carry, NULL);
+            knew = false;
+        }
+    }
+    return knew;
+}
+
+static void flow(const Zeros *known, const Region *body, const PtrMap *varied, PtrMap *zeros) {
+    Flow f = {.known = known, .varied = varied, .zeros = zeros};
+    ptrmap_init(&f.firm, zeros->arena);
+    do {
+        ptrmap_init(zeros, zeros->arena);
+        f.changed = true;
+        while (f.changed) {
+            f.changed = false;
+            flow_region(&f, body);
+        }
+    } while (!varied && !know_carries(&f, body));
+}
+
+void zeros_of_values(Zeros *z, Arena *arena, const Region *body) {
+    PtrMap *sets[] = {&z->poles, &z->zeros, &z->faint, &z->steep};
+    for (int i = 0; i < 4; i++)
+        ptrmap_init(sets[i], arena);
+    find_poles(body, &z->poles);
+    flow(z, body, NULL, &z->zeros);
+}
+
+void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied) {
+    zeros_of_values(z, arena, body);
+    flow(z, body, varied, &z->faint);
+    z->steep = z->poles; /* an infinite tangent begins at a pole */
+}

@@ -1,0 +1,44 @@
+/* Where a derivative may be multiplied by what is not its business; see zeros.c. */
+#ifndef BPC_PASSES_ZEROS_H
+#define BPC_PASSES_ZEROS_H
+
+#include "passes/internal.h"
+
+/* Sets of float values of the body that is differentiated. */
+typedef struct Zeros {
+    PtrMap poles; /* may be inf or NaN though the parameters are not */
+    PtrMap zeros; /* may be 0 by structure */
+    PtrMap faint; /* the tangent or the adjoint may be 0 by structure */
+    PtrMap steep; /* the tangent or the adjoint may be infinite */
+} Zeros;
+
+void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied);
+/* solid: the cotangents of the results are not 0 by structure. */
+void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const PtrMap *useful, bool solid);
+
+/* Whether a derivative that is 0 by structure may meet an infinite partial derivative, or the other
+ * way round, in the product that leads through operand k of inst. `of` has the derivative: the
+ * operand where that is a tangent, the result where it is an adjoint. */
+bool zero_meets_pole(const Zeros *z, const Value *of, const Inst *inst, int k);
+bool pole_meets_zero(const Zeros *z, const Value *of, const Inst *inst, int k);
+
+/* ---- between the files of the analysis ---- */
+
+/* Whether the partial derivative by operand k may be inf or NaN, or 0 by structure. */
+bool partial_has_pole(const Zeros *z, const Inst *inst, int k);
+bool partial_has_zero(const Zeros *z, const Inst *inst, int k);
+/* The operations whose result does not move with operand k for some operands. */
+bool op_chooses(Op op);
+bool loop_may_not_run(const Inst *loop);
+bool call_may_choose(const Inst *call);                           /* its rule does, or may */
+void zeros_of_values(Zeros *z, Arena *arena, const Region *body); /* poles and zeros */
+
+/* A set of elements of a small array. */
+typedef uintptr_t Elements;
+Elements every_element(const Type *type); /* none: it is not known, or not small */
+/* What an instruction reads or adds to of its first operand, where the indices (operands from `at`
+ * on) are numbers; else nothing. */
+Elements known_part(const Inst *inst, int at);
+
+#endif

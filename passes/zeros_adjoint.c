@@ -1,0 +1,195 @@
+/* Adjoints that may be 0 by structure, or infinite; see zeros.c.
+ *
+ * The flow marks adjoints that are not 0 by structure: one summand is enough. A carry's adjoint is
+ * taken for such until the body of its loop proves otherwise. Marks are sets of elements, so that a
+ * small array of which every element is read by its number is as solid as its elements. */
+#include "passes/zeros.h"
+
+static const Elements ALL = UINTPTR_MAX;
+
+typedef struct Mark {
+    const Value *v;
+    Elements added;
+} Mark;
+
+typedef struct Adjoints {
+    Arena *arena;
+    const Zeros *known;
+    const PtrMap *varied, *useful;
+    PtrMap solid;  /* value -> Elements */
+    VEC(Mark) log; /* of what was marked */
+    PtrMap faint;  /* parameters of carries whose adjoint may be 0 */
+} Adjoints;
+
+static bool is_active(const Adjoints *a, const Value *v) {
+    return ptrmap_has(a->varied, v) && ptrmap_has(a->useful, v);
+}
+
+static Elements marks_of(const Adjoints *a, const Value *v) {
+    return (Elements)(uintptr_t)ptrmap_get(&a->solid, v);
+}
+
+static bool is_solid(const Adjoints *a, const Value *v) {
+    return marks_of(a, v) == ALL;
+}
+
+static void set_marks(Adjoints *a, const Value *v, Elements marks) {
+    ptrmap_put(&a->solid, v, (void *)marks);
+}
+
+static void mark(Adjoints *a, const Value *v, Elements marks) {
+    Elements before = marks_of(a, v);
+    if (!is_active(a, v) || (marks & ~before) == 0)
+        return;
+    set_marks(a, v, before | marks);
+    vec_push(a->arena, &a->log, ((Mark){v, marks & ~before}));
+}
+
+static void give(Adjoints *a, const Value *v, bool solid) {
+    if (solid)
+        mark(a, v, ALL);
+}
+
+/* An element, a row or a slice whose place is known: the array is solid when all of it is. */
+static void give_part(Adjoints *a, const Inst *inst) {
+    const Value *array = inst->in[0];
+    Elements part = known_part(inst, 1), every = every_element(array->type);
+    bool whole = part && ((marks_of(a, array) | part) & every) == every;
+    mark(a, array, whole ? ALL : part);
+}
+
+/* Takes the marks since `begin` back: all, or those of values outside of `region`, which `taken`
+ * receives. */
+typedef VEC(Mark) Marks;
+
+static void take_back(Adjoints *a, int begin, const Region *region, Marks *taken) {
+    int kept = begin;
+    for (int i = begin; i < a->log.n; i++) {
+        Mark m = a->log.data[i];
+        if (region && region_contains(region, m.v->region)) {
+            a->log.data[kept++] = m;
+            continue;
+        }
+        set_marks(a, m.v, marks_of(a, m.v) & ~m.added);
+        if (taken)
+            vec_push(a->arena, taken, m);
+    }
+    a->log.n = kept;
+}
+
+static void adjoints_of_region(Adjoints *a, const Region *region);
+
+/* One pass over a loop's body; false when it was told too much about a carry. */
+static bool adjoints_of_body(Adjoints *a, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
+    bool held = true;
+    for (int k = 0; k < loop->n_out; k++) {
+        bool from_next = k >= nc || !ptrmap_has(&a->faint, body->params.data[1 + ns + k]);
+        give(a, body->yields.data[k], is_solid(a, loop->out[k]) && from_next);
+    }
+    adjoints_of_region(a, body);
+    for (int k = 0; k < nc; k++) {
+        const Value *carry = body->params.data[1 + ns + k];
+        if (is_solid(a, carry) || ptrmap_has(&a->faint, carry))
+            continue;
+        ptrmap_put(&a->faint, carry, NULL);
+        held = held && !is_solid(a, loop->out[k]);
+    }
+    return held;
+}
+
+static void adjoints_of_loop(Adjoints *a, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
+    int begin = a->log.n;
+    while (!adjoints_of_body(a, loop))
+        take_back(a, begin, NULL, NULL);
+    if (loop_may_not_run(loop))
+        take_back(a, begin, body, NULL);
+    for (int i = 0; i < ns + nstate; i++) {
+        bool used = is_solid(a, body->params.data[1 + i]), sum = i >= ns + loop->attr.loop.n_carry;
+        bool result = i >= ns && is_solid(a, loop->out[i - ns]);
+        give(a, loop->in[i], sum ? result : used && (i < ns || result));
+    }
+}
+
+static void adjoints_of_if(Adjoints *a, const Inst *inst) {
+    Marks outer[2] = {{0}, {0}};
+    PtrMap first;
+    ptrmap_init(&first, a->arena);
+    for (int k = 0; k < 2; k++) {
+        int begin = a->log.n;
+        for (int i = 0; i < inst->n_out; i++)
+            give(a, inst->regions[k]->yields.data[i], is_solid(a, inst->out[i]));
+        adjoints_of_region(a, inst->regions[k]);
+        take_back(a, begin, inst->regions[k], &outer[k]);
+    }
+    for (int i = 0; i < outer[0].n; i++) {
+        Mark m = outer[0].data[i];
+        Elements before = (Elements)(uintptr_t)ptrmap_get(&first, m.v);
+        ptrmap_put(&first, m.v, (void *)(before | m.added));
+    }
+    for (int i = 0; i < outer[1].n; i++) {
+        Mark m = outer[1].data[i];
+        mark(a, m.v, m.added & (Elements)(uintptr_t)ptrmap_get(&first, m.v));
+    }
+}
+
+/* What reaches operand k whatever the values are. */
+static bool reaches(const Adjoints *a, const Inst *inst, int k) {
+    switch (inst->op) {
+    case OP_call:
+        return !call_may_choose(inst);
+    case OP_mul0: /* the other factor may be 0 */
+        return false;
+    case OP_update:
+        return k == 1;
+    case OP_reduce:
+        return inst->attr.reduce.kind == RED_sum || inst->attr.reduce.kind == RED_logsumexp;
+    default:
+        return !op_chooses(inst->op) && !partial_has_zero(a->known, inst, k);
+    }
+}
+
+static void adjoints_of_region(Adjoints *a, const Region *region) {
+    for (int i = region->insts.n - 1; i >= 0; i--) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_loop)
+            adjoints_of_loop(a, inst);
+        else if (inst->op == OP_if)
+            adjoints_of_if(a, inst);
+        else if (inst->n_out == 0 || !is_solid(a, inst->out[0]))
+            continue;
+        else if (inst->op == OP_index || inst->op == OP_slice)
+            give_part(a, inst);
+        else
+            for (int k = 0; k < inst->n_in; k++)
+                give(a, inst->in[k], reaches(a, inst, k));
+    }
+}
+
+static bool starts_steep(const void *known, const Inst *inst, int k) {
+    return inst->op == OP_call || partial_has_pole(known, inst, k);
+}
+
+static void mark_faint(const Adjoints *a, PtrMap *faint) {
+    for (uint32_t i = 0; i < a->useful->cap; i++) {
+        const Value *v = a->useful->keys[i];
+        if (v && is_active(a, v) && !is_solid(a, v))
+            ptrmap_put(faint, v, NULL);
+    }
+}
+
+void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const PtrMap *useful, bool solid) {
+    zeros_of_values(z, arena, body);
+    Adjoints a = {.arena = arena, .known = z, .varied = varied, .useful = useful};
+    ptrmap_init(&a.solid, arena);
+    ptrmap_init(&a.faint, arena);
+    for (int i = 0; i < body->yields.n; i++)
+        give(&a, body->yields.data[i], solid);
+    adjoints_of_region(&a, body);
+    mark_faint(&a, &z->faint);
+    useful_flow(body, starts_steep, z, &z->steep);
+}
