@@ -9,8 +9,9 @@
  * passes call the adjoint of x `x_adj` and its tangent `x_tan`.
  *
  * The parts: bpsource_use.c decides how loops and products are written and counts mentions;
- * bpsource_expr.c writes expressions, bpsource_stmt.c statements, bpsource_loop.c loops,
- * bpsource_types.c types, bpsource_names.c keeps names apart. Called by the driver for --emit=bp.
+ * bpsource_while.c finds loops on a flag; bpsource_expr.c writes expressions, bpsource_stmt.c
+ * statements, bpsource_loop.c loops, bpsource_types.c types; bpsource_describe.c finds names for
+ * what has none, bpsource_names.c keeps them apart. Called by the driver for --emit=bp.
  */
 #include "codegen/bpsource_internal.h"
 
@@ -23,6 +24,7 @@ static void printer_enter(Printer *p, const Func *f) {
     ptrmap_init(&p->codes, p->arena);
     ptrmap_init(&p->syms, p->arena);
     ptrmap_init(&p->whole, p->arena);
+    ptrmap_init(&p->steps, p->arena);
     bp_uses_find(p, f);
     bp_names_given(p, f);
     p->names.next = 1;

@@ -313,7 +313,8 @@ static const char *of_next(Printer *p, const Value *v) {
             return of_next(p, owner->out[k]);
         LoopForm form = bp_loop_form(p, owner);
         int state = owner->attr.loop.n_carry + owner->attr.loop.n_acc;
-        if (k >= state || (form != FORM_loop && form != FORM_while && form != FORM_scan))
+        if (k >= state || (form != FORM_loop && form != FORM_while && form != FORM_stored_while &&
+                           form != FORM_scan))
             return NULL;
         const Value *before = region->params.data[1 + owner->attr.loop.n_slice + k];
         const char *name = before->name ? before->name : of_place_of(p, before);

@@ -42,14 +42,15 @@ typedef struct Use {
 
 /* How a loop is written. */
 typedef enum LoopForm {
-    FORM_check,   /* nothing but checks:    assert all(... for i < n); */
-    FORM_map,     /* stacks:                [... for i < n] */
-    FORM_sum,     /* plain accs:            sum(... for i < n) */
-    FORM_map_sum, /* both: what is summed is stacked, then summed */
-    FORM_scatter, /* one add_at:            scatter(n, k => v for i) */
-    FORM_scan,    /* stacks of the carries: scan (...) for t < n { ... } */
-    FORM_while,   /* until a flag falls:    loop (...) while flag max_iter n { ... } */
-    FORM_loop,    /* everything else:       loop (...) for t < n { ... } */
+    FORM_check,        /* nothing but checks:    assert all(... for i < n); */
+    FORM_map,          /* stacks:                [... for i < n] */
+    FORM_sum,          /* plain accs:            sum(... for i < n) */
+    FORM_map_sum,      /* both: what is summed is stacked, then summed */
+    FORM_scatter,      /* one add_at:            scatter(n, k => v for i) */
+    FORM_scan,         /* stacks of the carries: scan (...) for t < n { ... } */
+    FORM_while,        /* until a flag falls:    loop (...) while flag max_iter n { ... } */
+    FORM_stored_while, /* the same, and what it stacks is swept backwards; see bpsource_while.c */
+    FORM_loop,         /* everything else:       loop (...) for t < n { ... } */
 } LoopForm;
 
 typedef struct RecordTypes RecordTypes;
@@ -75,6 +76,7 @@ typedef struct Printer {
     PtrMap *forms;  /* Inst* of a loop without carries -> its LoopForm, plus one */
     PtrMap dims;    /* Value* -> SizeSym* bound to it */
     PtrMap given;   /* Atom of names.atoms: names that values of the function have */
+    PtrMap steps;   /* Inst* of a stored while -> the name of how many steps it took */
     PtrMap whole;   /* Inst* -> the text that gives all of its results at once, as a tuple */
     PtrMap funcs;   /* Func* -> its name: those that are called */
     VEC(const Func *) callees; /* the same, callees first */
@@ -131,11 +133,21 @@ enum { PARTS_MOST = 16 };
 int bp_array_of_adds(Printer *p, const Value *v, Value **parts);
 /* add_at on zeros, at constant indices that nothing before it wrote: an update. */
 bool bp_is_fresh_put(const Inst *inst);
-bool bp_check_is_implied(const Inst *check);
+bool bp_check_is_implied(const Printer *p, const Inst *check);
 bool bp_is_mentioned(Printer *p, const Inst *inst); /* in the text at all */
 int bp_whole_operand(const Inst *inst); /* of an elementwise operation: which gives the shape */
 bool bp_reduces_all(const Inst *inst);
 bool bp_is_doubling(const Inst *inst); /* x + x, written 2.0*x */
+
+/* ---- loops on a flag (bpsource_while.c) ---- */
+bool bp_is_while(const Inst *loop);
+bool bp_is_stored_while(const Printer *p, const Inst *loop);
+/* The loop on a flag that a check says has come to its end: `while` brings that check. Or NULL. */
+const Inst *bp_loop_ended_by(const Inst *check);
+int bp_stored_flags(const Inst *loop); /* which result stacks the flag; -1: none */
+const Inst *bp_swept(const Printer *p,
+                     const Inst *loop); /* the stored while that it sweeps, or NULL */
+const Inst *bp_sweep_guard(const Inst *sweep, const Inst *loop); /* the `if` that is its body */
 
 /* ---- types (bpsource_types.c) ---- */
 RecordTypes *bp_types_collect(Printer *p);

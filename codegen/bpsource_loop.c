@@ -22,6 +22,9 @@ static const char *counter_name(Printer *p, const Inst *loop) {
 }
 
 static const char *extent_text(Printer *p, const Inst *loop) {
+    const Inst *swept = bp_swept(p, loop);
+    if (swept)
+        return ptrmap_get(&p->steps, swept);
     Level level;
     const char *text = bp_size_text(p, loop->attr.loop.extent, &level);
     return level > L_compare ? text : arena_printf(p->arena, "(%s)", text);
@@ -382,7 +385,9 @@ static const char *open_loop(Printer *p, const Inst *loop, const char *word, Hea
         const Size *last =
             size_sub(&p->m->ctx->polys, loop->attr.loop.extent, size_const(&p->m->ctx->polys, 1));
         Level level;
-        bp_print_line(p, "let %s = %s - %s;", t, bp_size_text(p, last, &level), counter);
+        const char *end = bp_swept(p, loop) ? arena_printf(p->arena, "%s - 1", extent)
+                                            : bp_size_text(p, last, &level);
+        bp_print_line(p, "let %s = %s - %s;", t, end, counter);
         set_elements(p, loop, t);
     } else {
         counter = counter_name(p, loop);
@@ -418,6 +423,15 @@ static Code next_with_stacks(Printer *p, const Inst *loop, const Head *head) {
     return bp_tuple_code(p, head->n, next);
 }
 
+/* What the branch taken gives, in the order of the loop. */
+static Code results_of_guard(Printer *p, const Inst *loop, const Inst *guard) {
+    const Region *body = loop->regions[0];
+    Code *next = ARENA_ARRAY(p->arena, body->yields.n + 1, Code);
+    for (int k = 0; k < body->yields.n; k++)
+        next[k] = bp_code_of(p, guard->regions[0]->yields.data[body->yields.data[k]->index]);
+    return bp_tuple_code(p, body->yields.n, next);
+}
+
 static void print_carried(Printer *p, const Inst *loop, bool scan) {
     const Region *body = loop->regions[0];
     int nc = loop->attr.loop.n_carry;
@@ -427,20 +441,48 @@ static void print_carried(Printer *p, const Inst *loop, bool scan) {
     Block block;
     bp_block_open(p, &block);
     const char *opening = open_loop(p, loop, scan ? "scan" : "loop", &head);
+    const Inst *swept = bp_swept(p, loop), *guard = swept ? bp_sweep_guard(loop, swept) : NULL;
     name_elements(p, loop);
+    if (guard)
+        ptrmap_put(&p->skipped, guard, NULL);
     bp_print_insts(p, body);
+    if (guard) {
+        body = guard->regions[0];
+        bp_print_insts(p, body);
+    }
     bool stacks = !scan && loop->attr.loop.n_stack > 0;
-    Code next =
-        stacks ? next_with_stacks(p, loop, &head) : bp_results_code(p, head.n, body->yields.data);
+    Code next = guard    ? results_of_guard(p, loop, guard)
+                : stacks ? next_with_stacks(p, loop, &head)
+                         : bp_results_code(p, head.n, body->yields.data);
     const char *steps = bp_block_text(p, &block, next);
     const char *text = arena_printf(p->arena, "%s%s %s", checkpoint_text(p, loop), opening, steps);
     bp_bind_results(p, head.n, scan ? loop->out + nc : loop->out, scan ? NULL : head.names, text);
 }
 
+/* How many steps were taken: a variable of the loop beside those of the IR, in place of the flags.
+ */
+static void add_steps(Printer *p, const Inst *loop, Head *head) {
+    int flags = bp_stored_flags(loop);
+    head->names[flags] = bp_names_new(&p->names, p->arena, "steps");
+    head->inits[flags] = "0";
+}
+
+/* What a step stores, and the count of steps. */
+static void add_stored(Printer *p, const Inst *loop, const Head *head, Code *next) {
+    int flags = bp_stored_flags(loop);
+    const char *steps = head->names[flags];
+    for (int k = loop->n_out - loop->attr.loop.n_stack; k < loop->n_out; k++)
+        next[k] = (Code){.text = arena_printf(p->arena, "%s with [%s] = %s", head->names[k], steps,
+                                              bp_at_level(p, next[k], L_or)),
+                         .level = L_with};
+    next[flags] = (Code){.text = arena_printf(p->arena, "%s + 1", steps), .level = L_add};
+}
+
 /* The flag is a variable of the loop; its body is the branch that is taken while the flag holds. */
 static void print_while(Printer *p, const Inst *loop) {
     const Region *body = loop->regions[0];
-    int flag = ir_loop_flag(loop);
+    int flag = ir_loop_flag_of_carries(loop);
+    bool stored = loop->attr.loop.n_stack > 0;
     const Inst *guard = body->yields.data[flag]->inst;
     Head head = {.n = loop->n_out};
     head.inits = ARENA_ARRAY(p->arena, head.n + 1, const char *);
@@ -451,6 +493,8 @@ static void print_while(Printer *p, const Inst *loop) {
     if (!body->params.data[1 + flag]->name)
         body->params.data[1 + flag]->name = atom_of(&p->m->ctx->atoms, "running");
     head_names(p, loop, &head);
+    if (stored)
+        add_steps(p, loop, &head);
     const char *list = head_list(p, &head), *most = extent_text(p, loop);
     ptrmap_put(&p->skipped, guard, NULL);
     bp_print_insts(p, body);
@@ -460,11 +504,16 @@ static void print_while(Printer *p, const Inst *loop) {
         const Value *y = body->yields.data[k];
         next[k] = bp_code_of(p, y->inst == guard ? guard->regions[0]->yields.data[y->index] : y);
     }
+    if (stored)
+        add_stored(p, loop, &head, next);
     const char *steps = bp_block_text(p, &block, bp_tuple_code(p, head.n, next));
     const char *format =
         head.n == 1 ? "loop %s while %s max_iter %s %s" : "loop (%s) while %s max_iter %s %s";
     bp_bind_results(p, head.n, loop->out, head.names,
                     arena_printf(p->arena, format, list, head.names[flag], most, steps));
+    if (stored)
+        ptrmap_put(&p->steps, loop,
+                   (void *)(uintptr_t)bp_code_of(p, loop->out[bp_stored_flags(loop)]).text);
 }
 
 void bp_print_loop(Printer *p, const Inst *loop) {
@@ -484,6 +533,7 @@ void bp_print_loop(Printer *p, const Inst *loop) {
         print_scatter(p, loop);
         break;
     case FORM_while:
+    case FORM_stored_while:
         print_while(p, loop);
         break;
     case FORM_scan:

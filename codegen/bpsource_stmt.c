@@ -154,6 +154,8 @@ static bool is_array_of_tuples(Printer *p, const Inst *inst) {
 static bool are_the_yields(Printer *p, int n, Value *const *results) {
     const Region *region = results[0]->region;
     const Inst *owner = region->owner;
+    if (owner && ptrmap_has(&p->skipped, owner))
+        return false; /* an `if` of which only the branch is printed */
     bool plain = owner && (owner->op == OP_if || bp_loop_form(p, owner) == FORM_map ||
                            bp_loop_form(p, owner) == FORM_loop);
     if (is_array_of_tuples(p, results[0]->inst) && plain &&

@@ -165,46 +165,12 @@ static LoopForm sum_form(const Printer *p, const Inst *loop) {
     return FORM_loop;
 }
 
-static bool reads(const Region *region, const Value *v) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        for (int k = 0; k < inst->n_in; k++)
-            if (inst->in[k] == v)
-                return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (reads(inst->regions[k], v))
-                return true;
-    }
-    for (int k = 0; k < region->yields.n; k++)
-        if (region->yields.data[k] == v)
-            return true;
-    return false;
-}
-
-/* The check that a loop on a flag came to its end: `while` brings its own. */
-static const Inst *loop_ended_by(const Inst *check) {
-    const Inst *negation = check->op == OP_check ? check->in[0]->inst : NULL;
-    const Value *flag = negation && negation->op == OP_not ? negation->in[0] : NULL;
-    bool ends = flag && flag->inst && flag->inst->op == OP_loop && flag->region == check->region &&
-                ir_loop_flag(flag->inst) == flag->index;
-    return ends ? flag->inst : NULL;
-}
-
-static bool is_while(const Inst *loop) {
-    if (ir_loop_flag(loop) < 0 || loop->attr.loop.n_slice > 0 || loop->attr.loop.reverse ||
-        loop->attr.loop.checkpoint != CHECK_store ||
-        reads(loop->regions[0], loop->regions[0]->params.data[0]))
-        return false;
-    for (int i = 0; i < loop->region->insts.n; i++)
-        if (loop_ended_by(loop->region->insts.data[i]) == loop)
-            return true;
-    return false;
-}
-
 LoopForm bp_loop_form(const Printer *p, const Inst *loop) {
     int nc = loop->attr.loop.n_carry;
-    if (nc > 0 && is_while(loop))
+    if (nc > 0 && bp_is_while(loop))
         return FORM_while;
+    if (nc > 0 && bp_is_stored_while(p, loop))
+        return FORM_stored_while;
     if (nc > 0)
         return is_scan(loop) && results_unread(p, loop, nc) ? FORM_scan : FORM_loop;
     if (loop->n_out == 0)
@@ -387,9 +353,9 @@ static bool check_is_of_range(const Inst *check, const Inst *inst) {
 
 /* The check of an element that is read or written in the same region: what is printed for that
  * brings its own. */
-bool bp_check_is_implied(const Inst *check) {
-    const Inst *ended = loop_ended_by(check);
-    if (ended && is_while(ended))
+bool bp_check_is_implied(const Printer *p, const Inst *check) {
+    const Inst *ended = bp_loop_ended_by(check);
+    if (ended && (bp_is_while(ended) || bp_is_stored_while(p, ended)))
         return true;
     for (int k = 0; k < check->region->insts.n; k++) {
         const Inst *inst = check->region->insts.data[k];
@@ -575,7 +541,7 @@ static void note_structure(Printer *p, const Inst *inst) {
 
 bool bp_is_mentioned(Printer *p, const Inst *inst) {
     if (inst->op == OP_check)
-        return !bp_check_is_implied(inst);
+        return !bp_check_is_implied(p, inst);
     if (inst->op == OP_dim || inst->op == OP_loop || inst->op == OP_if)
         return true;
     for (int k = 0; k < inst->n_out; k++)

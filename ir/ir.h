@@ -392,6 +392,8 @@ bool region_contains(const Region *outer, const Region *inner); /* inner == oute
  * `while`): every carry is kept, and the flag stays false, by the branch not taken of one `if` on
  * the flag; nothing is stacked or summed. Which carry; -1: no such loop. */
 int ir_loop_flag(const Inst *loop);
+/* The same, but it may stack: what later iterations stack says nothing new. */
+int ir_loop_flag_of_carries(const Inst *loop);
 /* Values used in `region` (or nested) but defined outside, in order of first use. */
 typedef VEC(Value *) ValueList;
 void ir_free_values(Arena *arena, const Region *region, ValueList *out);

@@ -154,7 +154,11 @@ static bool only_guard_works(const Region *body, const Inst *guard) {
 }
 
 int ir_loop_flag(const Inst *loop) {
-    if (loop->op != OP_loop || loop->attr.loop.n_acc > 0 || loop->attr.loop.n_stack > 0)
+    return loop->op == OP_loop && loop->attr.loop.n_stack == 0 ? ir_loop_flag_of_carries(loop) : -1;
+}
+
+int ir_loop_flag_of_carries(const Inst *loop) {
+    if (loop->op != OP_loop || loop->attr.loop.n_acc > 0)
         return -1;
     const Region *body = loop->regions[0];
     for (int flag = 0; flag < loop->attr.loop.n_carry; flag++) {
