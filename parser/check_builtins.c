@@ -210,6 +210,12 @@ static const Ty *rule_same(Call *call) {
     return arg(call, 0)->kind == TY_array ? arg(call, 0) : wrong(call, 0, "an array");
 }
 
+/* Also of what is made of numbers. */
+static const Ty *rule_sums(Call *call) {
+    const Ty *ty = arg(call, 0);
+    return ty->kind == TY_array && numbers_only(ty) ? ty : wrong(call, 0, "an array of numbers");
+}
+
 static const Ty *rule_numbers(Call *call) {
     return is_numbers(arg(call, 0)) ? arg(call, 0) : wrong(call, 0, "an array of numbers");
 }
