@@ -3,10 +3,14 @@
  * Note [Blocked product]. C is computed a register tile at a time by out-of-line kernels that take
  * strides:
  *
- *   for blocks of DEPTH along k, panels of PANEL_VECS vectors along n:
+ *   for blocks of rows of A, blocks of DEPTH along k, panels of PANEL_VECS vectors along n:
  *       unless B can be read as it is, copy its panel to the stack, transposing it if need be;
  *       for tiles along m: one kernel call, into C or, where C ends or is strided, into a buffer,
  * and from there
+ *
+ * An A that is read along its columns (A is a transpose, as in products of adjoints) has its rows a
+ * whole row of memory apart, in step with the caches more often than not: its block is copied
+ * first, tile by tile, so that each kernel reads it in a row.
  *
  * The panel stays in the first-level cache while A streams past. Kernels always work on full
  * vectors: short panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
@@ -20,6 +24,7 @@
 enum {
     MAX_TILE_ROWS = 16,
     BLOCK_BYTES = 384 * 1024, /* of A, to stay in the second-level cache */
+    COPY_BYTES = 96 * 1024,   /* of a block that is copied, on the stack */
     PACK_FROM_ROWS = 48 /* rows of A that pay for copying a panel that could be read in place */
 };
 
@@ -29,15 +34,16 @@ int panel_rows(const Gen *g, int vecs) {
 
 /* ---- internal functions ---- */
 
-typedef enum Kind { KIND_product, KIND_tile, KIND_pack, KIND_spill, KIND_dots } Kind;
+typedef enum Kind { KIND_product, KIND_tile, KIND_pack, KIND_turn, KIND_spill, KIND_dots } Kind;
 
-static const char *const kind_names[] = {"product", "tile", "pack", "spill", "dots"};
+static const char *const kind_names[] = {"product", "tile", "pack", "turn", "spill", "dots"};
 
 /* Parameters by letter: i an i64, p a pointer, b an i1. */
 static const char *const kind_params[] = {
     "biiipiipiipii", /* accumulate, m, n, k, three operands */
     "bipiipipi",     /* accumulate, k, a, b and its row stride, c and its row stride */
     "pipiiii",       /* panel and its width, b, rows, cols */
+    "ppiii",         /* copy, a and what its columns are apart, rows, depth */
     "bppiiii",       /* accumulate, buffer, c, rows, cols */
     "biipippi",      /* accumulate, m, k, a and its row stride, x, c and its row stride */
 };
@@ -292,6 +298,7 @@ static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
 }
 
 static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
+static void turn_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
 
 /* ---- calls ---- */
 
@@ -299,7 +306,8 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
  * after emitting it if it is not there. */
 static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args) {
     typedef void Body(Gen * g, int rows, int vecs, const LLVMValueRef *params);
-    static Body *const bodies[] = {product_body, tile_body, pack_body, spill_body, dots_body};
+    static Body *const bodies[] = {product_body, tile_body,  pack_body,
+                                   turn_body,    spill_body, dots_body};
     char name[64];
     snprintf(name, sizeof name, "bpc.%s.%dx%d.%s", kind_names[kind], rows, vecs,
              g->is_f64 ? "f64" : "f32");
@@ -358,16 +366,20 @@ typedef struct Product {
     LLVMValueRef accumulate, m, n, k;
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
     LLVMValueRef rows, cols, depth, direct,
-        buffer; /* of the panel; direct: tiles go to C at once */
+        buffer;                /* of the panel; direct: tiles go to C at once */
+    LLVMValueRef turned, copy; /* whether A stands in the copy, tile by tile */
 } Product;
 
 static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef c = gen_element(g, &p->c, row, zero), a = gen_element(g, &p->a, row, zero);
+    LLVMValueRef tile = gen_at(g, p->copy, gen_mul(g, row, p->depth)), apart = p->a.col_stride;
+    a = LLVMBuildSelect(g->b, p->turned, tile, a, "");
+    apart = LLVMBuildSelect(g->b, p->turned, gen_int(g, rows), apart, "");
     LLVMValueRef to = LLVMBuildSelect(g->b, p->direct, c, p->buffer, "");
     LLVMValueRef stride = LLVMBuildSelect(g->b, p->direct, p->c.row_stride, width, "");
     LLVMValueRef add = LLVMBuildAnd(g->b, p->direct, p->accumulate, "");
-    LLVMValueRef args[] = {add,       p->depth,        a,  p->a.row_stride, p->a.col_stride,
+    LLVMValueRef args[] = {add,       p->depth,        a,  p->a.row_stride, apart,
                            p->b.base, p->b.row_stride, to, stride};
     call(g, KIND_tile, rows, p->vecs, args);
     GenIf spill = gen_if(g, LLVMBuildNot(g->b, p->direct, ""));
@@ -377,24 +389,79 @@ static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
     gen_end(g, &spill);
 }
 
-static void tiles_of_panel(Gen *g, const Product *p) {
+typedef void TileBody(Gen *g, const void *user, LLVMValueRef row, int height);
+
+/* Tiles from the first row to the last, high ones as long as they fit. */
+static void each_tile(Gen *g, int vecs, LLVMValueRef rows, TileBody *body, const void *user) {
     /* By registers (32, 16, 16 without fma), and by vectors. */
     static const int all_heights[3][2][3] = {
         {{16, 4, 1}, {12, 4, 1}}, {{12, 4, 1}, {6, 2, 1}}, {{8, 4, 1}, {4, 2, 1}}};
     const ContractTarget *t = g->target;
     int kind = t->vector_registers >= 32 ? 0 : t->has_fma ? 1 : 2;
-    const int *heights = all_heights[kind][p->vecs - 1];
+    const int *heights = all_heights[kind][vecs - 1];
     LLVMValueRef from = gen_int(g, 0);
     for (int i = 0; i < 3; i++) {
         LLVMValueRef height = gen_int(g, heights[i]);
-        LLVMValueRef left = gen_sub(g, p->rows, from);
-        LLVMValueRef odd = LLVMBuildURem(g->b, left, height, "");
-        LLVMValueRef end = gen_sub(g, p->rows, odd);
+        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, rows, from), height, "");
+        LLVMValueRef end = gen_sub(g, rows, odd);
         GenLoop loop = gen_loop(g, from, end, height);
-        call_tile(g, p, loop.i, heights[i]);
+        body(g, user, loop.i, heights[i]);
         gen_loop_end(g, &loop);
         from = end;
     }
+}
+
+static void tile_of_panel(Gen *g, const void *user, LLVMValueRef row, int height) {
+    call_tile(g, user, row, height);
+}
+
+/* ---- A in a row ---- */
+
+/* The copy of a block of A: of each tile of `height` rows, one column after the other. */
+typedef struct Turn {
+    LLVMValueRef copy, base, apart, depth;
+} Turn;
+
+static void turn_tile(Gen *g, const void *user, LLVMValueRef row, int height) {
+    const Turn *turn = user;
+    LLVMValueRef to = gen_at(g, turn->copy, gen_mul(g, row, turn->depth));
+    LLVMValueRef from = gen_at(g, turn->base, row);
+    GenLoop by_k = gen_loop(g, gen_int(g, 0), turn->depth, gen_int(g, 1));
+    LLVMValueRef in = gen_at(g, from, gen_mul(g, by_k.i, turn->apart));
+    LLVMValueRef out = gen_at(g, to, gen_mul(g, by_k.i, gen_int(g, height)));
+    for (int at = 0; at < height; at += g->lanes) {
+        LLVMValueRef lanes = gen_int(g, height - at < g->lanes ? height - at : g->lanes);
+        LLVMValueRef piece = gen_load_lanes(g, gen_at(g, in, gen_int(g, at)), lanes);
+        gen_store_lanes(g, piece, gen_at(g, out, gen_int(g, at)), lanes);
+    }
+    gen_loop_end(g, &by_k);
+}
+
+static void turn_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+    (void)rows;
+    Turn turn = {.copy = p[0], .base = p[1], .apart = p[2], .depth = p[4]};
+    each_tile(g, vecs, p[3], turn_tile, &turn);
+}
+
+/* Where columns are half a page apart, a few of them fill their lines of the nearest cache; several
+ * panels of columns pay for the copy. */
+static void choose_a(Gen *g, Product *p) {
+    enum { FAR_BYTES = 2048 };
+    LLVMValueRef far = gen_int(g, FAR_BYTES / (g->is_f64 ? 8 : 4) - 1);
+    LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
+    LLVMValueRef some = LLVMBuildAnd(g->b, gen_less(g, gen_int(g, MAX_TILE_ROWS), p->m),
+                                     gen_less(g, width, p->n), "");
+    LLVMValueRef along =
+        LLVMBuildAnd(g->b, equals(g, p->a.row_stride, 1), gen_less(g, far, p->a.col_stride), "");
+    p->turned = LLVMBuildAnd(g->b, some, along, "");
+    p->copy = gen_scratch(g, "bpc.turned", COPY_BYTES);
+}
+
+static void turn_block(Gen *g, const Product *p) {
+    GenIf turn = gen_if(g, p->turned);
+    LLVMValueRef args[] = {p->copy, p->a.base, p->a.col_stride, p->rows, p->depth};
+    call(g, KIND_turn, 0, p->vecs, args);
+    gen_end(g, &turn);
 }
 
 /* Where the panel's B is read: in place if its columns are whole vectors and few rows of A use it.
@@ -429,23 +496,26 @@ static void product_by_tiles(Gen *g, const Product *p) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     int most = panel_rows(g, PANEL_VECS);
     LLVMValueRef depth = gen_int(g, most);
-    LLVMValueRef block = gen_int(g, BLOCK_BYTES / (most * (g->is_f64 ? 8 : 4)));
+    int bytes = most * (g->is_f64 ? 8 : 4);
+    LLVMValueRef block = LLVMBuildSelect(g->b, p->turned, gen_int(g, COPY_BYTES / bytes),
+                                         gen_int(g, BLOCK_BYTES / bytes), "");
     GenLoop by_m = gen_loop(g, zero, p->m, block);
     LLVMValueRef at_least_one =
         LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
     GenLoop by_k = gen_loop(g, zero, at_least_one, depth); /* k = 0 still writes zeros */
-    GenLoop by_n = gen_loop(g, zero, p->n, width);
     Product panel = *p;
     panel.rows = gen_min(g, gen_sub(g, p->m, by_m.i), block);
-    panel.cols = gen_min(g, gen_sub(g, p->n, by_n.i), width);
     panel.depth = gen_min(g, gen_sub(g, p->k, by_k.i), depth);
     panel.a = gen_shift(g, p->a, by_m.i, by_k.i);
+    turn_block(g, &panel);
+    GenLoop by_n = gen_loop(g, zero, p->n, width);
+    panel.cols = gen_min(g, gen_sub(g, p->n, by_n.i), width);
     panel.b = gen_shift(g, p->b, by_k.i, by_n.i);
     panel.c = gen_shift(g, p->c, by_m.i, by_n.i);
     LLVMValueRef later = gen_less(g, zero, by_k.i);
     panel.accumulate = LLVMBuildOr(g->b, p->accumulate, later, "");
     choose_b(g, &panel);
-    tiles_of_panel(g, &panel);
+    each_tile(g, panel.vecs, panel.rows, tile_of_panel, &panel);
     gen_loop_end(g, &by_n);
     gen_loop_end(g, &by_k);
     gen_loop_end(g, &by_m);
@@ -463,6 +533,7 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     GenIf dots = gen_if(g, LLVMBuildAnd(g->b, along_k, few, ""));
     product_by_dots(g, &product);
     gen_else(g, &dots);
+    choose_a(g, &product);
     product_by_tiles(g, &product);
     gen_end(g, &dots);
 }
