@@ -231,6 +231,8 @@ bench_model    = $(firstword $(wildcard bench/$(call bench_stem,$(1)).bp example
 bench_sources  = $(wildcard $(foreach part,.c _hand.c _scalar.c,bench/$(call bench_stem,$(1))$(part)))
 $(BENCH)/mlp.o: bpc_flags := --real=f32
 $(BENCH)/ba.o: bpc_flags := --export=half_sse
+# the C by hand knows these sizes, too
+$(BENCH)/kalman.o: bpc_flags := --size=m=8,k=4
 $(BENCH)/lstm_f32.o: bpc_flags := --real=f32
 $(BENCH)/lstm_f32.row.o: row_flags := -DREAL=float -DLSTM_F32
 $(BENCH)/lstm_f64.row.o: row_flags := -DREAL=double

@@ -61,6 +61,15 @@ static int64_t unrolled_size(const Scalarize *s, const Region *region) {
     return size;
 }
 
+/* Sizes in the body depend on the iteration. */
+static bool binds_index(const Inst *loop) {
+    const Region *body = loop->regions[0];
+    for (int i = 0; i < body->insts.n; i++)
+        if (body->insts.data[i]->op == OP_dim)
+            return true;
+    return false;
+}
+
 static bool can_unroll(Scalarize *s, const Inst *loop) {
     int64_t n;
     if (!size_is_const(loop->attr.loop.extent, &n) || n > SMALL_EXTENT)
@@ -73,7 +82,8 @@ static bool can_unroll(Scalarize *s, const Inst *loop) {
         bool dear =
             op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST && n > SMALL_DEAR;
         bool loops = inst->op == OP_loop && !ptrmap_has(&s->unroll, inst);
-        if (dear || loops || inst->op == OP_contract)
+        bool shaped = binds_index(loop) && n <= SMALL_DEAR; /* sizes become known */
+        if (dear || ((loops || inst->op == OP_contract) && !shaped))
             return false;
     }
     return true;
