@@ -66,8 +66,8 @@ class Oracle:
 def verdict_of(output, status):
     if status == 0:
         return Verdict("well", output)
-    if status == 128 + signal.SIGALRM:
-        return Verdict("hang", "no end within %d s\n%s" % (LIMIT_SECONDS, output))
+    if status in (128 + signal.SIGALRM, 128 + signal.SIGXCPU, 128 + signal.SIGKILL):
+        return Verdict("hang", "no end within %d s of processor time\n%s" % (LIMIT_SECONDS, output))
     if status != 1:
         return Verdict("crash", "exit status %d\n%s" % (status, output))
     return Verdict(kind_of(output), output)

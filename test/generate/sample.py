@@ -15,13 +15,15 @@ MOST_DEPTH = 5
 
 
 class Scope:
-    """What may be used at a place: variables with their types, and indices with their extents."""
+    """What may be used at a place: variables with their types, and indices with their extents. `known`: the types of all names."""
 
-    def __init__(self, variables, indices=()):
-        self.variables, self.indices = list(variables), list(indices)
+    def __init__(self, variables, indices, known):
+        self.variables, self.indices, self.known = list(variables), list(indices), known
 
     def plus(self, variables=(), indices=()):
-        return Scope(self.variables + list(variables), self.indices + list(indices))
+        self.known.update(variables)
+        self.known.update((name, INT) for name, _ in indices)
+        return Scope(self.variables + list(variables), self.indices + list(indices), self.known)
 
     def of(self, ty):
         return [name for name, t in self.variables if t == ty]
@@ -41,7 +43,7 @@ class Sampler(Further, Libraries):
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.names = 0
-        self.helpers, self.records, self.applies, self.needed = [], [], set(), []
+        self.helpers, self.records, self.applies, self.needed, self.known = [], [], set(), [], {}
         self.symbols = ["n", "m"]
 
     # ---- small things ----
@@ -492,7 +494,7 @@ class Sampler(Further, Libraries):
     def function(self, name, params, ty, depth):
         # every size is bound, whatever the parameters are
         params = params + self.bound("s_")
-        body = self.any(depth, ty, Scope(params))
+        body = self.any(depth, ty, Scope([], [], self.known).plus(params))
         return Function(name, list(self.symbols), params, body)
 
     def program(self, depth=MOST_DEPTH):

@@ -210,6 +210,86 @@ bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Samp
     return true;
 }
 
+/* ---- exports that must give the same ---- */
+
+static bool same_bits(const Outcome *a, const Outcome *b) {
+    for (int i = 0; i < a->n; i++)
+        if (a->out[i]->f &&
+            memcmp(a->out[i]->f, b->out[i]->f, (size_t)a->out[i]->count * sizeof(double)) != 0)
+            return false;
+    return true;
+}
+
+static void compare_same(Family *f, const SameRule *rule, int config, const Sample *s,
+                         Arena *arena) {
+    char what[200];
+    Outcome first, other;
+    const Build *b = &f->builds[config];
+    snprintf(what, sizeof what, "%s and %s by %s", rule->name, rule->other, configs[config].name);
+    build_run(b, build_find(b, rule->other), &s->point, &s->outcome, arena, &other);
+    f->report->checks++;
+    if (other.status != 0 || other.misuse) {
+        report_fail(f->report, what, &s->point, "status %d (%s)", other.status,
+                    other.misuse    ? other.misuse
+                    : other.message ? other.message
+                                    : "without a text");
+        return;
+    }
+    /* Optimised code may contract and order additions otherwise around a checkpoint. */
+    if (rule->bits && configs[config].level <= 0) {
+        build_run(b, build_find(b, rule->name), &s->point, &s->outcome, arena, &first);
+        if (!same_bits(&first, &other))
+            report_fail(f->report, what, &s->point, "are not the same bits");
+        return;
+    }
+    bool alike = true;
+    for (int i = 0; i < other.n && alike; i++)
+        alike = compare_leaf(f->report, what, s, i, other.out[i], false);
+}
+
+void family_same(Family *f, const SameRule *rule, const Sample *s) {
+    for (int k = 0; k < FULL_CONFIGS; k++) {
+        Arena arena;
+        if (!f->ok[k])
+            continue;
+        arena_init(&arena, &f->builds[k].ctx.alloc);
+        compare_same(f, rule, k, s, &arena);
+        arena_free(&arena);
+    }
+}
+
+/* The first export of the rules at a point, and every one that must be the same as it there. */
+static void check_same_at(Family *f, const char *name, const SizeRow *row) {
+    Report *r = f->report;
+    Arena arena;
+    Point p;
+    Sample s;
+    arena_init(&arena, &f->builds[0].ctx.alloc);
+    const Export *e = build_find(&f->builds[INTERPRETER], name);
+    point_random(&p, &arena, r->spec, row, e, &r->rng, NULL, 0);
+    if (family_call(f, name, &p, &arena, &s))
+        for (int k = 0; k < r->spec->same.n; k++)
+            if (strcmp(r->spec->same.data[k].name, name) == 0)
+                family_same(f, &r->spec->same.data[k], &s);
+    arena_free(&arena);
+}
+
+void check_same(Report *r) {
+    Family f;
+    bool ok = family_open(&f, r, NULL, 0, false);
+    for (int k = 0; ok && k < r->spec->same.n; k++) {
+        const SameRule *rule = &r->spec->same.data[k];
+        const Build *b = &f.builds[INTERPRETER];
+        bool first = k == 0 || strcmp(r->spec->same.data[k - 1].name, rule->name) != 0;
+        if (!build_find(b, rule->name) || !build_find(b, rule->other))
+            report_fail(r, rule->other, NULL, "no such export");
+        else
+            for (int row = 0; first && row < r->spec->rows.n; row++)
+                check_same_at(&f, rule->name, &r->spec->rows.data[row]);
+    }
+    family_close(&f);
+}
+
 /* ---- bad input ---- */
 
 static void expect_failure(Family *f, const Export *e, const Point *p, const Outcome *good,

@@ -84,6 +84,12 @@ typedef struct RangeRule {
     bool bad;                      /* a value that must fail: lo; hi is part of the message */
 } RangeRule;
 
+/* Two exports of one signature that must give the same. */
+typedef struct SameRule {
+    char name[64], other[64];
+    bool bits;
+} SameRule;
+
 /* What a program needs to be run. One line each, `#` begins a comment:
  *   sizes n=3 d=2 t=1            a row of sizes; every row is tried; a size not named is 3
  *   range NAME LO HI             values of a parameter or field; LO, HI: numbers, sizes, or sums
@@ -95,6 +101,7 @@ typedef struct RangeRule {
 typedef struct Spec {
     VEC(SizeRow) rows;
     VEC(RangeRule) rules;
+    VEC(SameRule) same; /* `same A B bits|near` */
     int order, trials, coordinates;
     double single, scale;
     char without[128];
@@ -210,6 +217,9 @@ void family_close(Family *f);
 bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Sample *out);
 /* What docs/trust.md promises of compiled code, for one export at one point (safety.c). */
 void family_safety(Family *f, const char *name, const Sample *s);
+/* Another export that must give what this one gave: the same bits in each configuration, or what
+ * the interpreter computed of it but for rounding. */
+void family_same(Family *f, const SameRule *rule, const Sample *s);
 /* Statuses of bad input, for every `bad` rule that names a parameter of an export. */
 void family_bad_inputs(Family *f);
 
@@ -217,6 +227,8 @@ void family_bad_inputs(Family *f);
 
 /* Every export of the program, each configuration against the interpreter (family.c). */
 void check_exports(Report *r);
+/* Every `same` rule of the specification (family.c). */
+void check_same(Report *r);
 /* A function and its derivatives against differences and each other (relations.c). */
 void check_subject(Report *r, const Subject *s);
 

@@ -53,6 +53,14 @@ static bool read_line(Spec *spec, Arena *arena, char *line) {
         read_sizes(spec, arena, rest);
         return true;
     }
+    if (strcmp(word, "same") == 0) {
+        SameRule same = {0};
+        char how[8];
+        bool ok = sscanf(rest, "%63s %63s %7s", same.name, same.other, how) == 3;
+        same.bits = ok && strcmp(how, "bits") == 0;
+        vec_push(arena, &spec->same, same);
+        return ok;
+    }
     if (strcmp(word, "without") == 0) {
         snprintf(spec->without, sizeof spec->without, "%s", rest);
         return true;
