@@ -41,6 +41,7 @@ bool family_open(Family *f, Report *r, const char *const *exports, int n, bool s
             (r->swift && !configs[k].swift))
             continue;
         f->ok[k] = build_open(&f->builds[k], r->program, &configs[k], exports, n, &messages);
+        f->builds[k].fault = &r->fault;
         built += f->ok[k];
         if (!f->ok[k] && (k == 0 || built > 0))
             report_fail(r, configs[k].name, NULL, "not compiled:\n%s", messages ? messages : "");
@@ -61,28 +62,30 @@ void family_close(Family *f) {
 
 /* ---- conditioning ---- */
 
-static void raise_noise(Sample *s, const Outcome *shaken) {
-    for (int i = 0; i < s->outcome.n; i++) {
-        const Datum *a = s->outcome.out[i], *b = shaken->out[i];
+static void raise_noise(Sample *s, const Outcome *base, const Outcome *shaken) {
+    for (int i = 0; i < base->n; i++) {
+        const Datum *a = base->out[i], *b = shaken->out[i];
         for (int64_t k = 0; a->f && k < a->count && b->count == a->count; k++)
             if (a->f[k] != b->f[k])
                 s->noise[i][k] = fmax(s->noise[i][k], fabs(a->f[k] - b->f[k]));
     }
 }
 
+/* All by one build, so that one that is wrong does not excuse itself. */
 static void measure_noise(const Family *f, const char *name, double epsilon, Arena *arena,
                           Sample *s) {
     for (int i = 0; i < s->outcome.n; i++)
         s->noise[i] = ARENA_ARRAY(arena, s->outcome.out[i]->count + 1, double);
-    int by = f->ok[LEVEL_0] ? LEVEL_0 : INTERPRETER;
-    const Export *e = build_find(&f->builds[by], name);
-    for (int k = 0; k < 3; k++) {
+    const Build *by = &f->builds[f->ok[LEVEL_0] ? LEVEL_0 : INTERPRETER];
+    const Export *e = build_find(by, name);
+    Outcome base, o;
+    build_run(by, e, &s->point, &s->outcome, arena, &base);
+    for (int k = 0; k < 3 && base.status == 0; k++) {
         Point shaken;
-        Outcome o;
         point_shake(&shaken, arena, &s->point, epsilon, &f->report->rng);
-        build_run(&f->builds[by], e, &shaken, &s->outcome, arena, &o);
+        build_run(by, e, &shaken, &s->outcome, arena, &o);
         if (o.status == 0)
-            raise_noise(s, &o);
+            raise_noise(s, &base, &o);
     }
 }
 

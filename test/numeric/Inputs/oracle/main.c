@@ -5,7 +5,8 @@
  * PROGRAM.bp`; what is printed of a program ends with a line `== STATUS`.
  *
  * With -only, only subjects that hold WORD; `exports`: what the program exports, no subjects.
- * With -code, that C stands for what `--emit=c` prints: what the oracles themselves are tested by.
+ * What the oracles themselves are tested by: with -code, that C stands for what `--emit=c` prints;
+ * with -wrong, one result of the configurations or exports of these names is wrong by X.
  * Prints each mismatch and a line of counts. Exit status: 0 all well; 1 mismatches; 2 wrong usage.
  */
 #include "oracle.h"
@@ -57,6 +58,7 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 static int usage(void) {
     fprintf(stderr,
             "usage: oracle PROGRAM.bp [-spec FILE] [-seed N] [-only WORD] [-code FILE.c] [-swift]\n"
+            "              [-wrong NAME;NAME... -by X]\n"
             "       oracle -serve\n");
     return 2;
 }
@@ -91,6 +93,7 @@ typedef struct Request {
     const char *path, *spec, *only, *code;
     uint64_t seed;
     bool swift;
+    Fault fault;
 } Request;
 
 static int answer(const Request *q) {
@@ -106,7 +109,8 @@ static int answer(const Request *q) {
     if (q->code && !program_read(&code, q->code))
         return usage();
     program.code = code.text;
-    Report r = {.program = &program, .spec = &spec, .rng = {q->seed}, .swift = q->swift};
+    Report r = {
+        .program = &program, .spec = &spec, .rng = {q->seed}, .swift = q->swift, .fault = q->fault};
     int status = run(&r, q->only, &arena);
     free(program.text);
     free(code.text);
@@ -177,6 +181,10 @@ int main(int argc, char **argv) {
             q.only = argv[++i];
         else if (more && strcmp(argv[i], "-code") == 0)
             q.code = argv[++i];
+        else if (more && strcmp(argv[i], "-wrong") == 0)
+            q.fault.names = argv[++i];
+        else if (more && strcmp(argv[i], "-by") == 0)
+            q.fault.size = strtod(argv[++i], NULL);
         else if (strcmp(argv[i], "-swift") == 0)
             q.swift = true;
         else if (argv[i][0] != '-' && !q.path)

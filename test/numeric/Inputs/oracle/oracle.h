@@ -40,8 +40,16 @@ typedef struct Config {
                      where it does not */
 } Config;
 
+/* For testing the oracles: results that are made wrong, by this much of the value and as such.
+ * `names`: configurations and exports, between semicolons; NULL: none. */
+typedef struct Fault {
+    const char *names;
+    double size;
+} Fault;
+
 typedef struct Build {
     const Config *config;
+    const Fault *fault;
     Context ctx;
     Arena arena;
     IrModule *m;
@@ -185,6 +193,7 @@ typedef struct Report {
     const Spec *spec;
     Rng rng;
     bool swift; /* in the cheap configurations only */
+    Fault fault;
     long checks, unresolved, failures;
     const char *subject; /* shown with a failure; NULL: the program's own exports */
 } Report;

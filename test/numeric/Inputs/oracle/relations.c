@@ -532,7 +532,8 @@ static bool probe(Study *s, bool *differentiable) {
 
 static bool wanted(Study *s, const Member *m, bool differentiable) {
     const Spec *spec = s->report->spec;
-    if (m->repeats && s->report->swift && rng_below(&s->report->rng, 3) != 0)
+    if (m->repeats && s->report->swift && !s->report->fault.names &&
+        rng_below(&s->report->rng, 3) != 0)
         return false;
     if (m->order == BATCH)
         return s->subject->batched && !strstr(spec->without, m->word);
