@@ -63,14 +63,14 @@ def renamed(text, suffix):
 
 
 def variants(text):
-    """(kind, how close, text)"""
+    """(kind, text)"""
     for k, setting in enumerate(OF_LOOPS):
-        yield "loop_checkpoint%d" % k, "near", with_checkpoints(text, setting)
-    yield "split_loop", "near", split_loops(text)
-    yield "lets", "near", reordered_lets(text)
-    yield "plus_zero", "near", on_right_sides(text, lambda e: "(%s) + 0.0" % e)
-    yield "times_one", "near", on_right_sides(text, lambda e: "1.0*(%s)" % e)
-    yield "checkpoint", "bits", on_right_sides(text, lambda e: "checkpoint { %s }" % e)
+        yield "loop_checkpoint%d" % k, with_checkpoints(text, setting)
+    yield "split_loop", split_loops(text)
+    yield "lets", reordered_lets(text)
+    yield "plus_zero", on_right_sides(text, lambda e: "(%s) + 0.0" % e)
+    yield "times_one", on_right_sides(text, lambda e: "1.0*(%s)" % e)
+    yield "checkpoint", on_right_sides(text, lambda e: "checkpoint { %s }" % e)
 
 
 def model_module(path, specs):
@@ -87,14 +87,14 @@ def model_module(path, specs):
     functions = sorted({re.search(r"\((\w+)\)", f).group(1) for f, _ in exports})
     lines, values = ["export %s as %s;" % e for e in exports] + ["export %s as %s_value;" % (f, f) for f in functions], []
     directives = [d for d in directives if d and not d.startswith("bad")]
-    for kind, close, changed in variants(body):
+    for kind, changed in variants(body):
         if changed == body:
             continue
         out += renamed(changed, "_" + kind)
         kinds[kind] = 1
         for f, export in exports:
             lines.append("export %s as %s_%s;" % (renamed_call(f, body, "_" + kind), export, kind))
-            directives.append("same %s %s_%s %s" % (export, export, kind, close))
+            directives.append("same %s %s_%s near" % (export, export, kind))
         if "checkpoint" in kind:
             lines += ["export %s_%s as %s_%s_value;" % (f, kind, f, kind) for f in functions]
             values += ["same %s_value %s_%s_value bits" % (f, f, kind) for f in functions]

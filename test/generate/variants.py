@@ -1,14 +1,13 @@
 """Programs that must have the same values and derivatives: one function of a program, rewritten in a way that means the same.
 
-Each `make_*` changes a copy of the program in place and says how close the gradient must stay: BITS, or NEAR (what
-rounding explains); None where there is no place for the change.
+Each `make_*` changes a copy of the program in place; False where there is no place for the change. Gradients stay the same but for
+rounding. So do values, and where only an attribute changed every bit of them.
 """
 import re
 
 from tree import REAL, Function, Node, Ref
 
-BITS, NEAR = "bits", "near"
-ATTRIBUTES = ("checkpoint", "loop_checkpoint")  # the kinds that keep every bit of the value
+ATTRIBUTES = ("checkpoint", "loop_checkpoint")
 
 
 def places(node):
@@ -28,13 +27,13 @@ class Rewriter:
         self.kinds = sorted(name[5:] for name in dir(self) if name.startswith("make_"))
 
     def rewrite(self, kind, program):
-        """(how close, program) after one change of that kind; None: it does not fit."""
+        """The program after one change of that kind; None: it does not fit."""
         program = program.copy()
         function = next(f for f in program.functions if f.name == "f")
         holder = Node(function.body.ty, function.body)
-        close = getattr(self, "make_" + kind)(program, holder)
+        fits = getattr(self, "make_" + kind)(program, holder)
         function.body = holder.parts[0]
-        return (close, program) if close else None
+        return program if fits else None
 
     def name(self, stem):
         self.fresh += 1
@@ -64,13 +63,13 @@ class Rewriter:
         parent, k = self.place(holder)
         if parent:
             parent.parts[k] = Node(parent.parts[k].ty, "(", parent.parts[k], self.rng.choice([" + 0.0)", " - 0.0)"]))
-        return parent and NEAR
+        return parent is not None
 
     def make_times_one(self, program, holder):
         parent, k = self.place(holder)
         if parent:
             parent.parts[k] = Node(parent.parts[k].ty, "(", parent.parts[k], self.rng.choice(["*1.0)", "/1.0)"]))
-        return parent and NEAR
+        return parent is not None
 
     def make_lets(self, program, holder):
         """Two operands as lets, in an order of their own."""
@@ -79,7 +78,7 @@ class Rewriter:
 
         parent, k = self.place(holder, fits)
         if not parent:
-            return None
+            return False
         node = parent.parts[k].copy()
         spots = [i for i, p in enumerate(node.parts) if isinstance(p, Node) and p.ty.kind == "f64"]
         lets = []
@@ -90,26 +89,26 @@ class Rewriter:
         self.rng.shuffle(lets)
         names = [piece[0][4:-3] for piece in lets]
         parent.parts[k] = Node(node.ty, "{ ", *[p for let in lets for p in let], node, " }", binds=names)
-        return NEAR
+        return True
 
     def make_outlined(self, program, holder):
         """An expression as a function of what it uses."""
         parent, k = self.place(holder, lambda node: node.count() > 2)
         if not parent:
-            return None
+            return False
         body = parent.parts[k]
         names = sorted(body.free() | {"s_n", "s_m"})
         function = Function(self.name("outlined"), ["n", "m"], [(n, self.types[n]) for n in names], body)
         program.functions.insert(len(program.functions) - 1, function)
         parent.parts[k] = Node(body.ty, function.name + "(", *joined([Ref(n) for n in names]), ")")
-        return NEAR
+        return True
 
     def make_inlined(self, program, holder):
         """The body of a helper where it is called."""
         helpers = {h.name + "(": h for h in program.functions if h.name != "f" and not h.rule}
         parent, k = self.place(holder, lambda node: node.parts[0] in helpers)
         if not parent:
-            return None
+            return False
         call = parent.parts[k]
         helper = helpers[call.parts[0]]
         given = [p for p in call.parts if isinstance(p, (Node, Ref))]
@@ -117,7 +116,7 @@ class Rewriter:
         body = replaced(self.renamed(helper.body), names)
         lets = [p for (name, _), value in zip(helper.params, given) for p in ("let %s = " % names[name], value, "; ")]
         parent.parts[k] = Node(call.ty, "{ ", *lets, body, " }", binds=names.values())
-        return NEAR
+        return True
 
     def make_split_sum(self, program, holder):
         """A sum in two halves."""
@@ -126,13 +125,13 @@ class Rewriter:
 
         parent, k = self.place(holder, fits)
         if not parent:
-            return None
+            return False
         first, second = parent.parts[k], self.renamed(parent.parts[k])
         for node, bounds in ((first, "0:(%s)/2"), (second, "(%s)/2:%s")):
             i, size = re.match(r" for (\w+) < (.*)\)", node.parts[-1]).groups()
             node.parts[-1] = " for %s in %s)" % (i, bounds.replace("%s", size))
         parent.parts[k] = Node(REAL, "(", first, " + ", second, ")")
-        return NEAR
+        return True
 
     def make_split_loop(self, program, holder):
         """A loop of one carry in two halves."""
@@ -142,7 +141,7 @@ class Rewriter:
 
         parent, k = self.place(holder, fits)
         if not parent:
-            return None
+            return False
         first, second = parent.parts[k], self.renamed(parent.parts[k])
         between, t, size = self.name("z"), self.name("t"), None
         for node in (first, second):
@@ -154,7 +153,7 @@ class Rewriter:
         second.parts[at - 1] = Ref(between)
         second.binds += (t,)
         parent.parts[k] = Node(first.ty, "{ let %s = " % between, first, "; ", second, " }", binds=[between])
-        return NEAR
+        return True
 
     # ---- attributes ----
 
@@ -162,19 +161,19 @@ class Rewriter:
         parent, k = self.place(holder)
         if parent:
             parent.parts[k] = Node(parent.parts[k].ty, "checkpoint { ", parent.parts[k], " }")
-        return parent and BITS
+        return parent is not None
 
     def make_loop_checkpoint(self, program, holder):
-        """Another setting of a loop, or none. The value has the same bits. Not so the gradient: a sweep that stores adds what all
-        iterations give at once, one that computes again adds in another order."""
+        """Another setting of a loop, or none. A sweep that stores adds what all iterations give at once, one that computes again adds
+        in another order, so the bits of the gradient are not the same."""
         found = [(node, k) for node in all_nodes(holder) for k, p in enumerate(node.parts) if isinstance(p, str) and LOOP.search(p)]
         if not found:
-            return None
+            return False
         node, k = self.rng.choice(found)
         settings = ["", "@checkpoint ", "@checkpoint(every = 1) ", "@checkpoint(every = 2) ", "@checkpoint(binomial = 2) "]
         now = LOOP.search(node.parts[k]).group(1) or ""
         node.parts[k] = LOOP.sub(lambda m: self.rng.choice([s for s in settings if s != now]) + "loop (", node.parts[k])
-        return NEAR
+        return True
 
 
 LOOP = re.compile(r"(@checkpoint(?:\([^)]*\))? )?\bloop \(")
