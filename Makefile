@@ -65,7 +65,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz fuzz-build generate mutation oom ulp layers format tidy help install clean
+.PHONY: all demo check bench asan fuzz fuzz-build generate metamorphic mutation oom ulp layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so $(BUILD)/libbpcrt.a ## build bpc, bpc-opt and libbpc into build/
 
@@ -176,6 +176,10 @@ ulp: all $(BUILD)/ulp ## the largest errors of the elementwise operations, again
 generate: all $(BUILD)/oracle ## N (default 500) random programs through the oracles, from SEED (default: the clock); all configurations for one in FULL (20)
 	test/generate/generate --oracle $(BUILD)/oracle --keep $(BUILD)/generate --count $(or $(N),500) \
 	    --seed $(or $(SEED),fresh) $(if $(FULL),--full $(FULL))
+
+metamorphic: all $(BUILD)/oracle ## N (default 200) random programs, rewritten in ways that mean the same, from SEED (default: the clock)
+	test/generate/metamorphic --oracle $(BUILD)/oracle --keep $(BUILD)/metamorphic --count $(or $(N),200) \
+	    --seed $(or $(SEED),fresh)
 
 mutation: ## plant wrong lines in the derivative rules and passes, one at a time (hours; ONLY=REGEX)
 	test/mutation/mutate --work $(BUILD)/mutation $(if $(ONLY),--only '$(ONLY)') --make "'CC=$(CC)'"

@@ -306,6 +306,24 @@ class Sampler(Further, Libraries):
     def real_loop(self, depth, ty, scope):
         return self.loop(depth, REAL, scope, "loop")
 
+    def real_counted(self, depth, ty, scope):
+        """A loop, a sum or an array as long as an integer parameter says."""
+        counts = scope.of(INT)
+        if not counts:
+            return None
+        a, t, count = self.name("a"), self.name("t"), self.rng.choice(counts)
+        inner = scope.plus([(a, REAL)])
+        kind = self.rng.randrange(4)
+        if kind == 0:
+            return Node(REAL, "(loop %s = " % a, self.real(depth - 1, scope), " for %s < " % t, Ref(count), " { ", self.damped(depth, REAL, inner, a),
+                        " })", binds=[a, t])
+        if kind == 1:
+            return Node(REAL, "sum(", self.real(depth, scope), "*0.2*f64(", Ref(t), ") for %s < " % t, Ref(count), ")", binds=[t])
+        if kind == 2:
+            return Node(REAL, "{ let %s = [" % a, self.real(depth, scope), "*sin(f64(", Ref(t), ")) for %s < " % t, Ref(count), "]; norm2(tanh(",
+                        Ref(a), ")) }", binds=[a, t])
+        return Node(REAL, "(if ", Ref(count), " > 1 { ", self.real(depth, scope), " } else { 0.1*f64(", Ref(count), ") })")
+
     def real_while(self, depth, ty, scope):
         a = self.name("a")  # from within [-1, 1] on the steps contract: elsewhere they magnify rounding
         return Node(REAL, "(loop %s = tanh(" % a, self.real(depth, scope), ") while abs(", Ref(a), ") > 0.31 max_iter 200 { 0.7*",
@@ -367,14 +385,16 @@ class Sampler(Further, Libraries):
         return self.filled(template, ty, [self.array(depth, ty, scope), self.array(depth, other, scope)])
 
     def array_row(self, depth, ty, scope):
-        if len(ty.dims) != 1:
-            return None
-        for name, t in self.rng.sample(scope.arrays(2), len(scope.arrays(2))):
-            rows = t.dims[1] == ty.dims[0]
+        """X[i] of one rank more; of a matrix also a column."""
+        rank = len(ty.dims) + 1
+        for name, t in self.rng.sample(scope.arrays(rank), len(scope.arrays(rank))):
+            rows = t.dims[1:] == ty.dims
+            if not rows and (rank > 2 or t.dims[0] != ty.dims[0]):
+                continue
             index = self.index(t.dims[0 if rows else 1], scope)
             if index and rows:
                 return Node(ty, Ref(name), "[", index, self.rng.choice(["]", ", :]"]))
-            if index and t.dims[0] == ty.dims[0]:
+            if index:
                 return Node(ty, Ref(name), "[:, ", index, "]")
         return None
 
@@ -473,6 +493,8 @@ class Sampler(Further, Libraries):
             return self.rng.choice(records).type(self.size())
         if r < 0.4:
             return REAL
+        if r < 0.45:
+            return array(self.size(), self.size(), self.size())
         return array(self.size()) if r < 0.8 else array(self.size(), self.size())
 
     def parameters(self, count, records):
@@ -517,6 +539,8 @@ class Sampler(Further, Libraries):
             p.functions.append(helper)
             self.helpers.append(helper)
         params = self.parameters(self.rng.randint(1, 3), p.records)
+        if self.rng.random() < 0.25:
+            params.append((self.name("c"), INT))
         for s in self.rng.sample(self.symbols, self.rng.choice([0, 1, 1])):
             params.append(("%s_%s" % (self.name("k"), s), Type("i64", (Size(self.rng.choice(self.symbols)),))))
         ty = self.result_type(p.records)
@@ -535,6 +559,8 @@ class Sampler(Further, Libraries):
         rows = [(3, 2), (1, 1), (self.rng.choice([4, 7, 9, 17]), self.rng.choice([2, 5, 8, 33])), (0, 0)]
         lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30", "scale 1"]
         for name, ty in params:
-            if ty.kind == "i64":
+            if ty == INT:
+                lines.append("range %s 0 5" % name)
+            elif ty.kind == "i64":
                 lines.append("range %s 0 %s" % (name, name.rsplit("_", 1)[1]))
         return lines

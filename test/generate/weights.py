@@ -3,7 +3,7 @@
 WEIGHTS = {
     # scalars
     "real_leaf": 6, "real_unary": 8, "real_binary": 10, "real_if": 2, "real_select": 1, "real_sum": 7, "real_whole": 4, "real_loop": 3,
-    "real_let": 4, "real_call": 3, "real_element": 7, "real_ranged": 1, "real_triangle": 1, "real_dependent": 1, "real_while": 1,
+    "real_let": 4, "real_call": 3, "real_element": 7, "real_ranged": 1, "real_triangle": 1, "real_dependent": 1, "real_while": 1, "real_counted": 3,
     "real_pair_while": 0.5, "real_matrix": 1, "real_applied": 1, "real_named": 0.7, "real_checkpoint": 1, "real_derived": 1,
     "real_operator": 1.5, "real_record": 1, "real_of_records": 2, "real_scatter2": 1, "real_extreme": 1, "real_assert": 1,
     "real_tuple": 1, "real_carries": 1, "real_branches": 0.7, "real_ruled": 2, "real_std": 2, "real_stopped": 0.4, "real_whole_number": 0.5,
