@@ -20,10 +20,14 @@ LITFLAGS    ?= -sv --no-progress-bar
 BENCH_CC    ?= clang-19
 SANITIZE    ?=
 
+# Linked statically a program starts 10 ms sooner; LLVM's static libraries, and what they need, are not everywhere.
+LLVM_LINK   ?= static shared
+
 # Asked of llvm-config once, and only when a recipe needs it: on a bare machine it is not there before `setup`.
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 LLVM_INCLUDE = $(call once,LLVM_INCLUDE,$(LLVM_CONFIG) --includedir)
 LLVM_LIBS    = $(call once,LLVM_LIBS,$(LLVM_CONFIG) --ldflags --libs --link-shared)
+LLVM_STATIC  = $(call once,LLVM_STATIC,$(LLVM_CONFIG) --ldflags --link-static --libs all-targets core orcjit 2>/dev/null)
 LLVM_BIN     = $(call once,LLVM_BIN,$(LLVM_CONFIG) --bindir)
 LLVM_PREFIX  = $(call once,LLVM_PREFIX,$(LLVM_CONFIG) --prefix)
 
@@ -136,9 +140,12 @@ $(BUILD)/libbpc.so: $(lib_objs)
 
 program_main = $(BUILD)/obj/driver/$(subst -,_,$(1))_main.o
 .SECONDEXPANSION:
+link_static = $(CC) -no-pie -Wl,--gc-sections $(LDFLAGS) $(1) $(LLVM_STATIC) -lstdc++ -lm -lpthread -ldl \
+                  -l:libz.so.1 -l:libzstd.so.1 -o $(2) 2>/dev/null
+link_shared = $(CC) $(SANFLAGS) $(LDFLAGS) $(1) $(LDLIBS) -o $(2)
 $(programs): $(BUILD)/%: $$(call program_main,$$*) $(BUILD)/libbpc.a
 	$(call say,LD $@)
-	$(Q)$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(if $(SANFLAGS),,$(if $(filter static,$(LLVM_LINK)),$(call link_static,$^,$@) ||)) $(call link_shared,$^,$@)
 
 -include $(lib_objs:.o=.d) $(main_objs:.o=.d)
 

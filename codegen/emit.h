@@ -99,6 +99,7 @@ typedef struct Emit {
     LLVMValueRef *slots; /* pointers of the plan's slots */
     LLVMBasicBlockRef failure;
     LLVMValueRef failure_status;
+    int loops; /* sequential ones around what is emitted */
 
     /* of what threads share (--threads) */
     VEC(SplitLoop *) split_loops;

@@ -233,6 +233,7 @@ static void emit_serial_loop(Emit *e, const Inst *loop) {
         LLVMValueRef last = emit_isub(e, extent, emit_i64(e, 1));
         index = emit_isub(e, last, index);
     }
+    e->loops++;
     loop_bind_slices(e, loop, val_of(index));
     emit_watch_enter(e, loop, index);
     emit_region(e, loop->regions[0]);
@@ -243,6 +244,7 @@ static void emit_serial_loop(Emit *e, const Inst *loop) {
     debug_location(e, loop->loc);
     counted.go_on = goes_on(e, loop);
     counted_end(e, &counted, values);
+    e->loops--;
     bind_state(e, loop, true, values);
 }
 

@@ -358,6 +358,9 @@ static bool copy_block(Emit *e, const View *to, const View *from) {
     }
     unsigned align = alignment(to->elem);
     LLVMValueRef bytes = emit_imul(e, view_count(e, to), emit_i64(e, align));
+    if (e->loops > 0 && !LLVMIsAConstantInt(bytes) && to->elem != S_bool) {
+        return false; /* likely short: a call costs more, and all vector registers */
+    }
     if (!LLVMIsAConstantInt(bytes)) { /* a size may come out negative where a loop would not run */
         LLVMValueRef args[] = {bytes, emit_i64(e, 0)};
         bytes = emit_intrinsic(e, "llvm.smax", &e->i64, 1, args, 2);

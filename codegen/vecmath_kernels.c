@@ -54,8 +54,10 @@ Val math_exp_reduce(const Lanes *l, Val x, Val *u) {
 
 /* exp(r) - 1 for |r| <= ln2/2: r + r^2 q(r). */
 Val math_expm1_reduced(const Lanes *l, Val r) {
-    Val q = V_POLY(l, r, EXP_F32, EXP_F64);
-    return v_fma(l, v_mul(l, r, r), q, r);
+    Val square = v_mul(l, r, r);
+    Val q = l->f32 ? v_poly_halves(l, r, square, EXP_F32, sizeof EXP_F32 / sizeof *EXP_F32)
+                   : v_poly_halves(l, r, square, EXP_F64, sizeof EXP_F64 / sizeof *EXP_F64);
+    return v_fma(l, square, q, r);
 }
 
 static Val exp_bounded(const Lanes *l, Val x) {
@@ -109,11 +111,13 @@ Val emit_tanh(const Lanes *l, Val *args) {
     return v_copysign(l, y, args[0]);
 }
 
-/* Neither side of 0 cancels, and exp cannot overflow. */
+/* Neither side of 0 cancels, and exp cannot overflow. For -x all but the selection is the same, so
+ * that both, which the derivative is made of, cost little more than one. */
 Val emit_sigmoid(const Lanes *l, Val *args) {
     Val one = v_const(l, 1.0), e = exp_decay(l, args[0]);
     Val negative = v_lt(l, args[0], v_const(l, 0.0));
-    return v_div(l, v_select(l, negative, e, one), v_add(l, one, e));
+    Val q = v_div(l, one, v_add(l, one, e));
+    return v_select(l, negative, v_mul(l, e, q), q);
 }
 
 /* A number 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2), and log(1 + f) = f + tail. */

@@ -184,6 +184,19 @@ Val v_poly(const Lanes *l, Val x, const double *c, int n) {
     return sum;
 }
 
+/* Every other coefficient from c[first] on, in powers of x. */
+static Val half_poly(const Lanes *l, Val x, const double *c, int n, int first) {
+    int top = n - 1 - (n - 1 - first) % 2;
+    Val sum = v_const(l, c[top]);
+    for (int i = top - 2; i >= first; i -= 2)
+        sum = v_fma(l, sum, x, v_const(l, c[i]));
+    return sum;
+}
+
+Val v_poly_halves(const Lanes *l, Val x, Val square, const double *c, int n) {
+    return v_fma(l, half_poly(l, square, c, n, 1), x, half_poly(l, square, c, n, 0));
+}
+
 void lanes_mark_pure(const Lanes *l, Val fn) {
     /* Enum attributes carry a value; that of memory(none) is 0, and the others take none. */
     static const char *const names[] = {"nounwind", "willreturn", "memory"};

@@ -70,6 +70,8 @@ Val v_atmost(const Lanes *l, Val x, double hi);
 
 /* c[0] + c[1] x + ... + c[n-1] x^(n-1), by Horner's rule. */
 Val v_poly(const Lanes *l, Val x, const double *c, int n);
+/* The same by its even and its odd powers, which do not wait for each other; square is x*x. */
+Val v_poly_halves(const Lanes *l, Val x, Val square, const double *c, int n);
 
 /* A scalar function called for every lane. */
 Val v_call_lanes(const Lanes *l, Val fn, LLVMTypeRef type, int arity, Val *args);

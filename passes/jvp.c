@@ -54,7 +54,8 @@ static void push_elementwise(Jvp *s, IrBuilder *b, const Inst *inst) {
         Value *t = tangent(s, inst->in[k]);
         if (!t)
             continue;
-        Value *term = rule_term(&s->gates, b, inst, k, x, primal(s, inst->out[0]), t, inst->in[k]);
+        Value *term =
+            rule_term(&s->gates, b, inst, k, x, primal(s, inst->out[0]), t, inst->in[k], NULL);
         sum = plus(s, b, sum, term);
     }
     set_tangent(s, inst->out[0], sum);

@@ -71,7 +71,7 @@ static Value *partial_of(IrBuilder *b, Op op, int k, Value *const *x, Value *r) 
  *
  * The operations of a rule are steps but for its last, which has a meaning: the derivative. A gate
  * that folds to 0 lets nothing through, inf neither; another partial of 0 is a factor. */
-static Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
+Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
     bool outer = b->is_step;
     b->is_step = true;
     Value *partial = partial_of(b, op, k, x, r);
@@ -138,9 +138,9 @@ Value *times_partial(IrBuilder *b, Value *x, Value *partial, bool strong) {
 }
 
 Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
-                 Value *g, const Value *of) {
+                 Value *g, const Value *of, Value *kept) {
     const Zeros *z = &gates->source;
-    Value *partial = rule_partial(b, inst->op, k, x, r);
+    Value *partial = kept ? kept : rule_partial(b, inst->op, k, x, r);
     if (!partial || is_one(partial))
         return partial ? g : NULL;
     bool solid = !ptrmap_has(&z->faint, of) || ptrmap_has(&gates->solid, g);

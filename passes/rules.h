@@ -17,9 +17,11 @@ typedef struct Gates {
 /* What an elementwise instruction of the source passes on between its result and operand k: g times
  * the partial derivative at operands x[] with result r; NULL where no derivative flows. g is the
  * derivative of `of`: a tangent of the operand, or an adjoint of the result, and may be an acc
- * where the partial derivative is 1. */
+ * where the partial derivative is 1. kept: that derivative where it is at hand, or NULL. */
 Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
-                 Value *g, const Value *of);
+                 Value *g, const Value *of, Value *kept);
+/* The partial derivative of `op` by operand k, of r's type; NULL where no derivative flows. */
+Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r);
 /* x*partial; where x is a gate, so is the product. strong: 0 where x is, whatever the partial is.
  */
 Value *times_partial(IrBuilder *b, Value *x, Value *partial, bool strong);

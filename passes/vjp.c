@@ -16,10 +16,12 @@
  * then joins it with the primal loop and nothing is stored. A loop with carries cannot be run
  * backwards, so its primal additionally stacks the incoming carries and, in the whole nest below
  * it, the results that are dear to compute again (transcendental functions, products, inner loops).
- * Everything dear is offered; what no adjoint reads is removed by `simplify`. A value whose shape
- * depends on a size bound inside the loop cannot be stacked and is computed again. Checkpoint
- * attributes change what is offered: CHECK_inner the carries alone, CHECK_binomial nothing
- * (vjp_binomial.c); CHECK_every was rewritten before into two loops (checkpoint.c).
+ * Everything dear is offered; what no adjoint reads is removed by `simplify`. So is a derivative
+ * that shares most of its work with the result (s(1 - s), exact at either end, of a sigmoid). A
+ * value whose shape depends on a size bound inside the loop cannot be stacked and is computed
+ * again. Checkpoint attributes change what is offered: CHECK_inner the carries alone,
+ * CHECK_binomial nothing (vjp_binomial.c); CHECK_every was rewritten before into two loops
+ * (checkpoint.c).
  *
  * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
 #include "passes/vjp.h"
@@ -178,6 +180,35 @@ static bool is_stored(const Inst *loop, bool saving) {
     return loop->attr.loop.n_carry > 0 || (saving && checkpoint == CHECK_store);
 }
 
+/* Whether the partial derivative by the first operand costs little beside the result, and much
+ * without it. */
+static bool partial_is_kept(const Inst *inst) {
+    return inst->op == OP_sigmoid;
+}
+
+/* The value that stands for the partial derivative of inst, as one of the source would. */
+static Value *partial_key(Vjp *s, const Inst *inst) {
+    Value *key = ptrmap_get(&s->partials, inst);
+    if (!key) {
+        key = ARENA_NEW(s->arena, Value);
+        *key = *inst->out[0];
+        key->name = NULL;
+        ptrmap_put(&s->partials, inst, key);
+    }
+    return key;
+}
+
+static void offer_partial(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving) {
+    Value *x = primal(s, inst->in[0]), *key = partial_key(s, inst);
+    irmap_put(&s->map, key, rule_partial(b, inst->op, 0, &x, primal(s, inst->out[0])));
+    vec_push(s->arena, saving, ((Saved){.source = key}));
+}
+
+Value *vjp_kept_partial(Vjp *s, const IrBuilder *b, const Inst *inst) {
+    Value *key = ptrmap_get(&s->partials, inst), *at = key ? irmap_get(&s->map, key) : NULL;
+    return at && at != key && region_contains(at->region, b->region) ? at : NULL;
+}
+
 /* Emits one instruction of the primal; where `saving` is a list, dear results are offered to it. */
 static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving) {
     b->loc = inst->loc;
@@ -191,6 +222,8 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
         for (int i = 0; i < inst->n_out; i++)
             if (!inst->out[i]->is_acc)
                 vec_push(s->arena, saving, ((Saved){.source = inst->out[i]}));
+    if (saving && partial_is_kept(inst) && vjp_is_active(s, inst->in[0]))
+        offer_partial(s, b, inst, saving);
 }
 
 /* ---- the sweep ---- */
@@ -571,6 +604,7 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     ptrmap_init(&s.useful, s.arena);
     ptrmap_init(&s.gates.solid, s.arena);
     ptrmap_init(&s.records, s.arena);
+    ptrmap_init(&s.partials, s.arena);
     const Region *body = f->body;
     for (int i = 0; i < f->sizes.n; i++)
         ptrmap_put(&s.map.syms, f->sizes.data[i], (void *)(uintptr_t)sizes[i]);

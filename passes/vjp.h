@@ -32,6 +32,7 @@ typedef struct Vjp {
     PtrMap solid;    /* whose adjoint is not 0 by structure */
     Gates gates;
     PtrMap records;   /* source loop -> LoopRecord, valid in the current scope */
+    PtrMap partials;  /* source instruction -> the key of its partial derivative in map */
     const Func *func; /* that is differentiated */
     DeriveError *error;
     bool failed;
@@ -59,6 +60,9 @@ Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v);
 void vjp_free_active(Vjp *s, const Region *region,
                      ValueList *out); /* active values taken from outside */
 bool vjp_carry_is_active(Vjp *s, const Inst *loop, int k);
+/* The partial derivative by the first operand, where it was kept and is at hand in this iteration;
+ * or NULL. */
+Value *vjp_kept_partial(Vjp *s, const IrBuilder *b, const Inst *inst);
 /* Computes a body again where its adjoint is emitted; `restored`: values that are there already. */
 void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored);
 void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region);

@@ -17,7 +17,9 @@ static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) 
     for (int k = 0; k < inst->n_in; k++) {
         if (!vjp_is_active(s, inst->in[k]))
             continue;
-        Value *term = rule_term(&s->gates, b, inst, k, x, primal(s, inst->out[0]), g, inst->out[0]);
+        Value *kept = k == 0 ? vjp_kept_partial(s, b, inst) : NULL;
+        Value *term =
+            rule_term(&s->gates, b, inst, k, x, primal(s, inst->out[0]), g, inst->out[0], kept);
         vjp_accumulate(s, b, inst->in[k], term);
     }
 }
