@@ -242,6 +242,7 @@ typedef struct LaneLoop {
     LLVMValueRef extent;
     int unroll;       /* of the part without a mask */
     bool masked_only; /* one masked loop, no tail: for large bodies */
+    int rest_width;   /* of the masked loop over what full vectors leave; 0: the same */
     int n;            /* accumulators: vectors */
     LLVMValueRef *accs;
     const Op *ops; /* how two of them combine */

@@ -278,6 +278,47 @@ static bool emit_linear(Emit *e, const Inst *inst, Val *result) {
     }
 }
 
+/* 1/c = high + low, high towards zero, so that both have one sign and x = inf gives inf. */
+static double reciprocal(double c, bool is_f32, double *low) {
+    double high = 1 / c;
+    if (is_f32) { /* exact to 53 bits is enough for the low part */
+        float rounded = (float)high;
+        rounded = fabs((double)rounded) > fabs(high) ? nextafterf(rounded, 0) : rounded;
+        *low = high - (double)rounded;
+        return (double)rounded;
+    }
+    high = fma(-high, c, 1) < 0 ? nextafter(high, 0) : high;
+    *low = fma(-high, c, 1) / c;
+    return high;
+}
+
+/* By a constant: a product with its reciprocal to twice the digits, rounded once, is the quotient
+ * rounded (but for a tie in 2^50), in a tenth of the time. NULL: to be divided. */
+static LLVMValueRef divide_by_constant(Emit *e, const Inst *inst, LLVMValueRef x) {
+    const Inst *divisor = inst->op == OP_div ? inst->in[1]->inst : NULL;
+    Scalar elem = inst->out[0]->type->elem;
+    if (elem < S_f32 || !divisor || divisor->op != OP_const || !e->target->has_fma ||
+        e->options->opt_level == 0) {
+        return NULL;
+    }
+    double c = divisor->attr.num, most = elem == S_f32 ? 0x1p100 : 0x1p900, low;
+    if (!(fabs(c) < most && fabs(c) > 1 / most)) {
+        return NULL;
+    }
+    double high = reciprocal(c, elem == S_f32, &low);
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef scalars[] = {LLVMConstReal(emit_type(e, elem), high),
+                              LLVMConstReal(emit_type(e, elem), low)};
+    bool varying = LLVMGetTypeKind(type) == LLVMVectorTypeKind;
+    LLVMValueRef by = varying ? emit_splat(e, scalars[0]) : scalars[0];
+    if (low == 0) {
+        return LLVMBuildFMul(e->builder, x, by, "");
+    }
+    LLVMValueRef rest = varying ? emit_splat(e, scalars[1]) : scalars[1];
+    LLVMValueRef args[] = {x, by, LLVMBuildFMul(e->builder, x, rest, "")};
+    return emit_intrinsic(e, "llvm.fma", &type, 1, args, 3);
+}
+
 void emit_elementwise(Emit *e, const Inst *inst) {
     Val result;
     if (!emit_linear(e, inst, &result)) {
@@ -290,7 +331,8 @@ void emit_elementwise(Emit *e, const Inst *inst) {
             x[k] = emit_as(e, *emit_val(e, inst->in[k]), varying);
         }
         Scalar elem = inst->in[inst->op == OP_select ? 1 : 0]->type->elem;
-        result = val_of(emit_op(e, inst->op, elem, x));
+        LLVMValueRef quotient = divide_by_constant(e, inst, x[0]);
+        result = val_of(quotient ? quotient : emit_op(e, inst->op, elem, x));
     }
     *emit_val(e, inst->out[0]) = result;
 }

@@ -20,9 +20,9 @@ static void run_body(Emit *e, const LaneLoop *loop, LLVMValueRef index, LLVMValu
     e->mask = e->iterations = e->remaining = NULL;
 }
 
-static void run_masked(Emit *e, const LaneLoop *loop) {
+static void run_masked(Emit *e, const LaneLoop *loop, LLVMValueRef start) {
     Counted counted;
-    counted_begin(e, &counted, emit_i64(e, 0), loop->extent, e->width, loop->n, loop->accs);
+    counted_begin(e, &counted, start, loop->extent, e->width, loop->n, loop->accs);
     run_body(e, loop, counted.index, emit_isub(e, loop->extent, counted.index), loop->accs);
     counted_end(e, &counted, loop->accs);
 }
@@ -74,6 +74,16 @@ static void run_tail(Emit *e, const LaneLoop *loop, LLVMValueRef start, LLVMValu
     counted_end_once(e, &counted, loop->accs);
 }
 
+/* What full vectors leave, in narrower ones. */
+static void run_rest(Emit *e, const LaneLoop *loop, LLVMValueRef start) {
+    for (int k = 0; k < loop->n; k++) {
+        loop->accs[k] =
+            emit_folded(e, loop->ops[k], loop->elems[k], loop->accs[k], loop->rest_width);
+    }
+    e->width = loop->rest_width;
+    run_masked(e, loop, start);
+}
+
 void emit_lane_loop(Emit *e, int width, LaneLoop *loop) {
     e->width = width;
     LLVMValueRef extent = loop->extent;
@@ -81,8 +91,12 @@ void emit_lane_loop(Emit *e, int width, LaneLoop *loop) {
         extent = emit_binary(e, OP_max, S_i64, extent, emit_i64(e, 0));
     }
     bool single = LLVMIsAConstantInt(extent) && LLVMConstIntGetSExtValue(extent) <= width;
-    if (loop->masked_only && !single) {
-        run_masked(e, loop);
+    if (loop->rest_width && !single) {
+        LLVMValueRef end = round_down(e, extent, width);
+        run_full(e, loop, emit_i64(e, 0), end, 1);
+        run_rest(e, loop, end);
+    } else if (loop->masked_only && !single) {
+        run_masked(e, loop, emit_i64(e, 0));
     } else {
         LLVMValueRef start = emit_i64(e, 0);
         for (int unroll = single ? 0 : loop->unroll; unroll >= 1; unroll = unroll > 1 ? 1 : 0) {
@@ -313,10 +327,12 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
     find_varying(e, loop);
     int size = ir_count(loop->regions[0]);
     bool nested = has_loop(loop->regions[0]);
+    int vector = lanes_of_vector(loop, e->target->vector_bytes);
     LaneLoop lanes = {.extent = range.loop ? emit_isub(e, range.hi, range.lo)
                                            : emit_size(e, loop->attr.loop.extent),
                       .unroll = n > 0 && size <= SMALL && !nested ? PARTIALS : 1,
                       .masked_only = nested || size > LARGE,
+                      .rest_width = !nested && width > vector ? vector : 0,
                       .n = n,
                       .accs = accs,
                       .ops = ops,

@@ -170,10 +170,14 @@ static void find_floats(const Region *region, bool *f32, bool *f64) {
     }
 }
 
-static int lanes_of_loop(const Chooser *c, const Inst *loop) {
+int lanes_of_vector(const Inst *loop, int vector_bytes) {
     bool f32 = false, f64 = false;
     find_floats(loop->regions[0], &f32, &f64);
-    return c->vector_bytes / (f32 && !f64 ? 4 : 8);
+    return vector_bytes / (f32 && !f64 ? 4 : 8);
+}
+
+static int lanes_of_loop(const Chooser *c, const Inst *loop) {
+    return lanes_of_vector(loop, c->vector_bytes);
 }
 
 /* ---- the choice ---- */
@@ -295,14 +299,78 @@ static double largest_region(const Region *region, bool *nested) {
     return own > inner ? own : inner;
 }
 
-/* How many vectors of iterations run side by side: with loops inside, what is the same for all
- * lanes (indices, checks, loads, sums) then costs as much for several vectors as for one. Registers
- * are the limit. */
-static int interleaved(const Chooser *c, const Inst *loop, int lanes) {
+static bool is_inside_loop(const Inst *inst) {
+    for (const Inst *owner = inst->region->owner; owner; owner = owner->region->owner) {
+        if (owner->op == OP_loop) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the body makes or sums up arrays, which are laid out for the lanes of the loop. */
+static bool has_arrays(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_out; k++) {
+            if (inst->out[k]->type->rank > 0) {
+                return true;
+            }
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            if (has_arrays(inst->regions[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_dear(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST &&
+            type_is_float(inst->out[0]->type)) {
+            return true;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            if (has_dear(inst->regions[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Of a loop over scalars that is not repeated: one step of a polynomial waits for the one before,
+ * and a division for its operands, so the machine has time for other vectors. Loops inside others
+ * are likely short. */
+static int interleaved_flat(const Inst *loop, double work) {
+    const double SHORT = 60, LONG = 200;
+    const Region *body = loop->regions[0];
+    for (int j = 0; j < loop->attr.loop.n_carry + loop->attr.loop.n_acc; j++) {
+        if (loop->out[j]->type->rank > 0) {
+            return 1;
+        }
+    }
+    if (is_inside_loop(loop) || has_arrays(body) || !has_dear(body)) {
+        return 1;
+    }
+    return work > LONG ? 1 : work > SHORT ? 2 : 4;
+}
+
+/* With loops inside, what is the same for all lanes (indices, checks, loads, sums) costs as much
+ * for several vectors as for one. */
+static int interleaved_nested(double work) {
     const double SHORT = 24, LONG = 60;
+    return work > LONG ? 1 : work > SHORT ? 2 : 4;
+}
+
+/* How many vectors of iterations run side by side. Registers are the limit. */
+static int interleaved(const Chooser *c, const Inst *loop, int lanes) {
     bool nested = false;
     double work = largest_region(loop->regions[0], &nested);
-    int n = !nested || work > LONG ? 1 : work > SHORT ? 2 : 4;
+    int n = nested ? interleaved_nested(work) : interleaved_flat(loop, work);
     n = c->vector_bytes < 64 && n > 1 ? n / 2 : n;
     int64_t extent;
     while (n > 1 && size_is_const(loop->attr.loop.extent, &extent) && extent < (int64_t)n * lanes) {

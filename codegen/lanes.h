@@ -10,6 +10,9 @@
 /* Adds (loop, lanes) to widths for each chosen loop. No chosen loop is inside another. */
 void lanes_choose(IrModule *m, Arena *arena, const Func *func, int vector_bytes, PtrMap *widths);
 
+/* Lanes of one vector; a loop may run several vectors at once. */
+int lanes_of_vector(const Inst *loop, int vector_bytes);
+
 /* Whether acc `acc` of the loop, an array, is added to only at places that are the same for all
  * lanes: then every lane may keep a sum of its own until the loop is done. */
 bool lanes_sum_apart(IrModule *m, const Inst *loop, int acc, int lanes);

@@ -7,8 +7,9 @@
  * In the branch that does not compute the value its result is zero, which nothing reads. Nothing is
  * computed that was not before.
  *
- * Only scalars are handed on, and only where something dear is saved. Runs last, when loops are
- * unrolled and joined and equal conditions are one value. */
+ * Only floats are handed on (of an integer, which may bound a size, what it is made of must be
+ * seen), and only where something dear is saved. Runs last, when loops are unrolled and joined and
+ * equal conditions are one value. */
 #include "passes/rebuild.h"
 
 #include <string.h>
@@ -45,9 +46,11 @@ typedef struct Branches {
 /* ---- which values were computed before ---- */
 
 static bool is_shared(const Inst *inst) {
-    bool kind = op_is_elementwise(inst->op) || inst->op == OP_const || inst->op == OP_convert;
-    return kind && inst->out[0]->type->rank == 0 && !inst->out[0]->is_acc &&
-           (inst->op == OP_const || inst_is_pure(inst));
+    if (!op_is_elementwise(inst->op) && inst->op != OP_const && inst->op != OP_convert)
+        return false;
+    const Value *v = inst->out[0];
+    bool number = v->type->rank == 0 && type_is_float(v->type) && !v->is_acc;
+    return inst->op == OP_const || (number && inst_is_pure(inst));
 }
 
 static const Value *original(const Branches *s, const Value *v) {
