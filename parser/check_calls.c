@@ -1,8 +1,6 @@
 /* Calls: functions and their size parameters, records, conversions and elementwise builtins.
  * Part of the checker. */
 #include "parser/checker.h"
-#include "parser/habits.h"
-#include "parser/imports.h"
 #include "parser/lower_names.h"
 
 #include <string.h>
@@ -515,42 +513,6 @@ static bool find_conversion(Checker *c, Atom name, ScalarKind *kind) {
     }
     *kind = real_kind(c);
     return strcmp(name, "real") == 0;
-}
-
-static const Ty *unknown_function(Checker *c, Expr *e) {
-    Atom name = e->as.call.callee->as.name.atom;
-    Diag *diag = diag_error(c->diags, DIAG_unknown_function, e->as.call.callee->loc,
-                            "unknown function `%s`", name);
-    const char *names[512];
-    int n = element_builtin_names(names, 128);
-    static const char *const builtins[] = {
-#define BUILTIN(name, least, most, rule) #name,
-#include "parser/builtins.def"
-#undef BUILTIN
-    };
-    for (int i = 0; i < BI_COUNT; i++) {
-        names[n++] = builtins[i];
-    }
-    for (int i = 0; i < REDUCE_COUNT; i++) {
-        names[n++] = reduce_names[i];
-    }
-    for (int i = 0; i < DERIV_COUNT; i++) {
-        names[n++] = deriv_names[i];
-    }
-    n = visible_fns(c, names, n, 500);
-    n = visible_types(c, names, n, 512);
-    suggest_among(c, diag, name, n, names);
-    const char *habit = habit_hint(HABIT_FUNCTION, name);
-    const char *module = std_module_with(name);
-    if (diag->hint && strstr(diag->hint, arena_printf(c->arena, ".%s`", name))) {
-        return fail(e); /* it is imported, under a prefix */
-    }
-    if (habit) {
-        diag_hint(c->diags, diag, "%s", habit);
-    } else if (module) {
-        diag_hint(c->diags, diag, "it is in a module: `import \"%s\";`", module);
-    }
-    return fail(e);
 }
 
 bool is_function_name(Checker *c, Atom name) {

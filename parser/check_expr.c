@@ -1,8 +1,6 @@
 /* Expressions: literals, names, operators, tuples, arrays, blocks and branches. Part of the
  * checker. */
 #include "parser/checker.h"
-#include "parser/habits.h"
-#include "parser/imports.h"
 #include "parser/lower_names.h"
 
 #include <math.h>
@@ -63,42 +61,6 @@ static bool find_constant(const char *name, double *value) {
         return false;
     }
     return true;
-}
-
-static const Ty *unknown_name(Checker *c, Expr *e) {
-    Atom name = e->as.name.atom;
-    for (int i = 0; c->hidden && i < c->hidden->n; i++) {
-        if (c->hidden->data[i]->name.atom == name) {
-            Diag *diag = diag_error(c->diags, DIAG_bound_not_allowed, e->loc,
-                                    "the bounds of an array cannot use its binder `%s`", name);
-            diag_label(c->diags, diag, c->hidden->data[i]->name.loc,
-                       "`%s` is a binder of this array", name);
-            diag_hint(c->diags, diag,
-                      "only a reduction may be triangular; an array is rectangular");
-            return fail(e);
-        }
-    }
-    ElementBuiltin builtin;
-    bool is_function = find_fn(c, name) || element_builtin(name, &builtin);
-    if (is_function || find_type(c, name)) {
-        Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->loc, "`%s` is a %s, not a value",
-                                name, is_function ? "function" : "type");
-        diag_hint(c->diags, diag,
-                  is_function ? "call it, `%s(...)`, or pass it as an argument"
-                              : "build a record by `%s(field = value)`",
-                  name);
-        return fail(e);
-    }
-    Diag *diag = diag_error(c->diags, DIAG_unknown_name, e->loc, "unknown name `%s`", name);
-    suggest(c, diag, name);
-    const char *habit = habit_hint(HABIT_NAME, name);
-    const char *std = arena_printf(c->arena, "std/%s", name);
-    if (habit) {
-        diag_hint(c->diags, diag, "%s", habit);
-    } else if (std_text(std, &(size_t){0})) {
-        diag_hint(c->diags, diag, "a module is imported by `import \"%s\" as %s;`", std, name);
-    }
-    return fail(e);
 }
 
 static const Ty *check_name(Checker *c, Expr *e) {

@@ -55,7 +55,9 @@ void suggest(Checker *c, Diag *diag,
              const char *name); /* "did you mean" among what is visible as a value */
 void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *const *names);
 bool is_reserved(const char *name);
-bool is_function_name(Checker *c, Atom name); /* of the program, or builtin */
+const Ty *unknown_name(Checker *c, Expr *e); /* check_unknown.c: report, and give the error type */
+const Ty *unknown_function(Checker *c, Expr *e); /* of a call */
+bool is_function_name(Checker *c, Atom name);    /* of the program, or builtin */
 
 /* ---- check_names.c: declarations visible in c->module ---- */
 void declare_names(Checker *c);
