@@ -138,6 +138,78 @@ static bool check_builtin_arg(Checker *c, Solve *s, Expr *e, const ElementBuilti
     return true;
 }
 
+/* ---- lambdas under derivative operators ----
+ * Their parameters have the types that are written, or those of the arguments of the call. */
+
+static Expr *innermost_lambda(Expr *fn, int *batches) {
+    for (*batches = 0; fn->kind == E_derivative; fn = fn->as.deriv.fn) {
+        *batches += fn->as.deriv.op == DERIV_batch;
+    }
+    return fn->kind == E_lambda ? fn : NULL;
+}
+
+/* The type without the leading axis that `batch` adds; as it is where there is none, for the call
+ * to complain about. */
+static const Ty *unbatched(Checker *c, const Ty *ty) {
+    if (ty->kind == TY_tuple) {
+        const Ty **parts = ARENA_ARRAY(c->arena, ty->n, const Ty *);
+        for (int i = 0; i < ty->n; i++) {
+            parts[i] = unbatched(c, ty->parts[i]);
+        }
+        return ty_tuple(c->arena, ty->n, parts);
+    }
+    if (ty->kind != TY_array) {
+        return ty;
+    }
+    return ty->rank == 1 ? ty->elem : ty_array(c->arena, ty->rank - 1, ty->dims + 1, ty->elem);
+}
+
+/* The same for an operator that is passed where a function of type `want` is expected. */
+static void expect_lambda_types(Checker *c, Solve *s, Expr *e, const Ty *want) {
+    int batches;
+    Expr *lambda = innermost_lambda(e, &batches);
+    int n = lambda ? lambda->as.lambda.names.n : 0;
+    if (n == 0 || n > want->n) {
+        return;
+    }
+    lambda->as.lambda.given = ARENA_ARRAY(c->arena, n, const Ty *);
+    for (int i = 0; i < n; i++) {
+        const Ty *ty = want->parts[i];
+        for (int k = 0; k < batches; k++) {
+            ty = unbatched(c, ty);
+        }
+        lambda->as.lambda.given[i] = solve_has_unknown(s, ty) ? NULL : ty;
+    }
+}
+
+bool give_lambda_types(Checker *c, Expr *call) {
+    int batches;
+    Expr *lambda = innermost_lambda(call->as.call.callee, &batches);
+    if (!lambda) {
+        return true;
+    }
+    int n = lambda->as.lambda.names.n;
+    if (call->as.call.args.n < n) {
+        return true; /* reported by the call */
+    }
+    lambda->as.lambda.given = ARENA_ARRAY(c->arena, n, const Ty *);
+    for (int i = 0; i < n; i++) {
+        if (lambda->as.lambda.types.data[i]) {
+            continue;
+        }
+        lambda->as.lambda.given[i] = check_value(c, call->as.call.args.data[i].value);
+        if (ty_has_error(lambda->as.lambda.given[i])) {
+            return false;
+        }
+        for (int k = 0; k < batches; k++) {
+            lambda->as.lambda.given[i] = unbatched(c, lambda->as.lambda.given[i]);
+        }
+    }
+    return true;
+}
+
+/* ---- arguments ---- */
+
 bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
     const Ty *want = solve_subst(s, param, e->loc);
     e->cast = NULL;
@@ -156,6 +228,7 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
                 return false;
             }
         }
+        expect_lambda_types(c, s, e, want);
         Signature *sig = check_derivative(c, e, false);
         const Size *const *sizes;
         return sig && check_signature_arg(c, s, e, sig, want, &sizes);
@@ -191,64 +264,12 @@ bool check_fn_arg(Checker *c, Solve *s, Expr *e, const Ty *param) {
     return false;
 }
 
-/* ---- lambdas under derivative operators ----
- * Their parameters have the types that are written, or those of the arguments of the call. */
-
-static Expr *innermost_lambda(Expr *fn, int *batches) {
-    for (*batches = 0; fn->kind == E_derivative; fn = fn->as.deriv.fn) {
-        *batches += fn->as.deriv.op == DERIV_batch;
-    }
-    return fn->kind == E_lambda ? fn : NULL;
-}
-
-/* The type without the leading axis that `batch` adds; as it is where there is none, for the call
- * to complain about. */
-static const Ty *unbatched(Checker *c, const Ty *ty) {
-    if (ty->kind == TY_tuple) {
-        const Ty **parts = ARENA_ARRAY(c->arena, ty->n, const Ty *);
-        for (int i = 0; i < ty->n; i++) {
-            parts[i] = unbatched(c, ty->parts[i]);
-        }
-        return ty_tuple(c->arena, ty->n, parts);
-    }
-    if (ty->kind != TY_array) {
-        return ty;
-    }
-    return ty->rank == 1 ? ty->elem : ty_array(c->arena, ty->rank - 1, ty->dims + 1, ty->elem);
-}
-
-bool give_lambda_types(Checker *c, Expr *call) {
-    int batches;
-    Expr *lambda = innermost_lambda(call->as.call.callee, &batches);
-    if (!lambda) {
-        return true;
-    }
-    int n = lambda->as.lambda.names.n;
-    if (call->as.call.args.n < n) {
-        return true; /* reported by the call */
-    }
-    lambda->as.lambda.given = ARENA_ARRAY(c->arena, n, const Ty *);
-    for (int i = 0; i < n; i++) {
-        if (lambda->as.lambda.types.data[i]) {
-            continue;
-        }
-        lambda->as.lambda.given[i] = check_value(c, call->as.call.args.data[i].value);
-        if (ty_has_error(lambda->as.lambda.given[i])) {
-            return false;
-        }
-        for (int k = 0; k < batches; k++) {
-            lambda->as.lambda.given[i] = unbatched(c, lambda->as.lambda.given[i]);
-        }
-    }
-    return true;
-}
-
 static const Ty *standing_param(Checker *c, const Expr *e, int i) {
     TypeExpr *type = e->as.lambda.types.data[i];
     if (type) {
         return resolve_type(c, type, SIZES_body);
     }
-    if (e->as.lambda.given) {
+    if (e->as.lambda.given && e->as.lambda.given[i]) {
         return e->as.lambda.given[i];
     }
     Name name = e->as.lambda.names.data[i];
