@@ -156,14 +156,18 @@ class Check:
 
 # ---- where functions and points come from ----
 
+def unexported(text):
+    """The functions alone; this tool exports what it needs."""
+    return re.sub(r"(?m)^export fn", "fn", re.sub(r"(?m)^export (?!fn)[^;]*;\n", "", text))
+
+
 def of_models(paths):
     for path in paths:
         with open(path, encoding="utf-8") as handle:
             text = handle.read()
         model = programs.MODELS[os.path.splitext(os.path.basename(path))[0]]
         text += "".join("\n" + t for t in model.closed.values())
-        text = re.sub(r"extern fn bessel_j.*?\n}\n", "", text, flags=re.S)
-        text = re.sub(r"(?m)^export (?!fn).*\n", "", text)
+        text = unexported(re.sub(r"extern fn bessel_j.*?\n}\n", "", text, flags=re.S))
         for f in model.functions:
             args = f.sample(random.Random(11))
             if "bessel_j" in f.text or not any(isinstance(at(a, p), float) for a in args for leaf in leaves(a) for p in leaf):
@@ -187,14 +191,14 @@ def of_random(count, seed):
     for s in range(seed, seed + count):
         program = Sampler(s).program(3)
         text = program.text()
-        yield "f", re.sub(r"(?m)^export .*\n", "", text), lambda function, s=s, p=program: at_random(function, p.directives, s)
+        yield "f", unexported(text), lambda function, s=s, p=program: at_random(function, p.directives, s)
 
 
 def of_file(path):
     with open(path, encoding="utf-8") as handle:
-        text = handle.read()
+        text = unexported(handle.read())
     for name in re.findall(r"^fn (\w+)", text, re.M):
-        yield name, re.sub(r"(?m)^export .*\n", "", text), lambda function: at_random(function, [], 1)
+        yield name, text, lambda function: at_random(function, [], 1)
 
 
 def at_random(function, directives, seed):

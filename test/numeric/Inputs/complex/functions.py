@@ -158,5 +158,5 @@ ELEMENTWISE = {
     "relu": lambda x: x if re(x) > 0.0 else 0.0j, "sigmoid": sigmoid, "softplus": softplus, "select": lambda c, x, y: x if c else y,
     "eq": compared(operator.eq), "ne": compared(operator.ne), "lt": compared(operator.lt), "le": compared(operator.le),
     "gt": compared(operator.gt), "ge": compared(operator.ge), "and": lambda x, y: x and y, "or": lambda x, y: x or y,
-    "not": operator.not_, "xor": operator.xor, "isnan": lambda x: math.isnan(re(x)), "isfinite": lambda x: math.isfinite(re(x)),
+    "mul0": lambda x, y: 0.0j if x == 0.0 or y == 0.0 else x * y, "not": operator.not_, "xor": operator.xor, "isnan": lambda x: math.isnan(re(x)), "isfinite": lambda x: math.isfinite(re(x)),
 }
