@@ -220,8 +220,9 @@ static void flow_loop(Flow *f, const Inst *loop) {
         const Value *y = body->yields.data[k];
         bool last = may_vanish(f, y), first = k < nstate && may_vanish(f, loop->in[ns + k]);
         if (k < nc) {
+            first = first && !ptrmap_has(&f->firm, body->params.data[1 + ns + k]);
             vanish(f, body->params.data[1 + ns + k], last);
-            vanish(f, loop->out[k], last || first);
+            vanish(f, loop->out[k], last || (first && loop_may_not_run(loop)));
         } else if (k < nstate) { /* a sum, that begins with `first` */
             vanish(f, loop->out[k], first && (last || loop_may_not_run(loop)));
         } else {
@@ -333,16 +334,19 @@ static bool know_carries(Flow *f, const Region *region) {
 }
 
 static void flow(const Zeros *known, const Region *body, const PtrMap *varied, PtrMap *zeros) {
+    enum { MOST_ROUNDS = 8 }; /* with fewer, more may be zeros than are */
     Flow f = {.known = known, .varied = varied, .zeros = zeros};
+    bool knew = false;
     ptrmap_init(&f.firm, zeros->arena);
-    do {
+    for (int round = 0; round < MOST_ROUNDS && !knew; round++) {
         ptrmap_init(zeros, zeros->arena);
         f.changed = true;
         while (f.changed) {
             f.changed = false;
             flow_region(&f, body);
         }
-    } while (!varied && !know_carries(&f, body));
+        knew = varied || know_carries(&f, body);
+    }
 }
 
 void zeros_of_values(Zeros *z, Arena *arena, const Region *body) {
