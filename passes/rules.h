@@ -22,7 +22,7 @@ Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *con
                  Value *g, const Value *of, Value *kept);
 /* The partial derivative of `op` by operand k, of r's type; NULL where no derivative flows. */
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r);
-/* x*partial; where x is a gate, so is the product. strong: 0 where x is, whatever the partial is.
+/* x*partial; where one is a gate, so is the product. strong: 0 where one is, whatever the other is.
  */
 Value *times_partial(IrBuilder *b, Value *x, Value *partial, bool strong);
 /* x + y; where both are gates of one condition, so is the sum. */

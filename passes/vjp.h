@@ -29,7 +29,6 @@ typedef struct Vjp {
     PtrMap adjoints; /* source value -> emitted adjoint */
     PtrMap varied;   /* depends on what is differentiated */
     PtrMap useful;   /* reaches a result that has a cotangent */
-    PtrMap solid;    /* whose adjoint is not 0 by structure */
     Gates gates;
     PtrMap records;   /* source loop -> LoopRecord, valid in the current scope */
     PtrMap partials;  /* source instruction -> the key of its partial derivative in map */
