@@ -1,7 +1,7 @@
 /* Types of the builtin array functions, one rule a row of parser/builtins.def. Part of the checker.
  *
  * A rule finds the arguments checked and settled, except for those that are sizes (check_sizes does
- * both). */
+ * both), and for literals that the result is made of. */
 #include "parser/checker.h"
 
 #include <string.h>
@@ -15,6 +15,7 @@ typedef struct Call {
 } Call;
 
 static const Ty *wrong(Call *call, int i, const char *wanted) {
+    settle(call->c, call->args[i]);
     diag_error(call->c->diags, DIAG_operand_types, call->args[i]->loc, "`%s` takes %s, not `%s`",
                call->name, wanted, ty_text(call->c, expr_type(call->args[i])));
     return NULL;
@@ -344,11 +345,58 @@ static int value_args(Builtin builtin, int n) {
     }
 }
 
+/* Builtins whose result is made of the elements of their arguments: of literals they are literals,
+ * as operations are. */
+static bool passes_literals(Builtin builtin) {
+    switch (builtin) {
+    case BI_transpose:
+    case BI_reshape:
+    case BI_concat:
+    case BI_reverse:
+    case BI_diag:
+    case BI_trace:
+    case BI_sort:
+    case BI_cumsum:
+    case BI_dot:
+    case BI_cross:
+    case BI_outer:
+    case BI_norm2:
+    case BI_stop:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int builtin_literal_args(const Expr *call) {
+    Builtin builtin = call->as.call.builtin;
+    return passes_literals(builtin) ? value_args(builtin, call->as.call.args.n) : 0;
+}
+
+/* Whether all arguments are literals, which stay so: with one kind. */
+static bool keep_literals(Call *call, int values) {
+    bool any_float = false;
+    for (int i = 0; i < values; i++) {
+        const Ty *ty = call->args[i]->ty;
+        if (!is_literal_type(ty) || ty->kind == TY_tuple) {
+            return false;
+        }
+        any_float = any_float || ty_scalar_kind(ty) == SK_float_literal;
+    }
+    for (int i = 0; any_float && i < values; i++) {
+        set_literal(call->c, call->args[i], SK_float_literal);
+    }
+    return values > 0;
+}
+
 static bool check_args(Call *call, int values) {
     bool ok = true;
     for (int i = 0; i < values; i++) {
         check_expr(call->c, call->args[i]);
         ok = ok && !ty_has_error(call->args[i]->ty);
+    }
+    if (ok && passes_literals(call->e->as.call.builtin) && keep_literals(call, values)) {
+        return true;
     }
     /* dot(ones(n), x): literals take the width of the first array that has one */
     for (int i = 0; ok && i < values; i++) {

@@ -493,7 +493,12 @@ static const Ty *check_transpose(Checker *c, Expr *e) {
         diag_hint(c->diags, diag, "its derivative is `grad(%s)(x)`", name);
         return fail(e);
     }
-    const Ty *ty = check_value(c, e->as.unary.x);
+    Expr *x = e->as.unary.x;
+    const Ty *ty = check_expr(c, x);
+    if (ty->kind != TY_array || ty->rank < 2 || ty_scalar_kind(ty) != SK_float_literal) {
+        settle(c, x);
+        ty = expr_type(x);
+    }
     if (ty_has_error(ty)) {
         return fail(e);
     }

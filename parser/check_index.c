@@ -244,9 +244,13 @@ static int check_indices(Checker *c, Expr *e, Expr *x, IndexList *at, const Size
     return n;
 }
 
+/* An element of an array of float literals is one: `[0.5, 1.0][k]*x` has the width of x. */
 const Ty *check_index(Checker *c, Expr *e) {
     Expr *x = e->as.index.x;
-    check_value(c, x);
+    check_expr(c, x);
+    if (x->ty->kind != TY_array || ty_scalar_kind(x->ty) != SK_float_literal) {
+        settle(c, x);
+    }
     if (ty_has_error(x->ty)) {
         return fail(e);
     }

@@ -54,7 +54,13 @@ static void set_unary(Checker *c, Expr *e, ScalarKind kind) {
 }
 
 static void set_args(Checker *c, Expr *e, ScalarKind kind) {
-    for (int i = 0; i < e->as.call.args.n; i++) {
+    int n = 0;
+    if (e->as.call.kind == CALL_elementwise || e->as.call.kind == CALL_reduce) {
+        n = e->as.call.args.n;
+    } else if (e->as.call.kind == CALL_builtin) {
+        n = builtin_literal_args(e);
+    }
+    for (int i = 0; i < n; i++) {
         set_literal(c, e->as.call.args.data[i].value, kind);
     }
 }
@@ -94,9 +100,7 @@ static void set_operands(Checker *c, Expr *e, ScalarKind kind) {
         set_literal(c, e->as.binary.b, kind);
         break;
     case E_call:
-        if (e->as.call.kind == CALL_elementwise || e->as.call.kind == CALL_reduce) {
-            set_args(c, e, kind);
-        }
+        set_args(c, e, kind);
         break;
     case E_array:
         set_items(c, e, kind);
@@ -111,6 +115,9 @@ static void set_operands(Checker *c, Expr *e, ScalarKind kind) {
     case E_if:
         set_literal(c, e->as.if_.then_, kind);
         set_literal(c, e->as.if_.else_, kind);
+        break;
+    case E_index:
+        set_literal(c, e->as.index.x, kind);
         break;
     case E_with:
         set_literal(c, e->as.with.x, kind);

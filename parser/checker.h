@@ -183,6 +183,8 @@ const Ty *check_call(Checker *c, Expr *e);
 Signature *fn_signature(Checker *c, FnDecl *fn, Loc use); /* NULL after a message */
 Signature *ty_signature(Checker *c, const Ty *fn);
 const Ty *check_builtin(Checker *c, Expr *e); /* check_builtins.c */
+/* How many leading arguments of the call of a builtin are literals when its result is one. */
+int builtin_literal_args(const Expr *call);
 
 /* ---- check_derive.c ---- */
 Signature *check_derivative(Checker *c, Expr *e, bool exported); /* NULL after a message */
