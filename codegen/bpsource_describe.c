@@ -82,8 +82,9 @@ static const struct {
 
 /* Words that stand for more than they say: no parts of other names. */
 static bool is_generic(const char *name) {
-    static const char *const words[] = {"negative", "negated", "chosen", "inverse", "reversed",
-                                        "gated",    "reduced", "vector", "indices", "converted"};
+    static const char *const words[] = {"negative", "negated", "chosen",  "inverse",
+                                        "reversed", "gated",   "reduced", "vector",
+                                        "one_hot",  "joined",  "indices", "converted"};
     for (size_t i = 0; i < sizeof joints / sizeof joints[0]; i++)
         if (strncmp(name, joints[i].alone, strlen(joints[i].alone)) == 0)
             return true;
@@ -227,7 +228,10 @@ static const char *of_place_of(Printer *p, const Value *v) {
 
 /* Like what is updated, else like what is put there. */
 static const char *of_update(Printer *p, const Inst *inst, int depth) {
-    const char *name = bp_is_zero(inst->in[0]) ? NULL : describe(p, inst->in[0], depth);
+    bool fresh = bp_is_zero(inst->in[0]);
+    const char *name = fresh ? NULL : describe(p, inst->in[0], depth);
+    if (fresh && inst->in[1]->inst && inst->in[1]->inst->op == OP_const)
+        return "one_hot";
     return name ? name : describe(p, inst->in[1], depth);
 }
 
@@ -258,6 +262,8 @@ static const char *of_structure(Printer *p, const Value *v, int depth) {
         return of_update(p, inst, depth);
     case OP_array:
         return of_place_of(p, inst->in[0]) ? describe(p, inst->in[0], depth) : "vector";
+    case OP_concat:
+        return "joined";
     case OP_iota:
         return "indices";
     case OP_call:
