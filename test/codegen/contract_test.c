@@ -225,7 +225,8 @@ static void test_unknown_sizes(const Machine *machine, int count) {
         if (random_below(20) == 0 && !(s.known >> 2 & 1))
             s.arg[2] = (int64_t)(200 + random_below(900));
         bool units = s.known >> ARG_a_row;
-        set_layout(&s, i & 7, (int64_t)random_below(4), units ? 0 : (unsigned)random_below(8));
+        bool far = s.arg[2] <= 128 && random_below(6) == 0; /* rows half a page apart, and more */
+        set_layout(&s, i & 7, (int64_t)random_below(4) + (far ? 500 : 0), units ? 0 : (unsigned)random_below(8));
         run(kernels[i], &s, machine);
     }
     jit_free(&jit);
