@@ -34,7 +34,7 @@
  * What a reverse sweep then stores are states of all sequences. So that memory does not grow with
  * their number, the loop is first cut into chunks of a number that is enough for products at full
  * speed; the loop over chunks is parallel, and its adjoint runs forward and back one chunk at a
- * time. */
+ * time. Chunks are smaller where threads would find none for them. */
 #include "passes/lift.h"
 
 #include <string.h>

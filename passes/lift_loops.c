@@ -232,18 +232,22 @@ void lift_emit_turned(Cut *c, IrBuilder *b, const Inst *inner, IrMap *map) {
 
 /* ---- chunks ---- */
 
+/* min(.., 64), also one of several in one another. */
+static bool is_at_most_a_chunk(const Value *v) {
+    if (!v || !v->inst)
+        return false;
+    if (v->inst->op == OP_const)
+        return v->inst->attr.integer <= CHUNK;
+    return v->inst->op == OP_min &&
+           (is_at_most_a_chunk(v->inst->in[0]) || is_at_most_a_chunk(v->inst->in[1]));
+}
+
 static bool is_short(const Size *extent) {
     int64_t n;
     const SizeSym *sym = size_is_sym(extent);
     if (size_is_const(extent, &n))
         return n <= CHUNK;
-    const Value *v = sym ? sym->value : NULL;
-    for (int k = 0; v && v->inst && v->inst->op == OP_min && k < 2; k++) {
-        const Inst *bound = v->inst->in[k]->inst;
-        if (bound && bound->op == OP_const && bound->attr.integer <= CHUNK)
-            return true;
-    }
-    return false;
+    return sym && is_at_most_a_chunk(sym->value);
 }
 
 static bool stacks_floats(const Inst *loop) {
@@ -253,16 +257,25 @@ static bool stacks_floats(const Inst *loop) {
     return true;
 }
 
-static SizeSym *count_chunks(Lift *s, IrBuilder *b, const Size *extent) {
-    Value *size = ir_int(b, S_i64, CHUNK);
-    Value *n = ir_ew2(b, OP_add, ir_size(b, extent), ir_int(b, S_i64, CHUNK - 1));
-    return ir_dim(b, ir_ew2(b, OP_div, n, size), atom_of(&s->m->ctx->atoms, "chunks"));
+/* n/by, rounded up. */
+static Value *quotient(IrBuilder *b, Value *n, Value *by) {
+    Value *more = ir_ew2(b, OP_sub, by, ir_int(b, S_i64, 1));
+    return ir_ew2(b, OP_div, ir_ew2(b, OP_add, n, more), by);
 }
 
-/* The rows of a chunk: at most CHUNK, at lo. */
-static const Size *chunk_rows(Lift *s, IrBuilder *b, const Size *extent, Value *lo) {
+/* Where threads share the chunks, there is one for each at least. */
+static Value *chunk_size(const Lift *s, IrBuilder *b, const Size *extent) {
+    Value *most = ir_int(b, S_i64, CHUNK);
+    if (s->m->threads < 2)
+        return most;
+    Value *each = quotient(b, ir_size(b, extent), ir_int(b, S_i64, s->m->threads));
+    return ir_ew2(b, OP_min, ir_ew2(b, OP_max, each, ir_int(b, S_i64, 1)), most);
+}
+
+/* The rows of a chunk: at most `size`, at lo. */
+static const Size *chunk_rows(Lift *s, IrBuilder *b, const Size *extent, Value *lo, Value *size) {
     Value *left = ir_ew2(b, OP_sub, ir_size(b, extent), lo);
-    Value *n = ir_ew2(b, OP_min, left, ir_int(b, S_i64, CHUNK));
+    Value *n = ir_ew2(b, OP_min, left, size);
     return size_sym(&s->m->ctx->polys, ir_dim(b, n, atom_of(&s->m->ctx->atoms, "rows")));
 }
 
@@ -303,15 +316,18 @@ bool lift_emit_chunks(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map) {
         vec_push(s->arena, &accs,
                  k < na ? irmap_get(map, loop->in[ns + k])
                         : zeros_of(b, irmap_type(map, loop->out[k]->type)));
-    LoopSpec spec = {.extent = size_sym(&s->m->ctx->polys, count_chunks(s, b, extent)),
+    Value *size = chunk_size(s, b, extent);
+    SizeSym *count =
+        ir_dim(b, quotient(b, ir_size(b, extent), size), atom_of(&s->m->ctx->atoms, "chunks"));
+    LoopSpec spec = {.extent = size_sym(&s->m->ctx->polys, count),
                      .n_acc = loop->n_out,
                      .accs = accs.data,
                      .index_name = atom_of(&s->m->ctx->atoms, "chunk")};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     Value *const *sums = body.region->params.data + 1;
-    Value *lo = ir_ew2(&body, OP_mul, ir_body_index(&body), ir_int(&body, S_i64, CHUNK));
-    const Size *rows = chunk_rows(s, &body, extent, lo);
+    Value *lo = ir_ew2(&body, OP_mul, ir_body_index(&body), size);
+    const Size *rows = chunk_rows(s, &body, extent, lo, size);
     Inst *chunk = emit_chunk(&body, loop, rows, lo, sums, map);
     for (int k = 0; k < loop->n_out; k++)
         ir_yield(&body, k < na ? chunk->out[k] : ir_add_slice(&body, sums[k], chunk->out[k], lo));

@@ -93,6 +93,42 @@ static int check_gradient(void) {
     return wrong;
 }
 
+/* The sequences are rows of X, S at a time. */
+static int check_last(void) {
+    enum { S = 20, B = N / S };
+    static double states[S + 1][D], W_adj[D][D], grad[D * D];
+    double value, is = 0;
+    void *work = room(last_grad_work(B, S, D));
+    int wrong = last_grad(B, S, D, &W[0][0], &X[0][0], &value, grad, work);
+    for (int b = 0; b < B; b++) {
+        double adj[D];
+        memcpy(states[0], X[b * S], sizeof states[0]);
+        for (int t = 0; t < S; t++)
+            for (int r = 0; r < D; r++) {
+                double z = X[b * S + t][r];
+                for (int j = 0; j < D; j++)
+                    z += W[r][j] * states[t][j];
+                states[t + 1][r] = tanh(z);
+            }
+        for (int r = 0; r < D; r++)
+            is += states[S][r] / B, adj[r] = 1.0 / B;
+        for (int t = S; t-- > 0;) {
+            double before[D] = {0};
+            for (int r = 0; r < D; r++) {
+                double z_adj = adj[r] * (1 - states[t + 1][r] * states[t + 1][r]);
+                for (int j = 0; j < D; j++) {
+                    W_adj[r][j] += z_adj * states[t][j];
+                    before[j] += z_adj * W[r][j];
+                }
+            }
+            memcpy(adj, before, sizeof adj);
+        }
+    }
+    free(work);
+    return wrong + differs("last", &value, &is, 1) +
+           differs("last, W", grad, &W_adj[0][0], (size_t)D * D);
+}
+
 static int check_walk(void) {
     double *is = room(sizeof(double) * M), *should = room(sizeof(double) * M);
     void *work = room(walk_work(M, T));
@@ -131,7 +167,7 @@ int main(void) {
         X[i / D][i % D] = 2.0 * rand() / RAND_MAX - 1;
     for (int i = 0; i < M; i++)
         x[i] = 2.0 * rand() / RAND_MAX - 1, k[i] = rand() % N;
-    total += check_gradient() + check_walk() + check_picked();
+    total += check_gradient() + check_walk() + check_last() + check_picked();
     pthread_t threads[HOSTS];
     for (int i = 0; i < HOSTS; i++)
         if (pthread_create(&threads[i], NULL, host, &wrong[i]) != 0)
