@@ -294,11 +294,27 @@ static int collect_yields(Emit *e, const Inst *inst, const Region *branch, LLVMV
     return n;
 }
 
+/* The numbers that the branches yield for result j, each at the end of its block: lanes, where one
+ * of them has some. */
+static void yield_both(Emit *e, const Inst *inst, int j, const LLVMBasicBlockRef *ends,
+                       LLVMValueRef *both) {
+    Val yields[2];
+    bool varying = emit_is_varying(e, inst->out[j]);
+    for (int k = 0; k < 2; k++) {
+        yields[k] = *emit_val(e, inst->regions[k]->yields.data[j]);
+        varying = varying || !val_is_uniform(yields[k]);
+    }
+    for (int k = 0; k < 2; k++) {
+        LLVMPositionBuilderAtEnd(e->builder, ends[k]);
+        both[k] = emit_as(e, yields[k], varying);
+    }
+}
+
 /* One condition for all lanes: only the branch taken runs. */
 static void emit_uniform_if(Emit *e, const Inst *inst, LLVMValueRef cond) {
     LLVMBasicBlockRef after = new_block(e, "endif");
     LLVMBasicBlockRef blocks[2], ends[2];
-    LLVMValueRef *values[2];
+    LLVMValueRef *values = ARENA_ARRAY(e->arena, 2 * inst->n_out + 1, LLVMValueRef);
     blocks[1] = new_block(e, "else");
     blocks[0] = new_block(e, "then");
     LLVMBuildCondBr(e->builder, cond, blocks[0], blocks[1]);
@@ -306,22 +322,25 @@ static void emit_uniform_if(Emit *e, const Inst *inst, LLVMValueRef cond) {
         LLVMPositionBuilderAtEnd(e->builder, blocks[k]);
         emit_region(e, inst->regions[k]);
         store_branch_arrays(e, inst, inst->regions[k]);
-        values[k] = ARENA_ARRAY(e->arena, inst->n_out + 1, LLVMValueRef);
-        collect_yields(e, inst, inst->regions[k], values[k]);
-        debug_location(e, inst->loc);
         ends[k] = LLVMGetInsertBlock(e->builder);
+    }
+    debug_location(e, inst->loc);
+    for (int j = 0; j < inst->n_out; j++) {
+        if (inst->out[j]->type->rank == 0) {
+            yield_both(e, inst, j, ends, values + 2 * j);
+        }
+    }
+    for (int k = 0; k < 2; k++) {
+        LLVMPositionBuilderAtEnd(e->builder, ends[k]);
         LLVMBuildBr(e->builder, after);
     }
     LLVMMoveBasicBlockAfter(after, ends[1]);
     LLVMPositionBuilderAtEnd(e->builder, after);
-    int n = 0;
     for (int j = 0; j < inst->n_out; j++) {
         if (inst->out[j]->type->rank == 0) {
-            LLVMValueRef phi = LLVMBuildPhi(e->builder, LLVMTypeOf(values[0][n]), "");
-            LLVMValueRef both[] = {values[0][n], values[1][n]};
-            LLVMAddIncoming(phi, both, ends, 2);
+            LLVMValueRef phi = LLVMBuildPhi(e->builder, LLVMTypeOf(values[2 * j]), "");
+            LLVMAddIncoming(phi, values + 2 * j, ends, 2);
             *emit_val(e, inst->out[j]) = val_of(phi);
-            n++;
         }
     }
 }
