@@ -283,12 +283,12 @@ static void bind_if_arrays(Emit *e, const Inst *inst) {
     }
 }
 
+/* The numbers that a branch yields for some of the lanes. */
 static int collect_yields(Emit *e, const Inst *inst, const Region *branch, LLVMValueRef *values) {
     int n = 0;
     for (int j = 0; j < inst->n_out; j++) {
         if (inst->out[j]->type->rank == 0) {
-            values[n++] =
-                emit_as(e, *emit_val(e, branch->yields.data[j]), emit_is_varying(e, inst->out[j]));
+            values[n++] = emit_as(e, *emit_val(e, branch->yields.data[j]), true);
         }
     }
     return n;
