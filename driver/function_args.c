@@ -39,12 +39,16 @@ static const char *text_at(const Wrapper *b, Loc loc) {
     return slice(b, loc.begin, loc.end);
 }
 
+static bool is_given_to(const char *argument, const char *name) {
+    size_t n = strlen(name);
+    return strncmp(argument, name, n) == 0 && argument[n] == '=';
+}
+
 /* The VALUE of NAME=VALUE, or NULL. */
 static const char *given_value(const Wrapper *b, const char *name) {
-    size_t n = strlen(name);
     for (int i = 0; i < b->given->n_args; i++)
-        if (strncmp(b->given->args[i], name, n) == 0 && b->given->args[i][n] == '=')
-            return b->given->args[i] + n + 1;
+        if (is_given_to(b->given->args[i], name))
+            return b->given->args[i] + strlen(name) + 1;
     return NULL;
 }
 
@@ -76,7 +80,15 @@ static const char *choose_function(const Wrapper *b, const TypeExpr *type) {
 
 static const char *bind_function(Wrapper *b, const AstParam *param) {
     const char *value = given_value(b, param->name.atom);
-    if (value)
+    int times = 0;
+    for (int i = 0; i < b->given->n_args; i++)
+        times += is_given_to(b->given->args[i], param->name.atom);
+    if (times > 1) {
+        diag_error(&b->ctx->diags, DIAG_run_argument, (Loc){0, 0},
+                   "the argument `%s` is given twice", param->name.atom);
+        return NULL;
+    }
+    if (value && *value)
         return value;
     if (b->choose) {
         value = choose_function(b, param->type);
@@ -133,11 +145,8 @@ static void keep_other_arguments(const Wrapper *b, FunctionArgs *bound) {
         bool is_function = false;
         for (int k = 0; k < b->fn->params.n; k++) {
             const AstParam *param = b->fn->params.data[k];
-            is_function =
-                is_function ||
-                (param->type->kind == TE_fn && given_value(b, param->name.atom) &&
-                 strncmp(b->given->args[i], param->name.atom, strlen(param->name.atom)) == 0 &&
-                 b->given->args[i][strlen(param->name.atom)] == '=');
+            is_function = is_function || (param->type->kind == TE_fn &&
+                                          is_given_to(b->given->args[i], param->name.atom));
         }
         if (!is_function)
             rest[n++] = b->given->args[i];

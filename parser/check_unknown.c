@@ -7,6 +7,37 @@
 
 #include <string.h>
 
+enum { FUNCTIONS_MOST = 512 };
+
+/* All that can be called, but for types. */
+static int function_names(Checker *c, const char **names) {
+    int n = element_builtin_names(names, 128);
+    static const char *const builtins[] = {
+#define BUILTIN(name, least, most, rule) #name,
+#include "parser/builtins.def"
+#undef BUILTIN
+    };
+    for (int i = 0; i < BI_COUNT; i++) {
+        names[n++] = builtins[i];
+    }
+    for (int i = 0; i < REDUCE_COUNT; i++) {
+        names[n++] = reduce_names[i];
+    }
+    for (int i = 0; i < DERIV_COUNT; i++) {
+        names[n++] = deriv_names[i];
+    }
+    return visible_fns(c, names, n, FUNCTIONS_MOST - 12);
+}
+
+/* A function that is passed on by a misspelt name. */
+static void suggest_function(Checker *c, Diag *diag, const char *name) {
+    const char *names[FUNCTIONS_MOST];
+    const char *near = nearest_name(name, names, function_names(c, names));
+    if (near) {
+        diag_hint(c->diags, diag, "did you mean the function `%s`?", near);
+    }
+}
+
 const Ty *unknown_name(Checker *c, Expr *e) {
     Atom name = e->as.name.atom;
     for (int i = 0; c->hidden && i < c->hidden->n; i++) {
@@ -33,6 +64,9 @@ const Ty *unknown_name(Checker *c, Expr *e) {
     }
     Diag *diag = diag_error(c->diags, DIAG_unknown_name, e->loc, "unknown name `%s`", name);
     suggest(c, diag, name);
+    if (!diag->hint) {
+        suggest_function(c, diag, name);
+    }
     const char *habit = habit_hint(HABIT_NAME, name);
     const char *std = arena_printf(c->arena, "std/%s", name);
     if (habit) {
@@ -47,24 +81,8 @@ const Ty *unknown_function(Checker *c, Expr *e) {
     Atom name = e->as.call.callee->as.name.atom;
     Diag *diag = diag_error(c->diags, DIAG_unknown_function, e->as.call.callee->loc,
                             "unknown function `%s`", name);
-    const char *names[512];
-    int n = element_builtin_names(names, 128);
-    static const char *const builtins[] = {
-#define BUILTIN(name, least, most, rule) #name,
-#include "parser/builtins.def"
-#undef BUILTIN
-    };
-    for (int i = 0; i < BI_COUNT; i++) {
-        names[n++] = builtins[i];
-    }
-    for (int i = 0; i < REDUCE_COUNT; i++) {
-        names[n++] = reduce_names[i];
-    }
-    for (int i = 0; i < DERIV_COUNT; i++) {
-        names[n++] = deriv_names[i];
-    }
-    n = visible_fns(c, names, n, 500);
-    n = visible_types(c, names, n, 512);
+    const char *names[FUNCTIONS_MOST];
+    int n = visible_types(c, names, function_names(c, names), FUNCTIONS_MOST);
     suggest_among(c, diag, name, n, names);
     const char *habit = habit_hint(HABIT_FUNCTION, name);
     const char *module = std_module_with(name);
