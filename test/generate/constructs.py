@@ -25,7 +25,7 @@ FOUND_BY = {
     "iota": r"\biota\(", "eye": r"\beye\(", "diag": r"\bdiag\(", "trace": r"\btrace\(", "reshape": r"\breshape\(", "concat": r"\bconcat\(", "stack": r"\bstack\(",
     "reverse": r"\breverse\(", "sort": r"\bsort\(", "cumsum": r"\bcumsum\(", "zeros": r"\bzeros\(", "ones": r"\bones\(", "cholesky": r"\bcholesky\(",
     "trisolve": r"\btrisolve\(", "cholsolve": r"\bcholsolve\(", "solve": r"\bsolve\(", "logdet": r"\blogdet\(", "det": r"\bdet\(", "inv": r"\binv\(",
-    "an integer parameter": r"\bc\d+: i64", "a loop of computed length": r"for t\d+ < c\d", "an array of computed size": r"for t\d+ < c\d+\]", "rank 3": r": \[[^\],]*,[^\],]*,",
+    "an integer parameter": r"\bc\d+: i64", "a loop of computed length": r"for t\d+ < min\(\d, c\d", "an array of computed size": r"for t\d+ < min\(\d, c\d+\)\]", "rank 3": r": \[[^\],]*,[^\],]*,",
     "std/nn": r'import "std/nn"', "std/special": r'import "std/special"', "std/prob": r'import "std/prob"', "softmax": r"\bsoftmax\(",
 }
 # Not drawn: extern functions, which need a host (examples/models/rules.bp), `test` blocks and imports of the program's own files.

@@ -196,7 +196,8 @@ class Sampler(Further, Libraries):
              "cbrt(2.0 + sin(%))", "-(%)", "asinh(%)", "lgamma(2.5 + sin(%))", "1.0/(2.0 + cos(%))", "clamp(%, -1.0, 1.0)",
              "sinh(0.5*sin(%))", "acos(0.5*sin(%))", "erfc(%)", "log2(2.0 + cos(%))", "(%)**3.0", "min(%, 0.4)"]
     BINARY = ["(% + %)", "(% - %)", "%*%", "%/(2.0 + sin(%))", "max(%, %)", "min(%, %)", "pow(1.5 + tanh(%), sin(%))",
-              "atan2(%, 2.0 + sin(%))", "hypot(%, 1.0 + abs(%))", "(% + 0.5*%)", "fma(%, 0.5, %)"]
+              "atan2(%, 2.0 + sin(%))", "hypot(%, 1.0 + abs(%))", "(% + 0.5*%)", "fma(%, 0.5, %)",
+              "mul0(%, %)"]
 
     def filled(self, template, ty, operands):
         """A template with % for operands; one operand may stand several times."""
@@ -312,15 +313,16 @@ class Sampler(Further, Libraries):
         if not counts:
             return None
         a, t, count = self.name("a"), self.name("t"), self.rng.choice(counts)
+        most = self.rng.randint(2, 4)  # a bound: under a batch each element has a count of its own
         inner = scope.plus([(a, REAL)])
         kind = self.rng.randrange(4)
         if kind == 0:
-            return Node(REAL, "(loop %s = " % a, self.real(depth - 1, scope), " for %s < " % t, Ref(count), " { ", self.damped(depth, REAL, inner, a),
+            return Node(REAL, "(loop %s = " % a, self.real(depth - 1, scope), " for %s < min(%d, " % (t, most), Ref(count), ") { ", self.damped(depth, REAL, inner, a),
                         " })", binds=[a, t])
         if kind == 1:
-            return Node(REAL, "sum(", self.real(depth, scope), "*0.2*f64(", Ref(t), ") for %s < " % t, Ref(count), ")", binds=[t])
+            return Node(REAL, "sum(", self.real(depth, scope), "*0.2*f64(", Ref(t), ") for %s < min(%d, " % (t, most), Ref(count), "))", binds=[t])
         if kind == 2:
-            return Node(REAL, "{ let %s = [" % a, self.real(depth, scope), "*sin(f64(", Ref(t), ")) for %s < " % t, Ref(count), "]; norm2(tanh(",
+            return Node(REAL, "{ let %s = [" % a, self.real(depth, scope), "*sin(f64(", Ref(t), ")) for %s < min(%d, " % (t, most), Ref(count), ")]; norm2(tanh(",
                         Ref(a), ")) }", binds=[a, t])
         return Node(REAL, "(if ", Ref(count), " > 1 { ", self.real(depth, scope), " } else { 0.1*f64(", Ref(count), ") })")
 

@@ -94,15 +94,16 @@ def cuts(program):
 
 
 def shrink(program, verdict, trial):
-    runs, again = 0, True
+    """The smallest program found, which is not the last one tried: a cut that is left in the middle stays made."""
+    runs, again, best = 0, True, program.copy()
     while again and runs < MOST_RUNS:
-        again = False
+        again, program = False, best.copy()
         for _ in cuts(program):
             runs += 1
             now = trial.run(program.text())
             if now.kind == verdict.kind:
-                program, verdict, again = program.copy(), now, True
+                best, verdict, again = program.copy(), now, True
                 break
             if runs >= MOST_RUNS:
                 break
-    return program, verdict
+    return best, verdict
