@@ -170,7 +170,8 @@ static bool mark_inst(Emit *e, const Inst *inst) {
         for (int k = 0; k < inst->n_region; k++) {
             out = out || marked(e, inst->regions[k]->yields.data[j]);
         }
-        /* an array that is made here exists once a lane */
+        /* an array that is made here exists once a lane, and a contraction is made by each lane */
+        out = out || inst->op == OP_contract;
         out = out || (inst->out[j]->type->rank > 0 && !plan_is_view(e->plan, inst->out[j]));
         changed |= mark(e, inst->out[j], out);
     }
