@@ -69,7 +69,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench asan fuzz fuzz-build generate metamorphic mutation oom ulp layers format tidy help install clean
+.PHONY: all demo check bench asan coverage fuzz fuzz-build generate metamorphic mutation oom ulp layers format tidy help install clean
 
 all: $(programs) $(BUILD)/libbpc.a $(BUILD)/libbpc.so $(BUILD)/libbpcrt.a ## build bpc, bpc-opt and libbpc into build/
 
@@ -88,6 +88,12 @@ check: all layers $(BUILD)/oracle $(BUILD)/ulp ## install what is missing, build
 asan: ## the tests again, under the address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g' check
 
+coverage: ## the tests again, counting lines: a table by folder; every line that nothing ran, in build/coverage/uncovered
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	@$(MAKE) BUILD=$(BUILD)/coverage CC=gcc CFLAGS='-O1 -g --coverage' LDFLAGS=--coverage check; tests=$$?; \
+	scripts/coverage $(BUILD)/coverage/obj --lines $(BUILD)/coverage/uncovered --least ir=95 passes=95 whole=90 && \
+	exit $$tests
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
@@ -95,7 +101,7 @@ clean: ## remove everything that was built
 
 setup := $(BUILD)/.setup
 $(setup): scripts/setup
-	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup build
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup build $(if $(findstring clang-19,$(CC)),$(if $(SANITIZE),sanitizers,clang))
 	@mkdir -p $(@D) && touch $@
 
 $(BUILD)/gen/%.lex.c $(BUILD)/gen/%.lex.h &: %.l | $(setup)
@@ -220,7 +226,7 @@ $(BUILD)/%_fuzz: $(BUILD)/obj/test/fuzz/%_fuzz.o $(BUILD)/obj/test/fuzz/fuzz.o $
 -include $(wildcard $(BUILD)/obj/test/fuzz/*.d)
 
 fuzz-build: all ## what `make fuzz` runs: targets, AFL++'s build of bpc, corpus, dictionary
-	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup fuzz
+	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup sanitizers afl
 	+$(fuzz_make) BUILD=$(FUZZ)/address SANITIZE=address,undefined \
 	    $(fuzz_targets:%=$(FUZZ)/address/%_fuzz)
 	+$(fuzz_make) BUILD=$(FUZZ)/memory SANITIZE=memory $(fuzz_msan:%=$(FUZZ)/memory/%_fuzz)

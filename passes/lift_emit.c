@@ -220,7 +220,7 @@ static void emit_phase(Cut *c, IrBuilder *b, int p, IrMap *map) {
                      .slices = phase.slices.data,
                      .carries = phase.state.data,
                      .index_name = c->body->params.data[0]->name};
-    spec.accs = spec.carries + spec.n_carry;
+    spec.accs = phase.state.n > spec.n_carry ? spec.carries + spec.n_carry : NULL;
     IrBuilder body;
     b->loc = loop->loc;
     ir_loop_begin(b, &spec, &body);

@@ -25,8 +25,9 @@ class BpcTest(lit.formats.ShTest):
         os.makedirs(os.path.dirname(binary), exist_ok=True)
         build = os.environ["UNIT"].split() + [path, "-o", binary] + os.environ["UNIT_LIBS"].split()
         for command in (build, [binary]):
+            # Not lit's own limit of time, which needs a package that may not be there.
             out, err, code = lit.util.executeCommand(
-                command, cwd=self.top, env=dict(test.config.environment), timeout=300)
+                ["timeout", "-k", "5", "900"] + command, cwd=self.top, env=dict(test.config.environment))
             if code:
                 text = "$ %s\n%s%s\nexit status %d" % (" ".join(command), out, err, code)
                 return lit.Test.FAIL, text

@@ -25,6 +25,7 @@ def limited():
 
 def main(folder, bpc, model):
     os.makedirs(folder, exist_ok=True)
+    os.environ["GCOV_PREFIX"] = folder + ".gcov"  # what `make coverage` counts is no output, and not to be cut off
     objects = [os.path.join(folder, "model.o"), os.path.join(folder, "model.h")]
     command = [bpc, model, "-O1", "-o", objects[0]]
     started = time.monotonic()
