@@ -23,6 +23,30 @@ def limited():
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
 
+# A disk of two pages, which the older outputs fill; in a name space of its own, where that is allowed.
+FULL_DISK = """mount -t tmpfs -o size=8k none "$1" 2>/dev/null || exit 99
+for name in model.o model.h; do echo "an older output" >"$1/$name"; done
+"$2" "$3" -O1 -o "$1/model.o"; echo "status $?"; ls "$1"; cat "$1/model.o" "$1/model.h" """
+
+
+def full_disk(folder, bpc, model):
+    disk = folder + ".disk"
+    os.makedirs(disk, exist_ok=True)
+    try:
+        job = subprocess.run(["unshare", "-rm", "sh", "-c", FULL_DISK, "sh", disk, os.path.abspath(bpc), model],
+                             capture_output=True, text=True)
+    except FileNotFoundError:
+        return 0
+    if job.returncode == 99 or "unshare" in job.stderr:
+        print("a full disk: not tried, mounting is not allowed")
+        return 0
+    good = job.stdout.split() == "status 1 model.h model.o an older output an older output".split() and \
+        "error[E0602]" in job.stderr and "No space left on device" in job.stderr
+    if not good:
+        print("a full disk: %s%s" % (job.stdout, job.stderr))
+    return not good
+
+
 def main(folder, bpc, model):
     os.makedirs(folder, exist_ok=True)
     os.environ["GCOV_PREFIX"] = folder + ".gcov"  # what `make coverage` counts is no output, and not to be cut off
@@ -49,6 +73,7 @@ def main(folder, bpc, model):
         print("a file beyond the limit: left %s" % os.listdir(folder))
         wrong = 1
 
+    wrong |= full_disk(folder, bpc, model)
     finished = 0
     for i in range(KILLS):
         for path in objects:

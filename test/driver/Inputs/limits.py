@@ -104,7 +104,41 @@ CASES = {
     "rules": ("fn g(x: f64) -> f64 = x;\n" + "derivative g(x: f64) { jvp(dx: f64) = dx; }\n" * 10000, "E0203"),
     "tests": ("".join('test "t%d" { assert true; }\n' % i for i in range(10000)), "E0608"),
     "imports": ('import "std/nn";\n' * 10000 + scalar("x"), OK),
+    "imports of imports": ('import "deep0.bp";\n' + scalar("x"), DEEP_CODE),
+    "an import of itself": ('import "an-import-of-itself.bp";\n' + scalar("x"), "E0610"),
+    "a long string": ('test "%s" { assert true; }\n' % ("a" * 1000000) + scalar("x"), OK),
+    "a large parameter": ("export fn f(x: [4294967296, 4294967296, 4]f64) -> f64 = x[0,0,0];\n", OK),
+    "a large range": (scalar("f64(sum(iota(9223372036854775807)))"), "E0406"),
+    "large parts": ("export fn f[n](x: [n]f64) -> f64 = sum(concat(x, zeros(9223372036854775807)));\n", "E0406"),
+    "a large shape": (scalar("sum(reshape(zeros(16), 4611686018427387904, 4))"), "E0406"),
+    "a large matrix": (scalar("det(x*eye(3037000500))"), "E0406"),
+    "many large axes": ("export fn f[n](x: [n]f64) -> [n*n*n*n*n*n]f64 = [x[0] for i < n*n*n*n*n*n];\n", OK),
+    "a large Hessian": ("fn g(x: [4000000000000]f64) -> f64 = norm2(x);\nexport hessian(g);\n", OK),
 }
+DEEP_IMPORTS = 200
+# What else these texts may go through: the same bounds, and a status of 0 or 1.
+OTHERS = [["--emit=tokens"], ["--emit=ast"], ["fmt"]], [["--emit=bp"], ["--emit=c"], ["--emit=memory"]]
+
+
+def measured(command):
+    """The finished job, its processor seconds, and the most memory that any job had so far, in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    job = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return job, after.ru_utime - before.ru_utime, after.ru_maxrss >> 10
+
+
+def wrong_status(job, code):
+    message = job.stderr.decode("latin-1")
+    if len(message) > 100000:
+        return "a message of %d bytes" % len(message)
+    if code is None:
+        good = job.returncode in (0, 1)
+    elif code:
+        good = job.returncode == 1 and "error[%s]" % code in message.split("\n")[0]
+    else:
+        good = job.returncode == 0
+    return "" if good else "expected %s, status %d: %s" % (code or "success", job.returncode, message[:300])
 
 
 def run(folder, bpc, name, sanitized):
@@ -112,28 +146,30 @@ def run(folder, bpc, name, sanitized):
     path = os.path.join(folder, name.replace(" ", "-") + ".bp")
     with open(path, "w", encoding="latin-1") as file:
         file.write(text)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    job = subprocess.run([bpc, path, "-o", os.path.join(folder, "limits.o")], capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    commands = [([path, "-o", os.path.join(folder, "limits.o")], code)]
+    for others in OTHERS[:1 if code or sanitized else 2]:
+        commands += [((other + [path] if other == ["fmt"] else [path] + other), None) for other in others]
+    found = []
+    for arguments, expected in commands:
+        job, seconds, megabytes = measured([bpc] + arguments)
+        wrong = wrong_status(job, expected)
+        if not wrong and not sanitized and (seconds > 5 or megabytes > 1024):
+            wrong = "%.1f s, %d MB at most so far" % (seconds, megabytes)
+        if wrong:
+            found.append("%s: %s" % (" ".join(arguments), wrong))
     os.remove(path)
-    seconds = after.ru_utime - before.ru_utime
-    message = job.stderr.decode("latin-1")
-    if code is None:
-        wrong = "status %d: %s" % (job.returncode, message[:300]) if job.returncode not in (0, 1) else ""
-    elif code:
-        wrong = "" if job.returncode == 1 and "error[%s]" % code in message.split("\n")[0] else \
-            "expected %s, status %d: %s" % (code, job.returncode, message[:300])
-    else:
-        wrong = "" if job.returncode == 0 else "status %d: %s" % (job.returncode, message[:300])
-    if not wrong and len(message) > 100000:
-        wrong = "a message of %d bytes" % len(message)
-    if not wrong and not sanitized and (seconds > 5 or after.ru_maxrss > 1 << 20):
-        wrong = "%.1f s, %d MB at most so far" % (seconds, after.ru_maxrss >> 10)
-    return wrong
+    return "\n".join(found)
+
+
+def write_imports(folder):
+    for i in range(DEEP_IMPORTS):
+        with open(os.path.join(folder, "deep%d.bp" % i), "w", encoding="ascii") as file:
+            file.write('import "deep%d.bp";\n' % (i + 1) if i + 1 < DEEP_IMPORTS else "")
 
 
 def main(folder, bpc, sanitized):
     os.makedirs(folder, exist_ok=True)
+    write_imports(folder)
     failed = 0
     for name in CASES:
         wrong = run(folder, bpc, name, sanitized)
