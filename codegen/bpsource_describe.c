@@ -110,13 +110,15 @@ static const char *prefixed(Printer *p, const char *before, const char *alone, c
 
 /* 2.0*x is scaled_x. */
 static const char *scaled(Printer *p, const Inst *inst, int depth) {
-    const Value *a = inst->in[0], *b = inst->op == OP_mul ? inst->in[1] : NULL;
-    while (b && bp_is_transparent(a))
+    if (inst->op != OP_mul)
+        return NULL;
+    const Value *a = inst->in[0], *b = inst->in[1];
+    while (bp_is_transparent(a))
         a = a->inst->in[0];
-    while (b && bp_is_transparent(b))
+    while (bp_is_transparent(b))
         b = b->inst->in[0];
-    bool left = b && a->inst && a->inst->op == OP_const;
-    bool right = b && b->inst && b->inst->op == OP_const;
+    bool left = a->inst && a->inst->op == OP_const;
+    bool right = b->inst && b->inst->op == OP_const;
     return left != right ? prefixed(p, "scaled", "product", left ? b : a, depth) : NULL;
 }
 

@@ -18,7 +18,7 @@ static bool same(const Array *a, const Array *b) {
 
 static void round_trip(Context *ctx, const Array *a) {
     Text npy, text;
-    const char *error = NULL;
+    ArrayError error = {0};
     text_init(&npy, &ctx->arena);
     text_init(&text, &ctx->arena);
     array_write_npy(&npy, a);
@@ -31,8 +31,14 @@ static void round_trip(Context *ctx, const Array *a) {
     FUZZ_CHECK(b && b->count == a->count, "an array does not come back from text");
 }
 
-static void look_at(Context *ctx, const Array *a, const char *error, size_t size) {
-    FUZZ_CHECK((a != NULL) != (error != NULL), "neither an array nor a message, or both");
+static void look_at(Context *ctx, const Array *a, const ArrayError *error, size_t size) {
+    FUZZ_CHECK(a || error->text, "neither an array nor a message");
+    /* the byte behind the last is a place: there something is missing */
+    FUZZ_CHECK(a || (error->at <= size && error->length <= size - error->at + 1),
+               "the place is outside of the file");
+    FUZZ_CHECK(a || !error->other_text ||
+                   (error->other <= size && error->other_length <= size - error->other),
+               "the other place is outside of the file");
     FUZZ_CHECK(ctx->arena.total < 100 * size + (1 << 20), "more memory than the file accounts for");
     if (!a)
         return;
@@ -42,8 +48,8 @@ static void look_at(Context *ctx, const Array *a, const char *error, size_t size
     if (a->count > 0)
         array_print_index(&text, a, a->count - 1);
     for (Scalar to = S_bool; to <= S_f64; to++) {
-        error = NULL;
-        FUZZ_CHECK(array_convert(&ctx->arena, a, to, &error) || error,
+        const char *problem = NULL;
+        FUZZ_CHECK(array_convert(&ctx->arena, a, to, &problem) || problem,
                    "not converted, without a message");
     }
     round_trip(ctx, a);
@@ -53,13 +59,16 @@ static void one_file(Context *ctx, const uint8_t *data, size_t size) {
     char *text = malloc(size + 1); /* to the byte, for the sanitizers */
     memcpy(text, data, size);
     text[size] = '\0';
-    const char *error = NULL;
+    ArrayError error = {0};
     if (array_is_npy(text, size)) {
-        look_at(ctx, array_read_npy(&ctx->arena, text, size, &error), error, size);
+        const Array *a = array_read_npy(&ctx->arena, text, size, &error);
+        look_at(ctx, a, &error, size);
     } else {
-        look_at(ctx, array_read_csv(&ctx->arena, text, size, &error), error, size);
-        error = NULL;
-        look_at(ctx, array_read_literal(&ctx->arena, text, &error), error, size);
+        const Array *a = array_read_csv(&ctx->arena, text, size, &error);
+        look_at(ctx, a, &error, size);
+        error = (ArrayError){0};
+        a = array_read_literal(&ctx->arena, text, &error);
+        look_at(ctx, a, &error, size);
     }
     free(text);
 }
