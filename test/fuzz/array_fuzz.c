@@ -90,6 +90,7 @@ static void mend_length(uint8_t *data, size_t size) {
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
     size = LLVMFuzzerMutate(data, size, max_size);
+    FUZZ_DEFINED(data, size);
     if (seed % 4)
         mend_length(data, size);
     return size;

@@ -11,14 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* LLVM is not instrumented: the memory sanitizer would take what it writes for undefined. */
+/* Under the memory sanitizer: what libFuzzer and LLVM write is taken for undefined, since they are
+ * not instrumented. */
 #if defined(__has_feature)
 #if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
 #define FUZZ_WITHOUT_LLVM 1
+#define FUZZ_DEFINED(bytes, n) __msan_unpoison((bytes), (n))
 #endif
 #endif
 #ifndef FUZZ_WITHOUT_LLVM
 #define FUZZ_WITHOUT_LLVM 0
+#define FUZZ_DEFINED(bytes, n) ((void)(bytes), (void)(n))
 #endif
 
 #define FUZZ_CHECK(condition, what)                                                                \

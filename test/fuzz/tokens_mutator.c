@@ -2,9 +2,8 @@
  * that most mutants still parse. Words come from the text itself and from the table that
  * `dictionary` makes of the lexer and the op tables. One mutant in eight is made of bytes, by
  * libFuzzer's own mutator. Linked with the targets of .bp text and textual IR. */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "test/fuzz/fuzz.h"
+
 #include <string.h>
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
@@ -264,6 +263,7 @@ static void mutate_once(Output *out, Random *r, const Tokens *t) {
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
     static Tokens tokens;
     Random r = {seed};
+    FUZZ_DEFINED(data, size);
     below(&r, 2);
     if (size == 0 || below(&r, 8) == 0)
         return LLVMFuzzerMutate(data, size, max_size);
@@ -286,6 +286,8 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8
     static Tokens here, there;
     Random r = {seed};
     Output made = {out, 0, max_size};
+    FUZZ_DEFINED(data1, size1);
+    FUZZ_DEFINED(data2, size2);
     below(&r, 2);
     scan(&here, data1, size1);
     scan(&there, data2, size2);
