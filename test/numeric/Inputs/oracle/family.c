@@ -110,6 +110,14 @@ static double scale_of_call(const Sample *s) {
     return most;
 }
 
+/* Maxima of nothing are infinite, and their derivatives 0/0. */
+static bool has_nothing(const Sample *s) {
+    for (int i = 0; i < s->point.n_sizes; i++)
+        if (s->point.sizes[i] == 0)
+            return true;
+    return false;
+}
+
 static bool same(double got, double want, double tolerance) {
     return got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= tolerance;
 }
@@ -126,7 +134,10 @@ static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf,
                g = got->f ? got->f[k] : (double)got->i[k];
         double tolerance =
             want->f ? relative * (fabs(w) + most) + least + EXCUSE * s->noise[leaf][k] : 0;
-        if (!same(g, w, tolerance)) {
+        /* The mean of nothing is NaN; times a tangent that is zero, it is decided by the zero where
+         * the compiler knows that zero, as of a unit vector, and NaN in the interpreter. */
+        bool decided = g == 0 && isnan(w) && has_nothing(s);
+        if (!decided && !same(g, w, tolerance)) {
             report_fail(r, what, &s->point,
                         "result %d at %lld: got %.17g, the interpreter has %.17g (allowed %.2g)",
                         leaf, (long long)k, g, w, tolerance);
@@ -134,14 +145,6 @@ static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf,
         }
     }
     return true;
-}
-
-/* Maxima of nothing are infinite, and their derivatives 0/0. */
-static bool has_nothing(const Sample *s) {
-    for (int i = 0; i < s->point.n_sizes; i++)
-        if (s->point.sizes[i] == 0)
-            return true;
-    return false;
 }
 
 static bool all_finite(const Sample *s) {
