@@ -293,11 +293,14 @@ static Code elementwise_code(Printer *p, const Inst *inst) {
     int first = inst->op == OP_select ? 1 : 0;
     for (int k = first; k < inst->n_in; k++)
         literals = literals && is_literal(inst->in[k]);
-    for (int k = 0; k < inst->n_in; k++)
-        args[k] = (k == whole && bp_is_transparent(inst->in[k])) ||
-                          (literals && k == inst->n_in - 1 && !bp_is_transparent(inst->in[k]))
-                      ? bp_code_of(p, inst->in[k])
-                      : bp_operand_of(p, inst->in[k]);
+    for (int k = 0; k < inst->n_in; k++) {
+        const Value *x = inst->in[k];
+        bool gives_width = literals && k == inst->n_in - 1;
+        while (gives_width && k != whole && bp_is_transparent(x))
+            x = x->inst->in[0];
+        args[k] = gives_width || (k == whole && bp_is_transparent(x)) ? bp_code_of(p, x)
+                                                                      : bp_operand_of(p, x);
+    }
     const Operator *op = operator_of(inst->op);
     if (bp_is_doubling(inst))
         return binary_code(p, operator_of(OP_mul), bp_atom_code("2.0"), args[0]);
