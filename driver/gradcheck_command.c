@@ -29,6 +29,7 @@ typedef VEC(int) IntList;
 typedef struct Tally {
     const char *what;
     int compared, wrong, unsettled;
+    int zeros;    /* of the compared: both the derivative and the differences are 0 */
     double worst; /* relative error */
     Text lines;   /* of the first disagreements */
 } Tally;
@@ -370,6 +371,7 @@ static void record(Check *c, Tally *tally, const Comparison *k, Verdict verdict)
     tally->unsettled += verdict == UNSETTLED;
     if (verdict == UNSETTLED)
         return;
+    tally->zeros += k->derivative == 0.0 && k->estimate.value == 0.0;
     tally->worst = fmax(tally->worst, relative_error(c, k));
     if (verdict == DISAGREES && tally->wrong++ < SHOWN)
         describe_wrong(c, tally, k);
@@ -514,6 +516,7 @@ static bool print_report(Check *c, int points, Text *out) {
         all.compared += tally->compared;
         all.wrong += tally->wrong;
         all.unsettled += tally->unsettled;
+        all.zeros += tally->zeros;
     }
     text_printf(out, "%s: %d point%s, %d comparisons, %d disagree", c->f->name, points,
                 points == 1 ? "" : "s", all.compared, all.wrong);
@@ -522,6 +525,9 @@ static bool print_report(Check *c, int points, Text *out) {
                     ", %d not judged: the differences do not settle there (a kink, a jump, noise)",
                     all.unsettled);
     text_puts(out, "\n");
+    if (all.zeros > 0 && all.zeros == all.compared - c->identity.compared)
+        text_puts(out, "every derivative is 0 at these points, which says little: choose others by "
+                       "--arg or --seed\n");
     return all.wrong == 0 && all.compared > c->identity.compared;
 }
 

@@ -422,6 +422,12 @@ static bool is_c_keyword(const char *name) {
     return false;
 }
 
+/* `export fn f` where an f was declared before, which has been complained about. */
+static bool is_declared_again(const ExportDecl *e) {
+    return e->fn->kind == E_name && e->fn->loc.begin == e->loc.begin && e->fn->as.name.fn &&
+           e->fn->as.name.fn->name.loc.begin != e->loc.begin;
+}
+
 static void check_c_name(Checker *c, ExportDecl *e) {
     Loc loc = e->as.atom ? e->as.loc : e->loc;
     if (is_c_keyword(e->c_name)) {
@@ -430,6 +436,9 @@ static void check_c_name(Checker *c, ExportDecl *e) {
         diag_hint(c->diags, diag, "export it under another name: `as ...`");
     }
     const ExportDecl *other = ptrmap_get(&c->exports, e->c_name);
+    if (other && is_declared_again(e)) {
+        return;
+    }
     if (other) {
         Diag *diag =
             diag_error(c->diags, DIAG_export_clash, loc, "two exports are called `%s`", e->c_name);

@@ -215,6 +215,8 @@ static int check_indices(Checker *c, Expr *e, Expr *x, IndexList *at, const Size
                                 "a value of type `%s` has no elements", ty_text(c, ty));
         if (ty->kind == TY_tuple) {
             diag_hint(c->diags, diag, "components of a tuple are written `t.0`");
+        } else if (e->kind == E_with) {
+            diag_hint(c->diags, diag, "`with` binds tighter than operators: `(a*b) with [i] = v`");
         }
         return -1;
     }

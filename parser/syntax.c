@@ -210,7 +210,8 @@ static bool is_scalar_name(const char *word) {
 
 /* A word of another language, at the place of the error or right before it. */
 static const char *hint_word(const Clash *c) {
-    HabitPlace place = at_declaration(c) ? HABIT_DECLARATION : HABIT_STATEMENT;
+    bool declares = at_declaration(c) || wants(c, "`as`"); /* `export def f` */
+    HabitPlace place = declares ? HABIT_DECLARATION : HABIT_STATEMENT;
     const char *hint = got(c, "string") ? NULL : habit_hint(place, word_at(c, c->loc));
     if (!hint && c->before == T_IDENT && !got(c, "`;`")) {
         hint = habit_hint(place, word_at(c, c->before_loc));
@@ -370,9 +371,26 @@ static bool before_is_type_in_parens(const Clash *c) {
            is_scalar_name(arena_strdup(c->b->arena, open + 1, (size_t)(close - open) - 1));
 }
 
+/* Whether the place follows `for` in the same brackets, as in `[x[i] for i if ...]`. */
+static bool is_behind_for(const Clash *c) {
+    int depth = 0;
+    for (const char *p = c->text - 1; p > c->start + 3 && depth >= 0; p--) {
+        depth += strchr(")]}", *p) ? 1 : strchr("([{", *p) ? -1 : 0;
+        if (depth == 0 && strncmp(p - 3, " for ", 5) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *hint_expression(const Clash *c) {
     if (got(c, "`as`") || (after_expression(c) && before_is_type_in_parens(c))) {
         return "a conversion is a call: `f64(n)`";
+    }
+    if (got(c, "`if`") && is_behind_for(c)) {
+        return "nothing is left out of a comprehension: `sum(if x[i] > 0.0 { x[i] } else { 0.0 } "
+               "for "
+               "i)`";
     }
     if (got(c, "`if`") && after_expression(c)) {
         return "a choice is written `if c { a } else { b }`";
