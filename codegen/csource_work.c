@@ -37,10 +37,10 @@ static CExpr bound_text(CSource *c, const Bound *bound) {
 static void report_unbounded(CSource *c, const SizeSym *sym) {
     const Value *v = sym->value;
     Diag *diag = diag_error(
-        &c->ctx->diags, DIAG_codegen, v && v->inst ? v->inst->loc : c->export->loc,
-        "the workspace of %s cannot be sized on entry: an array in it has an extent with no bound",
-        c->export->name);
-    diag_hint(&c->ctx->diags, diag, "bound the value: min(k, n)");
+        &c->ctx->diags, DIAG_unbounded, v && v->inst ? v->inst->loc : c->export->loc,
+        "the workspace cannot be sized on entry: an array in it has an extent with no bound");
+    diag_hint(&c->ctx->diags, diag,
+              "bound it by a size or a parameter: `min(k, n)`, `min(k, 100)`");
     c->failed = true;
 }
 

@@ -50,7 +50,6 @@ typedef struct BpcAllocator {
     void *user;
 } BpcAllocator;
 
-/* How to compile. Start from bpc_options_default(), which sets every field. */
 /* Reads a file that a text imports: gives true, and its text, which is copied before the next call.
  * `path` is the importing file's folder and the path in the import joined. */
 typedef bool BpcImport(void *user, const char *path, const char **text, size_t *len);
@@ -61,6 +60,7 @@ typedef struct BpcSize {
     int64_t value;
 } BpcSize;
 
+/* How to compile. Start from bpc_options_default(), which sets every field. */
 typedef struct BpcOptions {
     int opt_level;              /* 0 to 3; 3 by default */
     bool real_is_f32;           /* `real` is f32 instead of f64 */
@@ -103,8 +103,8 @@ BPC_API BpcContext *bpc_context_new(const BpcAllocator *allocator);
 /* Accepts NULL. */
 BPC_API void bpc_context_free(BpcContext *ctx);
 
-/* Compiles `len` bytes of bp source (no terminating NUL needed; the text is copied). `name` is
- * shown in messages, and its base name without suffix names the error function and the header
+/* Compiles `len` bytes of bp source (no terminating NUL needed; the text is copied). `name` (NULL:
+ * "<text>") is shown in messages, and its base name without suffix names the error function and the header
  * guard. `options`: NULL for the defaults. Returns NULL when the text has errors or memory is out;
  * see the diagnostics. */
 BPC_API BpcModule *bpc_compile(BpcContext *ctx, const char *name, const char *text, size_t len,

@@ -264,7 +264,7 @@ BpcModule *bpc_compile(BpcContext *ctx, const char *name, const char *text, size
     }
     memset(module, 0, sizeof *module);
     module->owner = ctx;
-    Job job = {module, name, text, len, options};
+    Job job = {module, name ? name : "<text>", text, text ? len : 0, options};
     if (guarded(&ctx->alloc, &module->ctx.alloc, run_job, &job))
         return module;
     if (ctx->diags.n == 0)

@@ -95,6 +95,8 @@ static void test_status(void) {
 static void test_diagnostics(void) {
     BpcContext *ctx = bpc_context_new(NULL);
     const char *text = "export fn f(x: f64) -> f64 =\n  xx + y;\n";
+    EXPECT(bpc_compile(ctx, NULL, text, strlen(text), NULL) == NULL);
+    EXPECT(strcmp(bpc_diagnostic(ctx, 0)->file, "<text>") == 0);
     EXPECT(bpc_compile(ctx, "bad.bp", text, strlen(text), NULL) == NULL);
     EXPECT(bpc_diagnostic_count(ctx) == 2);
     const BpcDiagnostic *first = bpc_diagnostic(ctx, 0);
