@@ -231,16 +231,20 @@ static int smallest(int a, int b, int c) {
     return m < c ? m : c;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) that turn a into b. Row i of the usual table
- * needs rows i-1 and i-2 only. */
-static int edit_distance(const char *a, size_t na, const char *b, size_t nb) {
+/* Edits (insert, delete, replace, swap of neighbours) that turn a into b, or any larger number than
+ * `most` where they are more. Row i of the usual table needs rows i-1 and i-2 only; a row whose
+ * numbers are all too large decides. */
+static int edit_distance(const char *a, size_t na, const char *b, size_t nb, int most) {
     int rows[3][LONGEST_NAME + 1];
+    if ((na > nb ? na - nb : nb - na) > (size_t)most) {
+        return most + 1;
+    }
     for (size_t j = 0; j <= nb; j++) {
         rows[0][j] = (int)j;
     }
     for (size_t i = 1; i <= na; i++) {
         int *now = rows[i % 3], *before = rows[(i + 2) % 3], *two_before = rows[(i + 1) % 3];
-        now[0] = (int)i;
+        int least = now[0] = (int)i;
         for (size_t j = 1; j <= nb; j++) {
             int cost = a[i - 1] != b[j - 1];
             now[j] = smallest(before[j] + 1, now[j - 1] + 1, before[j - 1] + cost);
@@ -248,6 +252,10 @@ static int edit_distance(const char *a, size_t na, const char *b, size_t nb) {
                 two_before[j - 2] + 1 < now[j]) {
                 now[j] = two_before[j - 2] + 1;
             }
+            least = now[j] < least ? now[j] : least;
+        }
+        if (least > most) {
+            return least;
         }
     }
     return rows[na % 3][nb];
@@ -285,7 +293,7 @@ const char *nearest_name(const char *name, const char *const *names, int n) {
         if (same_but_case(name, names[i])) {
             return names[i];
         }
-        int distance = edit_distance(name, len, names[i], other);
+        int distance = edit_distance(name, len, names[i], other, best_distance);
         /* A one-letter name is not "near" every other one-letter name. */
         if (distance < (int)len &&
             (distance < best_distance ||
