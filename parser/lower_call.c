@@ -235,10 +235,12 @@ static LowFn *lambda_fn(Lower *L, Expr *e, Tree *const *given) {
 }
 
 static bool same_wrt(const Derived *a, int n, const int *wrt) {
+    if (a->n_wrt != n)
+        return false;
     for (int i = 0; i < n; i++)
         if (a->wrt[i] != wrt[i])
             return false;
-    return a->n_wrt == n;
+    return true;
 }
 
 static LowFn *apply_derivative(Lower *L, Expr *e, const LowFn *base) {
