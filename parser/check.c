@@ -30,7 +30,7 @@ ScalarKind real_kind(const Checker *c) {
 }
 
 void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *const *names) {
-    const char *near = nearest_name(name, names, n);
+    const char *near = diag_is_kept(c->diags, diag) ? nearest_name(name, names, n) : NULL;
     if (near) {
         diag_hint(c->diags, diag, "did you mean `%s`?", near);
     }

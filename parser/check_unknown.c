@@ -32,6 +32,9 @@ static int function_names(Checker *c, const char **names) {
 /* A function that is passed on by a misspelt name. */
 static void suggest_function(Checker *c, Diag *diag, const char *name) {
     const char *names[FUNCTIONS_MOST];
+    if (!diag_is_kept(c->diags, diag)) {
+        return;
+    }
     const char *near = nearest_name(name, names, function_names(c, names));
     if (near) {
         diag_hint(c->diags, diag, "did you mean the function `%s`?", near);

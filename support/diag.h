@@ -51,6 +51,10 @@ void diag_label(DiagList *diags, Diag *diag, Loc loc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void diag_note(DiagList *diags, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Whether anyone will read it: false behind the limit, where looking for a hint is wasted. */
+static inline bool diag_is_kept(const DiagList *diags, const Diag *diag) {
+    return diag != &diags->dropped;
+}
 void diag_hint(DiagList *diags, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Renders one diagnostic as rustc does: "file:line:col: error[E0123]: message", the source line,
