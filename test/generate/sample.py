@@ -401,6 +401,8 @@ class Sampler(Further, Libraries):
         return None
 
     def array_product(self, depth, ty, scope):
+        if len(ty.dims) > 2:
+            return None
         k = self.size()
         if len(ty.dims) == 1 and self.rng.random() < 0.5:
             return Node(ty, "(", self.array(depth, array(k), scope), " @ ", self.array(depth, array(k, *ty.dims), scope), ")")
