@@ -442,7 +442,8 @@ static void check_batch(Study *s) {
     point_random(&p, &s->arena, s->report->spec, &row, build_find(b, "o_batch"), &s->report->rng,
                  NULL, 0);
     if (family_call(&s->family, "o_batch", &p, &s->arena, &batch))
-        check_rows(s, build_find(b, "o_f"), &batch, rows->value);
+        check_rows(s, build_find(b, "o_f"), &batch,
+                   batch.outcome.n > 0 ? batch.outcome.out[0]->dims[0] : 0);
 }
 
 /* ---- a subject ---- */
