@@ -124,9 +124,11 @@ enum { MEMORY_LIMIT_GB = 4 };
 
 /* Of processor time; and much more of the clock, for what waits for ever. */
 static void limit(int seconds) {
-    struct rlimit memory = {(rlim_t)MEMORY_LIMIT_GB << 30, (rlim_t)MEMORY_LIMIT_GB << 30};
     struct rlimit time = {(rlim_t)seconds, (rlim_t)seconds};
+#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+    struct rlimit memory = {(rlim_t)MEMORY_LIMIT_GB << 30, (rlim_t)MEMORY_LIMIT_GB << 30};
     setrlimit(RLIMIT_AS, &memory);
+#endif
     setrlimit(RLIMIT_CPU, &time);
     alarm((unsigned)seconds * 20);
 }
