@@ -109,6 +109,22 @@ static bool is_gate(const Value *v) {
            (inst_is_zero(v->inst->in[1]) || inst_is_zero(v->inst->in[2]));
 }
 
+/* What is under the gate. */
+static Value *inside_gate(const Value *gate) {
+    return gate->inst->in[inst_is_zero(gate->inst->in[1]) ? 2 : 1];
+}
+
+/* A product copies the gates of its factors. In a chain of hundreds of gates, each of which is
+ * followed by a product, the copies would be of the square of that number: so many gates at most
+ * are kept outside of a product. */
+static bool is_open(const Value *v) {
+    enum { MOST_GATES = 4 };
+    int n = 0;
+    for (const Value *at = v; n <= MOST_GATES && is_gate(at); at = inside_gate(at))
+        n++;
+    return n > 0 && n <= MOST_GATES;
+}
+
 static Value *strong_product(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_mul0, x, y);
 }
@@ -120,9 +136,9 @@ static Value *plain_product(IrBuilder *b, Value *x, Value *y) {
 static Value *under_gates(IrBuilder *b, Value *x, Value *partial,
                           Value *(*times)(IrBuilder *b, Value *x, Value *y)) {
     Value *arms[2];
-    if (!is_gate(x) && !is_gate(partial))
+    if (!is_open(x) && !is_open(partial))
         return times(b, x, partial);
-    const Inst *outer = is_gate(partial) ? partial->inst : x->inst;
+    const Inst *outer = is_open(partial) ? partial->inst : x->inst;
     for (int k = 0; k < 2; k++) {
         Value *arm = outer->in[1 + k];
         arms[k] = inst_is_zero(arm)  ? arm
@@ -143,7 +159,7 @@ Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *con
     Value *partial = kept ? kept : rule_partial(b, inst->op, k, x, r);
     if (!partial || is_one(partial))
         return partial ? g : NULL;
-    bool solid = !ptrmap_has(&z->faint, of) || ptrmap_has(&gates->solid, g);
+    bool solid = !ptrmap_has(&z->faint, of) || (ptrmap_has(&gates->solid, g) && is_open(g));
     bool strong = inst->op == OP_mul0 || (!solid && partial_has_pole(z, inst, k)) ||
                   pole_meets_zero(z, of, inst, k);
     Value *term = times_partial(b, g, partial, strong);
@@ -165,9 +181,22 @@ static Value *plus_gated(IrBuilder *b, Value *x, Value *y) {
     return ir_ew3(b, OP_select, x->inst->in[0], arms[0], arms[1]);
 }
 
+/* Whether x + y is 0 only where the gates around it say so. Where one of the two has more gates
+ * than the other, the sum inside is 0 where both are, and has none that says so. */
+static bool sum_is_solid(const Value *x, bool x_solid, const Value *y, bool y_solid) {
+    bool gx = is_gate(x), gy = is_gate(y);
+    if (!gx || !gy || x->inst->in[0] != y->inst->in[0])
+        return (x_solid && !gx) || (y_solid && !gy);
+    const Value *u = inside_gate(x), *v = inside_gate(y);
+    if (inst_is_zero(x->inst->in[1]) == inst_is_zero(y->inst->in[1]))
+        return sum_is_solid(u, x_solid, v, y_solid);
+    return x_solid && y_solid && !is_gate(u) && !is_gate(v); /* each has one side */
+}
+
 Value *plus_term(Gates *gates, IrBuilder *b, Value *x, Value *y) {
     Value *sum = plus_gated(b, x, y);
-    if (is_gate(sum) && (ptrmap_has(&gates->solid, x) || ptrmap_has(&gates->solid, y)))
+    if (is_gate(sum) &&
+        sum_is_solid(x, ptrmap_has(&gates->solid, x), y, ptrmap_has(&gates->solid, y)))
         ptrmap_put(&gates->solid, sum, NULL);
     return sum;
 }

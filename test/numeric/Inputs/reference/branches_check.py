@@ -67,6 +67,10 @@ FORMS = [
     ("let M = [E*f64(i + j + 1) for i < 2, j < 2]; if C { trace(M) } else { A }", "4.0*E", "A"),
     ("let v = select(C, [E, 2.0*E], [A, A]); sum(v[i]*v[i] for i)", "5.0*E*E", "2.0*A*A"),
     ("let r = E; rule(if C { r } else { A })", "2.0*sin(E)", "2.0*sin(A)"),
+    ("let r = E; let v = [select(y > -5.0, r, 1.0), A]; select(C, select(y > -5.0, r, 0.0), 0.0) + v[if C { 0 } else { 1 }]", "E + E", "A"),
+    ("let r = E; select(C, select(y > -5.0, r, 0.0), 0.0) + select(C && y > -6.0, select(y > -5.0, r, 1.0), A)", "E + E", "A"),
+    ("let r = E; select(C, select(y > -9.0, select(y > -8.0, select(y > -7.0, select(y > -6.0, select(y > -5.0, r*2.0, x)*2.0, x)*2.0, x)*2.0, x), x), A)",
+     "16.0*E", "A"),
 ]
 HELPERS = """
 type Pair = { u: f64, v: f64 };
