@@ -139,7 +139,7 @@ static void depend_on_sizes(Block *g, Node *node, const PtrMap *dims) {
 /* Whether the loop, with carries, may take over loops that add up what it stacks. */
 static bool takes_sums(const Inst *inst) {
     return inst->op == OP_loop && inst->attr.loop.n_carry > 0 && inst->attr.loop.n_stack > 0 &&
-           inst->attr.loop.checkpoint == CHECK_store && ir_loop_flag(inst) < 0;
+           inst->attr.loop.checkpoint == CHECK_store;
 }
 
 static void build_node(Block *g, int i, PtrMap *dims) {

@@ -399,11 +399,21 @@ static void emit_linear(Linear *s, IrBuilder *b, IrMap *map) {
     irmap_put(map, loop->out[s->acc], out);
 }
 
-static const Seed *seed_of(const Linear *s, const Inst *inst) {
+/* In the copy, seeds among the results of inst are read from their sums; false: there are none. */
+static bool emit_seeds(Linear *s, IrBuilder *b, const Inst *inst, IrMap *map) {
+    const Seed *seeds[MOST_SEEDS];
+    int n = 0;
     for (int i = 0; i < s->n_seeds; i++)
         if (s->seeds[i].value->inst == inst)
-            return &s->seeds[i];
-    return NULL;
+            seeds[n++] = &s->seeds[i];
+    if (n > 0 && inst->n_out > 1) /* others of an `if` */
+        rebuild_inst(b, inst, map, emit, s);
+    for (int i = 0; i < n; i++) {
+        Value *at[IR_MAX_RANK];
+        int depth = place_of(seeds[i], map, at);
+        irmap_put(map, seeds[i]->value, ir_index(b, seeds[i]->sum, depth, at));
+    }
+    return n > 0;
 }
 
 static bool holds_seed(const Linear *s, const Inst *loop) {
@@ -416,12 +426,9 @@ static bool holds_seed(const Linear *s, const Inst *loop) {
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     Linear *s = user;
     b->loc = inst->loc;
-    const Seed *seed = s->copying ? seed_of(s, inst) : NULL;
-    if (seed) {
-        Value *at[IR_MAX_RANK];
-        int n = place_of(seed, map, at);
-        irmap_put(map, inst->out[0], ir_index(b, seed->sum, n, at));
-    } else if (!s->copying && ptrmap_has(&s->skipped, inst)) {
+    if (s->copying && emit_seeds(s, b, inst, map))
+        return;
+    if (!s->copying && ptrmap_has(&s->skipped, inst)) {
         irmap_put(map, inst->out[0], irmap_get(map, inst->in[0]));
     } else if (!s->copying && inst->op == OP_loop && holds_seed(s, inst) &&
                (inst == s->loop || region_contains(s->loop->regions[0], inst->region))) {
