@@ -8,12 +8,19 @@
  * for every part, so it cannot go while one is claimed and not done.
  *
  * Workers look for a while before they sleep on `bell`, and so does the owner before it sleeps on
- * `done`: a loop follows the last within microseconds, as a rule. */
+ * `done`: a loop follows the last within microseconds, as a rule.
+ *
+ * Note [The end]
+ * The library that holds this code may be closed, so workers are told to leave and waited for
+ * before it goes; calls that come later find the pool busy. Where it is busy already, the process
+ * ends while a thread of it still computes: nobody waits for that. A process made by fork has none
+ * of the workers, and makes its own. */
 #include "runtime/pool.h"
 
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,13 +32,15 @@ enum { LOOKS = 2000 };
 typedef struct Pool {
     _Alignas(64) _Atomic uint64_t ticket; /* job << 16 | parts << 8 | claimed */
     _Alignas(64) _Atomic uint32_t bell;   /* changes with every job */
-    _Atomic uint32_t sleepers;
+    _Atomic uint32_t sleepers, closing;
     _Alignas(64) _Atomic uint32_t done; /* parts of this job */
     _Atomic uint32_t owner_sleeps;
     _Alignas(64) atomic_flag busy;
     /* of the job, and the owner's alone: */
     uint64_t job;
     int workers;
+    pthread_t threads[BPC_MOST_PARTS];
+    bool knows_fork;
     BpcPart *part;
     void *env;
     int64_t parts, extent;
@@ -100,6 +109,8 @@ static void *work(void *unused) {
     (void)unused;
     for (;;) {
         uint32_t bell = atomic_load(&pool.bell);
+        if (atomic_load(&pool.closing)) /* set before the bell rings */
+            return NULL;
         bool any = do_parts();
         for (int k = 0; k < LOOKS && !any && atomic_load(&pool.bell) == bell; k++)
             relax();
@@ -109,18 +120,47 @@ static void *work(void *unused) {
         sleep_on(&pool.bell, bell);
         atomic_fetch_sub(&pool.sleepers, 1);
     }
-    return NULL;
+}
+
+/* In a process that fork made: it has this thread alone, and the job of another is not its own. */
+static void forget_workers(void) {
+    pool.workers = 0;
+    atomic_store(&pool.sleepers, 0);
+    atomic_store(&pool.ticket, 0);
+    atomic_store(&pool.owner_sleeps, 0);
+    atomic_flag_clear(&pool.busy);
+}
+
+__attribute__((destructor)) static void close_pool(void) {
+    if (atomic_flag_test_and_set(&pool.busy))
+        return;
+    atomic_store(&pool.closing, 1);
+    atomic_fetch_add(&pool.bell, 1);
+    wake(&pool.bell);
+    while (pool.workers > 0)
+        pthread_join(pool.threads[--pool.workers], NULL);
+}
+
+/* Signals are for the threads of the host, but for those that say what a thread itself does. */
+static void block_signals(sigset_t *before) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGPROF};
+    sigset_t all;
+    sigfillset(&all);
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+        sigdelset(&all, own[k]);
+    pthread_sigmask(SIG_SETMASK, &all, before);
 }
 
 static void have_workers(int n) {
-    pthread_attr_t attributes;
-    if (pool.workers >= n || pthread_attr_init(&attributes) != 0)
+    sigset_t before;
+    if (pool.workers >= n)
         return;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    while (pool.workers < n && pthread_create(&thread, &attributes, work, NULL) == 0)
+    pool.knows_fork = pool.knows_fork || pthread_atfork(NULL, NULL, forget_workers) == 0;
+    block_signals(&before);
+    while (pool.knows_fork && pool.workers < n &&
+           pthread_create(&pool.threads[pool.workers], NULL, work, NULL) == 0)
         pool.workers++;
-    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- the owner ---- */
