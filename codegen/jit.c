@@ -2,7 +2,7 @@
  *
  * A Jit owns one LLJIT instance and nothing else, so that instances are independent and may live on
  * different threads. Symbols that an object does not define are looked up among those given to
- * jit_define and then in the process (libm). */
+ * jit_define, then in the process, then in libm. */
 #include "codegen/target.h"
 
 #include <llvm-c/Core.h>
@@ -50,6 +50,19 @@ static bool add_process_symbols(Context *ctx, LLVMOrcLLJITRef lljit) {
     return true;
 }
 
+/* The process has its symbols, unless what brought libm was opened for itself alone. Systems where
+ * it has another name have it in the C library. */
+static void add_libm(LLVMOrcLLJITRef lljit) {
+    LLVMOrcDefinitionGeneratorRef generator = NULL;
+    LLVMErrorRef error = LLVMOrcCreateDynamicLibrarySearchGeneratorForPath(
+        &generator, "libm.so.6", LLVMOrcLLJITGetGlobalPrefix(lljit), NULL, NULL);
+    if (error) {
+        LLVMConsumeError(error);
+    } else {
+        LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(lljit), generator);
+    }
+}
+
 Jit *jit_new(Context *ctx) {
     target_initialize();
     Jit *jit = ctx->alloc.alloc(ctx->alloc.user, sizeof *jit);
@@ -65,6 +78,7 @@ Jit *jit_new(Context *ctx) {
         jit_free(jit);
         return NULL;
     }
+    add_libm(jit->lljit);
     LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(jit->lljit),
                                             keep_problem, jit);
     return jit;
