@@ -54,7 +54,7 @@ config.substitutions += [
     ("%levels", "O1" if sanitize else "O0,O3"),  # of optimisation, where a test tries several
     ("%{every-level}", "O1" if sanitize else "O0,O1,O2,O3"),
     ("%{rewritten}", "20" if sanitize else "80"),  # random programs, with all of their variants
-    ("%{programs}", "10"),  # random ones, in each of two tests
+    ("%{programs}", "30" if sanitize else "250"),  # random ones, in each of two tests
     ("%filecheck", os.path.join(env["LLVM_BIN"], "FileCheck") + " %s"),
     ("%python", "python3"),
     ("%host", env["BPC_CC"]),

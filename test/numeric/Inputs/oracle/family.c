@@ -1,6 +1,7 @@
 /* A module built by every configuration, and the comparison of what they compute. See oracle.h. */
 #include "oracle.h"
 
+#include <fenv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,9 @@ static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
 /* Inputs are shaken by some ulps, more than sums absorb, to measure conditioning; so much times
  * what that moves is allowed beside. */
 static const double SHAKE = 0x1p-46, SHAKE_SINGLE = 0x1p-20, EXCUSE = 4;
+/* As noise, of what moves where every operation rounds up, or down: that is what the order of
+ * additions can change. */
+static const double ROUNDED = 0.5;
 
 /* ---- building ---- */
 
@@ -62,12 +66,28 @@ void family_close(Family *f) {
 
 /* ---- conditioning ---- */
 
-static void raise_noise(Sample *s, const Outcome *base, const Outcome *shaken) {
+static void raise_noise(Sample *s, const Outcome *base, const Outcome *other, double times) {
     for (int i = 0; i < base->n; i++) {
-        const Datum *a = base->out[i], *b = shaken->out[i];
+        const Datum *a = base->out[i], *b = other->out[i];
         for (int64_t k = 0; a->f && k < a->count && b->count == a->count; k++)
             if (a->f[k] != b->f[k])
-                s->noise[i][k] = fmax(s->noise[i][k], fabs(a->f[k] - b->f[k]));
+                s->noise[i][k] = fmax(s->noise[i][k], times * fabs(a->f[k] - b->f[k]));
+    }
+}
+
+/* What rounding alone can move, of constants and intermediate results that no input reaches too:
+ * the interpreter in the directed modes. (W. Kahan, How futile are mindless assessments of roundoff
+ * in floating-point computation?, 2006, section 5: the same program under other roundings.) */
+static void measure_rounding(const Family *f, const char *name, Arena *arena, Sample *s) {
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
+    const Build *by = &f->builds[INTERPRETER];
+    for (int k = 0; k < 2; k++) {
+        Outcome o;
+        fesetround(modes[k]);
+        build_run(by, build_find(by, name), &s->point, &s->outcome, arena, &o);
+        fesetround(FE_TONEAREST);
+        if (o.status == 0)
+            raise_noise(s, &s->outcome, &o, ROUNDED);
     }
 }
 
@@ -85,7 +105,7 @@ static void measure_noise(const Family *f, const char *name, double epsilon, Are
         point_shake(&shaken, arena, &s->point, epsilon, &f->report->rng);
         build_run(by, e, &shaken, &s->outcome, arena, &o);
         if (o.status == 0)
-            raise_noise(s, &base, &o);
+            raise_noise(s, &base, &o, 1);
     }
 }
 
@@ -208,6 +228,7 @@ bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Samp
         return false;
     }
     measure_noise(f, name, SHAKE, arena, out);
+    measure_rounding(f, name, arena, out);
     for (int k = 1; k < FULL_CONFIGS; k++)
         if (f->ok[k])
             compare(f, name, k, out, arena);
