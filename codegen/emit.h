@@ -93,7 +93,6 @@ typedef struct Emit {
     const Plan *plan;
     LLVMValueRef function;
     Val *vals;           /* by value id, plan->first_id the lowest */
-    bool *varying;       /* by value id; meaningful inside a vector loop */
     PtrMap syms, sizes;  /* SizeSym*, Size* -> LLVMValueRef */
     LLVMValueRef *out;   /* pointers of the results, by leaf */
     LLVMValueRef *slots; /* pointers of the plan's slots */
@@ -148,7 +147,7 @@ LLVMTypeRef emit_type(Emit *e, Scalar elem);        /* bool is i1 */
 LLVMTypeRef emit_memory_type(Emit *e, Scalar elem); /* bool is i8 */
 LLVMTypeRef emit_lanes_type(Emit *e, Scalar elem);  /* vector of width */
 Val *emit_val(Emit *e, const Value *value);
-bool emit_is_varying(Emit *e, const Value *value); /* as the analysis of the vector loop found */
+bool emit_is_varying(const Emit *e, const Value *value); /* between the lanes being emitted */
 Val val_of(LLVMValueRef v);
 bool val_is_uniform(Val val);
 LLVMValueRef emit_lanes(Emit *e, Val val); /* as a vector */

@@ -368,7 +368,6 @@ static bool prepare(Emit *e, const Export *export) {
         return false;
     }
     e->vals = ARENA_ARRAY(e->arena, e->plan->n_values + 1, Val);
-    e->varying = ARENA_ARRAY(e->arena, e->plan->n_values + 1, bool);
     ptrmap_init(&e->syms, e->arena);
     ptrmap_init(&e->sizes, e->arena);
     e->failure = NULL;

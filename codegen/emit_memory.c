@@ -4,6 +4,7 @@
  * excludes is left out. Pointers are taken to be aligned to their element only. */
 #include "codegen/emit.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- views ---- */
@@ -206,6 +207,7 @@ static LLVMValueRef to_memory(Emit *e, Scalar elem, LLVMValueRef v, bool lanes) 
 }
 
 static void store_scalar(Emit *e, const View *x, LLVMValueRef v) {
+    assert(LLVMGetTypeKind(LLVMTypeOf(v)) != LLVMVectorTypeKind); /* as varying.h found */
     LLVMValueRef store = LLVMBuildStore(e->builder, to_memory(e, x->elem, v, false), x->base);
     LLVMSetAlignment(store, alignment(x->elem));
 }

@@ -31,8 +31,8 @@ Val *emit_val(Emit *e, const Value *value) {
     return &e->vals[value->id - e->plan->first_id];
 }
 
-bool emit_is_varying(Emit *e, const Value *value) {
-    return e->width > 1 && e->varying[value->id - e->plan->first_id];
+bool emit_is_varying(const Emit *e, const Value *value) {
+    return e->width > 1 && plan_varies(e->plan, value);
 }
 
 Val val_of(LLVMValueRef v) {

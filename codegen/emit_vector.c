@@ -113,88 +113,6 @@ void emit_lane_loop(Emit *e, int width, LaneLoop *loop) {
     e->mask = e->iterations = NULL;
 }
 
-/* ---- which values differ between lanes ---- */
-
-static bool mark(Emit *e, const Value *value, bool varying) {
-    bool *slot = &e->varying[value->id - e->plan->first_id];
-    bool changed = varying && !*slot;
-    *slot = *slot || varying;
-    return changed;
-}
-
-static bool marked(Emit *e, const Value *value) {
-    return e->varying[value->id - e->plan->first_id];
-}
-
-static bool mark_region(Emit *e, const Region *region);
-
-static bool mark_loop(Emit *e, const Inst *loop) {
-    const Region *body = loop->regions[0];
-    int n_slice = loop->attr.loop.n_slice,
-        n_state = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
-    bool changed = false, again = true;
-    for (int k = 0; k < n_slice; k++) {
-        changed |= mark(e, body->params.data[1 + k], marked(e, loop->in[k]));
-    }
-    while (again) {
-        again = false;
-        for (int j = 0; j < n_state; j++) {
-            const Value *param = body->params.data[1 + n_slice + j];
-            again |= mark(e, param, param->type->rank > 0 || marked(e, loop->in[n_slice + j]));
-            again |= mark(e, param, marked(e, body->yields.data[j]));
-        }
-        again |= mark_region(e, body);
-        changed |= again;
-    }
-    for (int j = 0; j < loop->n_out; j++) {
-        const Value *out = loop->out[j];
-        bool state = j < n_state && marked(e, body->params.data[1 + n_slice + j]);
-        changed |= mark(e, out, state || out->type->rank > 0);
-    }
-    return changed;
-}
-
-static bool mark_inst(Emit *e, const Inst *inst) {
-    if (inst->op == OP_loop) {
-        return mark_loop(e, inst);
-    }
-    bool varying = false, changed = false;
-    for (int k = 0; k < inst->n_in; k++) {
-        varying = varying || marked(e, inst->in[k]);
-    }
-    for (int k = 0; k < inst->n_region; k++) {
-        changed |= mark_region(e, inst->regions[k]);
-    }
-    for (int j = 0; j < inst->n_out; j++) {
-        bool out = varying;
-        for (int k = 0; k < inst->n_region; k++) {
-            out = out || marked(e, inst->regions[k]->yields.data[j]);
-        }
-        /* an array that is made here exists once a lane, and a contraction is made by each lane */
-        out = out || inst->op == OP_contract;
-        out = out || (inst->out[j]->type->rank > 0 && !plan_is_view(e->plan, inst->out[j]));
-        changed |= mark(e, inst->out[j], out);
-    }
-    return changed;
-}
-
-static bool mark_region(Emit *e, const Region *region) {
-    bool changed = false;
-    for (int i = 0; i < region->insts.n; i++) {
-        changed |= mark_inst(e, region->insts.data[i]);
-    }
-    return changed;
-}
-
-static void find_varying(Emit *e, const Inst *loop) {
-    const Region *body = loop->regions[0];
-    for (int k = 0; k < body->params.n; k++) {
-        mark(e, body->params.data[k], true);
-    }
-    while (mark_region(e, body)) {
-    }
-}
-
 /* ---- a loop of the IR in lanes ---- */
 
 typedef struct VectorLoop {
@@ -325,7 +243,6 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
         accs[n] = emit_splat(e, emit_identity(e, ops[n], elems[n]));
         n++;
     }
-    find_varying(e, loop);
     int size = ir_count(loop->regions[0]);
     bool nested = has_loop(loop->regions[0]);
     int vector = lanes_of_vector(loop, e->target->vector_bytes);

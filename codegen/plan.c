@@ -7,6 +7,7 @@
  * 3. Lifetimes of buffers, then slots (plan_slots). */
 #include "codegen/plan.h"
 #include "codegen/lanes.h"
+#include "codegen/varying.h"
 
 #include <string.h>
 
@@ -53,6 +54,10 @@ Buffer *plan_home(const Plan *plan, const Value *value) {
 bool plan_is_view(const Plan *plan, const Value *value) {
     ValueClass class = info(plan, value)->class;
     return class == VC_view || class == VC_splat;
+}
+
+bool plan_varies(const Plan *plan, const Value *value) {
+    return plan->varying[value->id - plan->first_id];
 }
 
 int plan_lanes(const Plan *plan, const Inst *loop) {
@@ -308,9 +313,10 @@ static Buffer *new_buffer(Plan *plan, BufferKind kind, const Type *type) {
     return buffer;
 }
 
-static Buffer *new_slot_buffer(Plan *plan, const Type *type, const Region *region) {
-    Buffer *buffer = new_buffer(plan, BUF_slot, type);
-    buffer->lanes = lanes_around(plan, region);
+/* For a value of the region. */
+static Buffer *new_slot_buffer(Plan *plan, const Value *value, const Region *region) {
+    Buffer *buffer = new_buffer(plan, BUF_slot, value->type);
+    buffer->lanes = plan_varies(plan, value) ? lanes_around(plan, region) : 1;
     return buffer;
 }
 
@@ -407,7 +413,7 @@ static void assign_rows(Plan *plan, const Inst *loop) {
     for (int k = 0; k < loop->attr.loop.n_slice; k++) {
         const Value *row = body->params.data[1 + k];
         if (info(plan, row)->class == VC_carry) {
-            Buffer *home = new_slot_buffer(plan, row->type, body);
+            Buffer *home = new_slot_buffer(plan, row, body);
             home->begin = span(plan, loop)->begin;
             home->end = span(plan, loop)->end;
             info(plan, row)->home = home;
@@ -475,7 +481,7 @@ static void assign_inst(Plan *plan, const Inst *inst) {
         ValueInfo *v = info(plan, inst->out[j]);
         bool stacked = inst->op == OP_loop && j >= inst->attr.loop.n_carry + inst->attr.loop.n_acc;
         if (v->class == VC_made && !v->home && (!stacked || is_used(plan, inst->out[j]))) {
-            v->home = new_slot_buffer(plan, inst->out[j]->type, inst->region);
+            v->home = new_slot_buffer(plan, inst->out[j], inst->region);
         }
     }
     switch (inst->op) {
@@ -576,7 +582,7 @@ static void add_carry_temps(Plan *plan, const Inst *loop) {
         const ValueInfo *root = info(plan, info(plan, yield)->root);
         bool in_place = info(plan, yield)->home == plan_home(plan, loop->out[j]);
         if (!in_place && root->home && is_carry_buffer(plan, loop, root->home)) {
-            Buffer *temp = new_slot_buffer(plan, yield->type, loop->regions[0]);
+            Buffer *temp = new_slot_buffer(plan, loop->out[j], loop->regions[0]);
             extend(temp, span(plan, loop)->begin, span(plan, loop)->end);
             ptrmap_put(&plan->temps, loop->out[j], temp);
         }
@@ -709,6 +715,8 @@ Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *width
     plan->first_id = lowest;
     plan->n_values = highest >= lowest ? highest - lowest + 1 : 0;
     plan->values = ARENA_ARRAY(arena, plan->n_values + 1, ValueInfo);
+    plan->varying = ARENA_ARRAY(arena, plan->n_values + 1, bool);
+    varying_find(func->body, widths, plan->varying, lowest);
     for (int k = 0; k < func->body->params.n; k++) {
         const Value *param = func->body->params.data[k];
         set_class(plan, param, VC_input, true, param);

@@ -43,6 +43,7 @@ typedef struct Plan {
     Arena *arena;
     const Func *func;
     struct ValueInfo *values; /* by id, first_id the lowest */
+    bool *varying; /* by id: differs between the lanes of the loop around; see varying.h */
     uint32_t first_id, n_values;
     PtrMap spans;  /* Inst*, Region* -> Span* */
     PtrMap temps;  /* Value* (yield of a carry) -> Buffer*: see plan_carry_temp */
@@ -68,6 +69,8 @@ const Buffer *plan_place(const Plan *plan, const Value *value);
 /* True for a value that is an alias of (part of) another array, or that has one value everywhere.
  */
 bool plan_is_view(const Plan *plan, const Value *value);
+/* Whether the value differs between the lanes of the loop around that runs so. */
+bool plan_varies(const Plan *plan, const Value *value);
 /* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when
  * none is needed. */
 Buffer *plan_carry_temp(const Plan *plan, const Inst *loop, int j);
