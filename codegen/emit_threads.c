@@ -106,7 +106,7 @@ static void find_loops(Emit *e, const Region *region) {
 }
 
 bool emit_has_threads(const Emit *e) {
-    return e->m->threads > 1 && e->options->opt_level > 0 && !e->m->watched;
+    return e->m->threads > 1;
 }
 
 void emit_find_split_loops(Emit *e) {

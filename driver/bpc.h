@@ -71,7 +71,8 @@ typedef struct BpcOptions {
     size_t export_count;
     BpcImport *import; /* NULL: only the standard library is imported */
     void *import_user; /* its first argument */
-    int threads; /* 2 to 64: that many share the work of a call, see --threads; else none do */
+    int threads; /* 2 to 64: that many share the work of a call, see --threads; else none do, nor
+                    with opt_level 0, freestanding or sanitize_nan */
     const BpcSize *sizes; /* functions with such a size are compiled for its value alone, and return
                              a status for another */
     size_t size_count;
@@ -104,9 +105,9 @@ BPC_API BpcContext *bpc_context_new(const BpcAllocator *allocator);
 BPC_API void bpc_context_free(BpcContext *ctx);
 
 /* Compiles `len` bytes of bp source (no terminating NUL needed; the text is copied). `name` (NULL:
- * "<text>") is shown in messages, and its base name without suffix names the error function and the header
- * guard. `options`: NULL for the defaults. Returns NULL when the text has errors or memory is out;
- * see the diagnostics. */
+ * "<text>") is shown in messages, and its base name without suffix names the error function and the
+ * header guard. `options`: NULL for the defaults. Returns NULL when the text has errors or memory
+ * is out; see the diagnostics. */
 BPC_API BpcModule *bpc_compile(BpcContext *ctx, const char *name, const char *text, size_t len,
                                const BpcOptions *options);
 /* Accepts NULL. Function pointers of the module must not be called afterwards. */

@@ -206,29 +206,25 @@ static bool emit_c(Context *ctx, const Options *options, Source *source, const C
            write_with_header(ctx, options, output, text.data, text.n, header);
 }
 
-/* `--size d=64,h=128`; any number of them. */
-static bool read_sizes(Context *ctx, const Options *options, CompileOptions *how) {
+/* `--size d=64,h=128`; any number of them. Gives the one that is not of this form, or NULL. */
+static const char *read_sizes(Context *ctx, const Options *options, CompileOptions *how) {
     VEC(SizeValue) sizes = {0};
     for (int i = 0; i < options->sizes.n; i++)
-        for (const char *at = options->sizes.data[i]; *at;) {
+        for (const char *at = options->sizes.data[i], *next; at; at = next) {
             size_t n = strcspn(at, ","), name = strcspn(at, "=,");
             char *end = NULL;
             errno = 0;
             SizeValue size = {arena_strdup(&ctx->arena, at, name), 0};
             if (at[name] == '=' && at[name + 1] >= '0' && at[name + 1] <= '9')
                 size.value = strtoll(at + name + 1, &end, 10);
-            if (end != at + n || errno || name == 0 || size.value > EXPORT_MOST_SIZE) {
-                diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
-                           "--size is NAME=N, several with commas between, not '%s'",
-                           options->sizes.data[i]);
-                return false;
-            }
+            if (end != at + n || errno || name == 0)
+                return options->sizes.data[i];
             vec_push(&ctx->arena, &sizes, size);
-            at += n + (at[n] == ',');
+            next = at[n] ? at + n + 1 : NULL;
         }
     how->sizes = sizes.data;
     how->n_sizes = sizes.n;
-    return true;
+    return NULL;
 }
 
 static CompileOptions compile_options(Context *ctx, const Options *options, const char *output) {
@@ -340,26 +336,26 @@ static int run_command_of(Context *ctx, const Options *options) {
     return status;
 }
 
-static bool compile(Context *ctx, const Options *options, const char *output) {
-    CompileOptions how = compile_options(ctx, options, output);
+static bool compile(Context *ctx, const Options *options, const CompileOptions *how,
+                    const char *output) {
     ctx->real_is_f32 = options->real_is_f32;
-    Source *source = read_sizes(ctx, options, &how) ? read_source(ctx, options->input) : NULL;
+    Source *source = read_source(ctx, options->input);
     if (!source)
         return false;
 
     if (options->emit == OUTPUT_c)
-        return emit_c(ctx, options, source, &how, output);
+        return emit_c(ctx, options, source, how, output);
     if (options->emit != OUTPUT_llvm && options->emit != OUTPUT_asm &&
         options->emit != OUTPUT_obj) {
         Text text;
         text_init(&text, &ctx->arena);
-        return emit_front(ctx, options, source, &how, &text) &&
+        return emit_front(ctx, options, source, how, &text) &&
                write_outputs(ctx, &(FileOut){output, text.data, text.n}, 1);
     }
 
     CodeBuffer code = {0};
     const char *header = NULL;
-    bool ok = emit_code(ctx, options, source, &how, &code, &header);
+    bool ok = emit_code(ctx, options, source, how, &code, &header);
     ok = ok && write_with_header(ctx, options, output, code.data, code.size, header);
     codebuffer_free(&code);
     return ok;
@@ -399,7 +395,14 @@ static int run(Context *ctx, int argc, char **argv) {
         return usage_error(ctx, &options, "use --emit=header for the header alone",
                            "an output with a header cannot be called .h: the header goes there");
 
-    bool ok = compile(ctx, &options, output);
+    CompileOptions how = compile_options(ctx, &options, output);
+    const char *wrong = read_sizes(ctx, &options, &how);
+    if (wrong)
+        return usage_error(ctx, &options, NULL,
+                           arena_printf(&ctx->arena,
+                                        "--size is NAME=N, several with commas between, not '%s'",
+                                        wrong));
+    bool ok = compile(ctx, &options, &how, output);
     report(ctx, &options);
     return ok ? EXIT_ok : EXIT_program;
 }

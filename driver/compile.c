@@ -13,6 +13,7 @@
 #include "parser/parser.h"
 #include "passes/passes.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Exports given beside the text are sources of their own, so that messages can point into them. */
@@ -67,7 +68,27 @@ static void hint_sizes(Context *ctx, const IrModule *ir, Diag *diag, const char 
         diag_hint(&ctx->diags, diag, "did you mean `%s`?", near);
 }
 
+static bool check_size(Context *ctx, const SizeValue *size, const SizeValue *before, int n) {
+    if (size->value < 0 || size->value > EXPORT_MOST_SIZE) {
+        diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
+                   "the size `%s` cannot be %" PRId64 ": sizes are 0 to %" PRId64, size->name,
+                   size->value, EXPORT_MOST_SIZE);
+        return false;
+    }
+    for (int k = 0; k < n; k++)
+        if (strcmp(size->name, before[k].name) == 0 && size->value != before[k].value) {
+            diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
+                       "the size `%s` is given as %" PRId64 " and as %" PRId64, size->name,
+                       before[k].value, size->value);
+            return false;
+        }
+    return true;
+}
+
 static bool give_sizes(Context *ctx, IrModule *ir, const CompileOptions *options) {
+    for (int i = 0; i < options->n_sizes; i++)
+        if (!check_size(ctx, &options->sizes[i], options->sizes, i))
+            return false;
     const SizeValue *unknown = sizes_unknown(ir, options->sizes, options->n_sizes);
     if (unknown) {
         Diag *diag = diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "no export has a size `%s`",
@@ -79,10 +100,16 @@ static bool give_sizes(Context *ctx, IrModule *ir, const CompileOptions *options
     return true;
 }
 
+/* The host of what is watched or freestanding brings no threads, and -O0 is for debuggers. */
+static int count_threads(const CompileOptions *options) {
+    bool alone = options->sanitize_nan || options->freestanding || options->opt_level == 0;
+    return alone ? 1 : options->threads;
+}
+
 IrModule *compile_ir(Context *ctx, AstModule *ast, const CompileOptions *options) {
     IrModule *ir = lower_module(ctx, &ctx->arena, ast, options->module_name);
     if (ir)
-        ir->watched = options->sanitize_nan, ir->threads = options->threads;
+        ir->watched = options->sanitize_nan, ir->threads = count_threads(options);
 #ifndef NDEBUG
     if (ir && !ir_verify(ir))
         return NULL;

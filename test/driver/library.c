@@ -155,6 +155,7 @@ static void test_sizes(void) {
     BpcContext *ctx = bpc_context_new(NULL);
     BpcModule *module = compile(ctx, "s.bp", text, NULL);
     BpcSize d3[] = {{"d", 3}}, both[] = {{"n", 5}, {"d", 3}}, d4[] = {{"d", 4}}, no[] = {{"e", 3}};
+    BpcSize negative[] = {{"d", -1}};
     if (!module) {
         failures++;
         return;
@@ -175,7 +176,29 @@ static void test_sizes(void) {
     EXPECT(four && strstr(bpc_module_error(four, status), "the size d is not 4"));
     EXPECT(bpc_module_for_sizes(module, no, 1) == NULL);
     EXPECT(strstr(bpc_diagnostics_text(ctx), "no export has a size `e`"));
+    EXPECT(bpc_module_for_sizes(module, negative, 1) == NULL);
+    EXPECT(strstr(bpc_diagnostics_text(ctx), "the size `d` cannot be -1"));
+    EXPECT(bpc_module_for_sizes(four, d3, 1) == NULL);
+    EXPECT(strstr(bpc_diagnostics_text(ctx), "the size `d` is given as 4 and as 3"));
     bpc_module_free(module);
+    bpc_context_free(ctx);
+}
+
+/* Threads need a runtime, and have nothing to do where each operation is watched. */
+static void test_threads(void) {
+    static const char text[] = "export fn f[n](x: [n]f64) -> f64 = sum(exp(x[i]) for i);";
+    BpcContext *ctx = bpc_context_new(NULL);
+    for (int i = 0; i < 4; i++) {
+        BpcOptions options = bpc_options_default();
+        options.threads = 3;
+        options.opt_level = i == 1 ? 0 : 3;
+        options.freestanding = i == 2;
+        options.sanitize_nan = i == 3;
+        BpcModule *module = compile(ctx, "t.bp", text, &options);
+        EXPECT(module && bpc_module_function(module, "f"));
+        EXPECT(module && !strstr(bpc_module_header(module), "3 threads share") == (i > 0));
+        bpc_module_free(module);
+    }
     bpc_context_free(ctx);
 }
 
@@ -214,6 +237,7 @@ static void test_nan(void) {
 
 int main(void) {
     test_sizes();
+    test_threads();
     test_nan();
     test_two_modules();
     test_status();
