@@ -2,7 +2,8 @@
  *
  * Central differences at steps h, h/c, h/c^2, ... have errors in even powers of the step, which
  * Neville's tableau removes one by one. The error of an entry is taken to be how far it is from its
- * two parents, and the entry with the least is kept; below that step rounding takes over. */
+ * two parents, and the entry with the least is kept; below that step rounding takes over. The
+ * narrowest steps have a say all the same: narrowest_decides. */
 #include "driver/differences.h"
 
 #include <math.h>
@@ -34,6 +35,12 @@ static void extend(const double *before, double *row, int n, double noise, Estim
     }
 }
 
+void narrowest_decides(const double *last, const double *before, double noise, Estimate *best) {
+    double open = fabs(last[1] - last[0]) + fabs(last[1] - before[1]) + fabs(last[0] - before[0]);
+    if (fabs(best->value - last[1]) > 8 * (open + best->error) + noise)
+        *best = (Estimate){true, last[1], open + noise};
+}
+
 Estimate differentiate(const Line *line, double step) {
     double rows[2][LEVELS], noise;
     Estimate best = {0};
@@ -49,9 +56,9 @@ Estimate differentiate(const Line *line, double step) {
         if (!central(line, step, &row[0], &noise))
             break;
         extend(before, row, level, noise, &best);
-        if (fabs(row[level] - before[level - 1]) > 4 * best.error)
-            break; /* higher orders only make it worse */
     }
+    if (level > 2)
+        narrowest_decides(rows[(level - 1) % 2], rows[level % 2], 8 * noise, &best);
     return best;
 }
 

@@ -22,6 +22,10 @@ typedef struct Estimate {
 /* The derivative at offset 0 by central differences, extrapolated from steps that shrink from
  * `step` (Ridders 1982). */
 Estimate differentiate(const Line *line, double step);
+/* Where a function is flat but for a narrow place, differences over wide steps agree on 0, with
+ * next to no error. So what lies outside of what the two narrowest rows of a tableau (its last one
+ * and the one before) and their rounding leave open gives way to them. */
+void narrowest_decides(const double *last, const double *before, double noise, Estimate *best);
 /* True when the derivatives from the left and from the right are two different numbers. */
 bool has_kink(const Line *line, double step);
 

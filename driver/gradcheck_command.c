@@ -467,10 +467,11 @@ static void check_identity(Check *c) {
     double forward = inner_product(outputs + c->f->outputs.n, c->bars, c->float_out.n, &other_size);
     double limit = c->single ? 1e-4 : 1e-9;
     size = fmax(fmax(size, other_size), fmax(negligible(c, limit), DBL_MIN));
-    double error = fabs(reverse - forward) / size;
+    double error = reverse == forward ? 0 : fabs(reverse - forward) / size;
+    error = isfinite(error) ? error : INFINITY; /* one is NaN, or infinite and the other not */
     c->identity.compared++;
     c->identity.worst = fmax(c->identity.worst, error);
-    if (error <= limit) /* false for a NaN */
+    if (error <= limit)
         return;
     if (c->identity.wrong++ < SHOWN)
         text_printf(&c->identity.lines,

@@ -487,11 +487,28 @@ static void float_results(const Deriver *d, const LowFn *f, TreeList *out) {
             vec_push(d->arena, out, all.data[i]);
 }
 
+/* Without a basis vector nothing calls f, whose run-time errors the derivative has all the same. */
+static void check_where_empty(const Build *build, const Size *extent) {
+    IrBuilder *b = (IrBuilder *)&build->b, branch[2];
+    int64_t known;
+    if (size_is_const(extent, &known) && known > 0)
+        return;
+    ir_builder_nested(&branch[0], b);
+    ir_builder_nested(&branch[1], b);
+    ValueList args = {0};
+    append(build->d->arena, &args, &build->own);
+    append(build->d->arena, &args, &build->captured);
+    ir_call(&branch[0], build->f->func, size_args(build), args.n, args.data);
+    Value *empty = ir_ew2(b, OP_eq, ir_size(b, extent), ir_int(b, S_i64, 0));
+    ir_if(b, empty, &branch[0], &branch[1]);
+}
+
 /* One row a basis vector: of cotangents (rows of the Jacobian) or of tangents (its columns). */
 static Value *basis_loop(const Build *build, const Chosen *chosen, const TreeList *seeds,
                          const Size *extent, bool forward) {
     const Deriver *d = build->d;
     IrBuilder *b = (IrBuilder *)&build->b;
+    check_where_empty(build, extent);
     LoopSpec spec = {.extent = extent};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);

@@ -198,9 +198,10 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
     }
     DeriveError error = {0};
     const int *wrt = inst->attr.callee.wrt;
+    SeedKind kind = seeds_kind(d->m, inst->n_in - n, inst->in + n);
     bool ok = inst->op == OP_vjp
-                  ? vjp_expand(b, f, sizes, n_wrt, wrt, in, in + n, false, out, out + ny, &error)
-                  : jvp_expand(b, f, sizes, n_wrt, wrt, in, in + n, out, out + ny, &error);
+                  ? vjp_expand(b, f, sizes, n_wrt, wrt, in, in + n, kind, out, out + ny, &error)
+                  : jvp_expand(b, f, sizes, n_wrt, wrt, in, in + n, kind, out, out + ny, &error);
     if (!ok)
         report(d, inst, &error);
     for (int i = 0; ok && i < inst->n_out; i++)

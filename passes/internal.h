@@ -42,17 +42,25 @@ typedef struct DeriveError {
     const char *why;
 } DeriveError;
 
+/* Whether the tangents or cotangents that a derivative starts from may be 0 by structure. */
+typedef enum SeedKind {
+    SEEDS_solid, /* no */
+    SEEDS_faint, /* each may be, all at a time */
+    SEEDS_basis, /* all elements are but one, each in its turn */
+} SeedKind;
+SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds); /* (seeds.c) */
+
 /* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one
  * a wrt parameter (never NULL: zeros where nothing flows). cotangents[]: one a float result, NULL
  * for zero. f must hold no vjp, jvp or call of a function without a rule. results is NULL for a
- * rule that is transposed; faint: the cotangents may be 0 by structure. False: *error says why. */
+ * rule that is transposed. False: *error says why. */
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                Value *const *args, Value *const *cotangents, bool faint, Value **results,
+                Value *const *args, Value *const *cotangents, SeedKind kind, Value **results,
                 Value **adjoints, DeriveError *error);
 /* Likewise forward: tangents[] one a wrt parameter (NULL for zero); result_tangents[] one a float
  * result (never NULL). */
 bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                Value *const *args, Value *const *tangents, Value **results,
+                Value *const *args, Value *const *tangents, SeedKind kind, Value **results,
                 Value **result_tangents, DeriveError *error);
 
 /* The rule, whose parameters from `first` on are tangents or cotangents that may be 0 by structure:

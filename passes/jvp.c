@@ -132,6 +132,11 @@ static void push_loop(Jvp *s, IrBuilder *b, const Inst *loop) {
     Value **params = body.region->params.data;
     irmap_put(&s->map, source->params.data[0], params[0]);
     map_params(s, source, 1, ns, &slices, params + 1);
+    for (int i = 0; i < ns; i++)
+        if (tangent(s, loop->in[i]))
+            set_tangent(s, source->params.data[1 + i],
+                        slice_gate(&s->gates, &body, tangent(s, loop->in[i]),
+                                   tangent(s, source->params.data[1 + i])));
     map_params(s, source, 1 + ns, nc, &carries, params + 1 + slices.list.n);
     map_params(s, source, 1 + ns + nc, na, &accs, params + 1 + slices.list.n + carries.list.n);
     push_region(s, &body, source);
@@ -223,7 +228,8 @@ static void push_indexed(Jvp *s, IrBuilder *b, const Inst *inst) {
         return;
     if (!scatters) {
         const Type *type = irmap_type(&s->map, inst->out[0]->type);
-        t = inst->op == OP_slice ? ir_slice(b, tx, idx[0], type->dims[0]) : ir_index(b, tx, k, idx);
+        t = inst->op == OP_slice ? ir_slice(b, tx, idx[0], type->dims[0])
+                                 : index_gate(&s->gates, b, tx, k, idx);
     } else if (!tv && inst->op != OP_update) {
         t = tx;
     } else {
@@ -311,8 +317,8 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
             args[n_args + n] = zeros_of(b, primal(s, call->out[i])->type);
             n++;
         }
-    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, any_faint(s, call), NULL, out,
-                      s->error);
+    SeedKind kind = any_faint(s, call) ? SEEDS_faint : SEEDS_solid;
+    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, kind, NULL, out, s->error);
 }
 
 static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
@@ -411,7 +417,7 @@ static void push_region(Jvp *s, IrBuilder *b, const Region *region) {
 }
 
 bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                Value *const *args, Value *const *tangents, Value **results,
+                Value *const *args, Value *const *tangents, SeedKind kind, Value **results,
                 Value **result_tangents, DeriveError *error) {
     Jvp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error};
     const Origin *outer = b->origin;
@@ -424,11 +430,15 @@ bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
         ptrmap_put(&s.map.syms, f->sizes.data[i], (void *)(uintptr_t)sizes[i]);
     for (int i = 0; i < body->params.n; i++)
         irmap_put(&s.map, body->params.data[i], args[i]);
-    for (int i = 0; i < n_wrt; i++)
-        if (tangents[i])
-            set_tangent(&s, body->params.data[wrt[i]], tangents[i]);
+    Seeds seeds = {.kind = kind, .n = n_wrt, .wrt = wrt, .given = tangents};
+    for (int i = 0; i < n_wrt; i++) {
+        if (!tangents[i])
+            continue;
+        set_tangent(&s, body->params.data[wrt[i]], tangents[i]);
+        gates_note_seed(&s.gates, tangents[i]);
+    }
     activity_find(body, n_wrt, wrt, &s.varied);
-    zeros_of_tangents(&s.gates.source, s.arena, body, &s.varied);
+    zeros_of_tangents(&s.gates.source, s.arena, body, &s.varied, &seeds);
     s.map.origin = outer;
     push_region(&s, b, body);
     b->origin = outer;

@@ -125,6 +125,58 @@ static bool is_open(const Value *v) {
     return n > 0 && n <= MOST_GATES;
 }
 
+void gates_note_seed(Gates *gates, Value *seed) {
+    bool solid = is_gate(seed);
+    for (int k = 1; k <= 2 && solid; k++) {
+        Value *arm = seed->inst->in[k];
+        solid = inst_is_zero(arm) || !zero_by_structure(gates->solid.arena, arm);
+    }
+    if (solid)
+        ptrmap_put(&gates->solid, seed, NULL);
+}
+
+/* Made of iotas and scalars, so that an element of it costs next to nothing. */
+static bool is_position(const Value *v) {
+    const Inst *inst = v->inst;
+    if (inst && inst->op == OP_add)
+        return is_position(inst->in[0]) && is_position(inst->in[1]);
+    return inst &&
+           (inst->op == OP_iota || (inst->op == OP_broadcast && inst->in[0]->type->rank == 0));
+}
+
+static Value *index_position(IrBuilder *b, Value *x, int k, Value *const *idx) {
+    const Inst *inst = x->inst;
+    if (inst->op != OP_add)
+        return ir_index(b, x, k, idx);
+    return ir_ew2(b, OP_add, index_position(b, inst->in[0], k, idx),
+                  index_position(b, inst->in[1], k, idx));
+}
+
+static bool is_number(const Value *v) {
+    while (v->inst && v->inst->op == OP_broadcast)
+        v = v->inst->in[0];
+    return v->inst && v->inst->op == OP_const;
+}
+
+Value *index_gate(Gates *gates, IrBuilder *b, Value *x, int k, Value *const *idx) {
+    const Inst *equal = is_open(x) && x->type->rank > 0 ? x->inst->in[0]->inst : NULL;
+    if (!equal || equal->op != OP_eq || !is_position(equal->in[0]) || !is_position(equal->in[1]))
+        return ir_index(b, x, k, idx);
+    Value *here = ir_ew2(b, OP_eq, index_position(b, equal->in[0], k, idx),
+                         index_position(b, equal->in[1], k, idx));
+    Value *part = ir_ew3(b, OP_select, here, ir_index(b, x->inst->in[1], k, idx),
+                         ir_index(b, x->inst->in[2], k, idx));
+    if (is_gate(part) && ptrmap_has(&gates->solid, x))
+        ptrmap_put(&gates->solid, part, NULL);
+    return part;
+}
+
+Value *slice_gate(Gates *gates, IrBuilder *body, Value *x, Value *slice) {
+    Value *at = ir_body_index(body);
+    bool numbers = is_gate(x) && is_number(x->inst->in[1]) && is_number(x->inst->in[2]);
+    return numbers ? index_gate(gates, body, x, 1, &at) : slice;
+}
+
 static Value *strong_product(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_mul0, x, y);
 }

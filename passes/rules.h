@@ -20,6 +20,13 @@ typedef struct Gates {
  * where the partial derivative is 1. kept: that derivative where it is at hand, or NULL. */
 Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
                  Value *g, const Value *of, Value *kept);
+/* Notes of a tangent or cotangent that the derivative starts from whether it is a gate that is 0
+ * only where its condition says so. */
+void gates_note_seed(Gates *gates, Value *seed);
+/* x[idx...] of a tangent or cotangent x; of a basis vector, a gate. */
+Value *index_gate(Gates *gates, IrBuilder *b, Value *x, int k, Value *const *idx);
+/* Likewise for the element of x in an iteration of a loop, where `slice` is that element. */
+Value *slice_gate(Gates *gates, IrBuilder *body, Value *x, Value *slice);
 /* The partial derivative of `op` by operand k, of r's type; NULL where no derivative flows. */
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r);
 /* x*partial; where one is a gate, so is the product. strong: 0 where one is, whatever the other is.

@@ -366,8 +366,10 @@ static void seed_body_yields(Vjp *s, IrBuilder *body, const AdjointLoop *a) {
     for (int i = 0; i < na; i++)
         vjp_accumulate(s, body, source->yields.data[nc + i], adjoint(s, loop->out[nc + i]));
     for (int i = nc + na; i < loop->n_out; i++)
-        if (adjoint(s, loop->out[i]))
-            vjp_accumulate(s, body, source->yields.data[i], params[slice++]);
+        if (adjoint(s, loop->out[i])) {
+            Value *g = slice_gate(&s->gates, body, adjoint(s, loop->out[i]), params[slice++]);
+            vjp_accumulate(s, body, source->yields.data[i], g);
+        }
 }
 
 static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop) {
@@ -526,8 +528,9 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             wrt[n] = call->n_in + n;
             n++;
         }
+    SeedKind kind = any_faint(s, call) ? SEEDS_faint : SEEDS_solid;
     return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
-                      args, cotangents, any_faint(s, call), NULL, adjoints, s->error);
+                      args, cotangents, kind, NULL, adjoints, s->error);
 }
 
 static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
@@ -595,7 +598,7 @@ void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
 }
 
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
-                Value *const *args, Value *const *cotangents, bool faint, Value **results,
+                Value *const *args, Value *const *cotangents, SeedKind kind, Value **results,
                 Value **adjoints, DeriveError *error) {
     Vjp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error};
     irmap_init(&s.map, b->m, s.arena);
@@ -614,11 +617,15 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     const Origin *outer = b->origin;
     s.map.origin = outer;
     for (int i = 0, k = 0; i < body->yields.n; i++)
-        if (value_is_float(body->yields.data[i]))
-            wanted[i] = cotangents[k++] != NULL;
+        if (value_is_float(body->yields.data[i])) {
+            wanted[i] = cotangents[k] != NULL;
+            if (wanted[i])
+                gates_note_seed(&s.gates, cotangents[k]);
+            k++;
+        }
     activity_find(body, n_wrt, wrt, &s.varied);
     useful_find(body, wanted, &s.useful);
-    zeros_of_adjoints(&s.gates.source, s.arena, body, &s.varied, &s.useful, !faint);
+    zeros_of_adjoints(&s.gates.source, s.arena, body, &s.varied, &s.useful, wanted, kind);
     for (int i = 0; i < body->insts.n; i++)
         forward_inst(&s, b, body->insts.data[i], NULL);
     for (int i = 0; results && i < body->yields.n; i++)

@@ -141,7 +141,7 @@ static void sweep_shape(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
         for (int k = 0; k < inst->n_in; k++) {
             Value *i = ir_int(b, S_i64, k);
             if (vjp_is_active(s, inst->in[k]))
-                vjp_accumulate(s, b, inst->in[k], ir_index(b, g, 1, &i));
+                vjp_accumulate(s, b, inst->in[k], index_gate(&s->gates, b, g, 1, &i));
         }
         break;
     default: { /* concat */

@@ -96,6 +96,8 @@ bool partial_has_zero(const Zeros *z, const Inst *inst, int k) {
     const Value *factor = factor_of(inst, k);
     if (inst->op == OP_div && k == 1)
         factor = inst->in[0];
+    if (inst->op == OP_abs) /* its sign at 0 */
+        return true;
     return factor && ptrmap_has(&z->zeros, factor);
 }
 
@@ -339,7 +341,8 @@ static void flow(const Zeros *known, const Region *body, const PtrMap *varied, P
     bool knew = false;
     ptrmap_init(&f.firm, zeros->arena);
     for (int round = 0; round < MOST_ROUNDS && !knew; round++) {
-        ptrmap_init(zeros, zeros->arena);
+        if (round > 0)
+            ptrmap_init(zeros, zeros->arena);
         f.changed = true;
         while (f.changed) {
             f.changed = false;
@@ -357,8 +360,61 @@ void zeros_of_values(Zeros *z, Arena *arena, const Region *body) {
     flow(z, body, NULL, &z->zeros);
 }
 
-void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied) {
+/* Follows v to what it is made of, and says of each value on the way whether it may be 0. */
+static void flow_back(Flow *f, PtrMap *seen, const Value *v) {
+    if (!v->inst || ptrmap_has(seen, v->inst))
+        return;
+    ptrmap_put(seen, v->inst, NULL);
+    for (int k = 0; k < v->inst->n_in; k++)
+        flow_back(f, seen, v->inst->in[k]);
+    ValueList free = {0};
+    for (int k = 0; k < v->inst->n_region; k++)
+        ir_free_values(seen->arena, v->inst->regions[k], &free);
+    for (int i = 0; i < free.n; i++)
+        flow_back(f, seen, free.data[i]);
+    do {
+        f->changed = false;
+        flow_inst(f, v->inst);
+    } while (f->changed);
+}
+
+bool zero_by_structure(Arena *arena, const Value *v) {
+    PtrMap zeros, seen;
+    Flow f = {.zeros = &zeros};
+    ptrmap_init(&zeros, arena);
+    ptrmap_init(&seen, arena);
+    ptrmap_init(&f.firm, arena);
+    flow_back(&f, &seen, v);
+    return may_vanish(&f, v);
+}
+
+/* Whether the tangent of the i-th is not 0 in the turn. Of an array it always is, in places. */
+static bool is_whole(const Seeds *seeds, const Region *body, int i, int turn) {
+    return i == turn && body->params.data[seeds->wrt[i]]->type->rank == 0;
+}
+
+/* Adds what may be 0 in the turn of one tangent (-1: where all those are not that are given; n: all
+ * may be). */
+static void flow_of_turn(Zeros *z, const Region *body, const PtrMap *varied, const Seeds *seeds,
+                         int turn) {
+    PtrMap zeros;
+    ptrmap_init(&zeros, z->faint.arena);
+    for (int i = 0; i < seeds->n; i++)
+        if (!seeds->given[i] || turn == seeds->n || (turn >= 0 && !is_whole(seeds, body, i, turn)))
+            ptrmap_put(&zeros, body->params.data[seeds->wrt[i]], NULL);
+    flow(z, body, varied, &zeros);
+    for (uint32_t i = 0; i < zeros.cap; i++)
+        if (zeros.keys[i])
+            ptrmap_put(&z->faint, zeros.keys[i], NULL);
+}
+
+void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const Seeds *seeds) {
+    bool in_turn = seeds->kind == SEEDS_basis && seeds->n <= MOST_TURNS;
     zeros_of_values(z, arena, body);
-    flow(z, body, varied, &z->faint);
+    for (int i = 0; i < seeds->n && in_turn; i++)
+        flow_of_turn(z, body, varied, seeds, i);
+    if (!in_turn)
+        flow_of_turn(z, body, varied, seeds, seeds->kind == SEEDS_solid ? -1 : seeds->n);
     z->steep = z->poles; /* an infinite tangent begins at a pole */
 }

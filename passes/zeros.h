@@ -12,10 +12,23 @@ typedef struct Zeros {
     PtrMap steep; /* the tangent or the adjoint may be infinite */
 } Zeros;
 
-void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied);
-/* solid: the cotangents of the results are not 0 by structure. */
+/* The tangents of the parameters wrt; NULL where there is none. */
+typedef struct Seeds {
+    SeedKind kind;
+    int n;
+    const int *wrt;
+    Value *const *given;
+} Seeds;
+
+void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const Seeds *seeds);
+/* wanted: of each result, whether it has a cotangent. */
 void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
-                       const PtrMap *useful, bool solid);
+                       const PtrMap *useful, const bool *wanted, SeedKind kind);
+
+/* Whether v, a value of what is emitted so far, may be 0 by structure: a basis vector, an element
+ * of one, a constant. */
+bool zero_by_structure(Arena *arena, const Value *v);
 
 /* Whether a derivative that is 0 by structure may meet an infinite partial derivative, or the other
  * way round, in the product that leads through operand k of inst. `of` has the derivative: the
@@ -24,6 +37,9 @@ bool zero_meets_pole(const Zeros *z, const Value *of, const Inst *inst, int k);
 bool pole_meets_zero(const Zeros *z, const Value *of, const Inst *inst, int k);
 
 /* ---- between the files of the analysis ---- */
+
+/* Of more vectors of a basis than these, any derivative may be 0 in the turn of some. */
+enum { MOST_TURNS = 16 };
 
 /* Whether the partial derivative by operand k may be inf or NaN, or 0 by structure. */
 bool partial_has_pole(const Zeros *z, const Inst *inst, int k);

@@ -152,6 +152,20 @@ static bool reaches(const Adjoints *a, const Inst *inst, int k) {
     }
 }
 
+/* The adjoint of the result is solid in these elements only. */
+static void give_elements(Adjoints *a, const Inst *inst, Elements marks) {
+    if (marks == 0)
+        return;
+    if (inst->op == OP_array && inst->in[0]->type->rank == 0)
+        for (int k = 0; k < inst->n_in; k++)
+            give(a, inst->in[k], marks >> k & 1);
+    if (inst->op == OP_broadcast && inst->in[0]->type->rank == 0)
+        give(a, inst->in[0], true);
+    for (int k = 0; k < inst->n_in && op_is_elementwise(inst->op); k++)
+        if (reaches(a, inst, k))
+            mark(a, inst->in[k], marks);
+}
+
 static void adjoints_of_region(Adjoints *a, const Region *region) {
     for (int i = region->insts.n - 1; i >= 0; i--) {
         const Inst *inst = region->insts.data[i];
@@ -159,7 +173,9 @@ static void adjoints_of_region(Adjoints *a, const Region *region) {
             adjoints_of_loop(a, inst);
         else if (inst->op == OP_if)
             adjoints_of_if(a, inst);
-        else if (inst->n_out == 0 || !is_solid(a, inst->out[0]))
+        else if (inst->n_out > 0 && !is_solid(a, inst->out[0]))
+            give_elements(a, inst, marks_of(a, inst->out[0]));
+        else if (inst->n_out == 0)
             continue;
         else if (inst->op == OP_index || inst->op == OP_slice)
             give_part(a, inst);
@@ -181,15 +197,57 @@ static void mark_faint(const Adjoints *a, PtrMap *faint) {
     }
 }
 
-void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
-                       const PtrMap *useful, bool solid) {
-    zeros_of_values(z, arena, body);
-    Adjoints a = {.arena = arena, .known = z, .varied = varied, .useful = useful};
-    ptrmap_init(&a.solid, arena);
-    ptrmap_init(&a.faint, arena);
+/* Notes which adjoints may be 0 where only those elements of one result have a cotangent that is
+ * not; NULL: where all results have that are wanted. */
+static void adjoints_of_turn(Zeros *z, Adjoints a, const Region *body, const bool *wanted,
+                             const Value *result, Elements elements) {
+    ptrmap_init(&a.solid, a.arena);
+    ptrmap_init(&a.faint, a.arena);
     for (int i = 0; i < body->yields.n; i++)
-        give(&a, body->yields.data[i], solid);
+        if (wanted[i] && !result)
+            give(&a, body->yields.data[i], true);
+    if (result)
+        mark(&a, result, elements);
     adjoints_of_region(&a, body);
     mark_faint(&a, &z->faint);
+}
+
+/* The k-th element of a small array; of a large one, none is known. */
+static Elements told_apart(const Value *result, int k) {
+    return every_element(result->type) ? (Elements)1 << k : 0;
+}
+
+/* How many turns a result takes: one an element, of arrays whose elements are told apart. */
+static int turns_of(const Value *result) {
+    Elements every = every_element(result->type);
+    int n = 0;
+    for (; every; every >>= 1)
+        n++;
+    return n > 0 ? n : 1;
+}
+
+static void adjoints_in_turn(Zeros *z, const Adjoints *a, const Region *body, const bool *wanted) {
+    for (int i = 0; i < body->yields.n; i++) {
+        const Value *result = body->yields.data[i];
+        int n = turns_of(result);
+        bool whole = result->type->rank == 0 || every_element(result->type) == 1;
+        for (int k = 0; k < n && wanted[i]; k++)
+            adjoints_of_turn(z, *a, body, wanted, result, whole ? ALL : told_apart(result, k));
+    }
+}
+
+void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const PtrMap *useful, const bool *wanted, SeedKind kind) {
+    zeros_of_values(z, arena, body);
+    Adjoints a = {.arena = arena, .known = z, .varied = varied, .useful = useful};
+    int turns = 0;
+    for (int i = 0; i < body->yields.n && turns <= MOST_TURNS; i++)
+        turns += wanted[i] ? turns_of(body->yields.data[i]) : 0;
+    if (kind == SEEDS_basis && turns <= MOST_TURNS)
+        adjoints_in_turn(z, &a, body, wanted);
+    else if (kind == SEEDS_solid)
+        adjoints_of_turn(z, a, body, wanted, NULL, ALL);
+    else
+        mark_faint(&a, &z->faint);
     useful_flow(body, starts_steep, z, &z->steep);
 }

@@ -39,6 +39,19 @@ static bool bounded(void *user, double *t, double *y) {
     return *t > -1e-3;
 }
 
+/* Flat but for a place that is much narrower than the steps. */
+static bool step_of_width(void *user, double *t, double *y) {
+    *y = tanh((*t + 1e-5) / *(double *)user);
+    return true;
+}
+
+/* 0 but for the place. */
+static bool bump_of_width(void *user, double *t, double *y) {
+    double u = *t / *(double *)user;
+    *y = fabs(u) < 1 ? u * (1 - u * u) * (1 - u * u) : 0;
+    return true;
+}
+
 static bool nowhere(void *user, double *t, double *y) {
     (void)user;
     (void)t;
@@ -64,6 +77,15 @@ int main(void) {
     e = differentiate(&near_end, 0.1);
     expect(e.settled && fabs(e.value - 0.5 / sqrt(1e-3)) <= 10 * e.error && e.error < 1e-6,
            "bounded");
+    for (double width = 0.1; width < 1; width *= 1.3) {
+        Line flat = {bump_of_width, &width, 1.2e-16};
+        e = differentiate(&flat, 1);
+        expect(!e.settled || fabs(e.value - 1 / width) <= 10 * e.error, "bump");
+        Line steep = {step_of_width, &width, 1.2e-16};
+        double slope = (1 - pow(tanh(1e-5 / width), 2)) / width;
+        e = differentiate(&steep, 1);
+        expect(!e.settled || fabs(e.value - slope) <= 10 * e.error, "step");
+    }
     Line none = {nowhere, NULL, 1.2e-16};
     expect(!differentiate(&none, 0.1).settled && !has_kink(&none, 1e-3), "nowhere");
     return failures > 0;
