@@ -20,8 +20,8 @@
  * that shares most of its work with the result (s(1 - s), exact at either end, of a sigmoid). A
  * value whose shape depends on a size bound inside the loop cannot be stacked and is computed
  * again. Checkpoint attributes change what is offered: CHECK_inner the carries alone,
- * CHECK_binomial nothing (vjp_binomial.c); CHECK_every was rewritten before into two loops
- * (checkpoint.c).
+ * CHECK_binomial a few states, on the way (vjp_binomial.c); CHECK_every was rewritten before into
+ * two loops (checkpoint.c).
  *
  * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
 #include "passes/vjp.h"
@@ -101,7 +101,7 @@ static Value *saved_value(Vjp *s, const Saved *saved) {
                         : primal(s, saved->source);
 }
 
-static LoopSpec mapped_spec(Vjp *s, const Inst *loop) {
+LoopSpec vjp_loop_spec(Vjp *s, const Inst *loop) {
     Value **in = ARENA_ARRAY(s->arena, loop->n_in + 1, Value *);
     for (int i = 0; i < loop->n_in; i++)
         in[i] = primal(s, loop->in[i]);
@@ -124,9 +124,11 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
     const Region *source = loop->regions[0];
     LoopRecord *record = ARENA_NEW(s->arena, LoopRecord);
     record->loop = loop;
-    LoopSpec spec = mapped_spec(s, loop);
+    LoopSpec spec = vjp_loop_spec(s, loop);
+    bool outer_sweeps = s->sweeps_here;
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
+    s->sweeps_here = false;
     for (int i = 0; i < source->params.n; i++) {
         body.region->params.data[i]->name = source->params.data[i]->name;
         irmap_put(&s->map, source->params.data[i], body.region->params.data[i]);
@@ -143,6 +145,7 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
         else
             forward_inst(s, &body, inst, &offered);
     }
+    s->sweeps_here = outer_sweeps;
     for (int i = 0; i < source->yields.n; i++)
         ir_yield(&body, primal(s, source->yields.data[i]));
     PtrMap dims;
@@ -172,12 +175,15 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
         vec_push(s->arena, outer, ((Saved){.inner = record, .inner_k = i}));
 }
 
+static bool is_binomial(const Inst *inst) {
+    return inst->op == OP_loop && inst->attr.loop.checkpoint == CHECK_binomial;
+}
+
 /* Whether a loop stacks anything for its adjoint. */
 static bool is_stored(const Inst *loop, bool saving) {
-    Checkpoint checkpoint = loop->attr.loop.checkpoint;
-    if (checkpoint == CHECK_binomial)
+    if (is_binomial(loop))
         return false;
-    return loop->attr.loop.n_carry > 0 || (saving && checkpoint == CHECK_store);
+    return loop->attr.loop.n_carry > 0 || (saving && loop->attr.loop.checkpoint == CHECK_store);
 }
 
 /* Whether the partial derivative by the first operand costs little beside the result, and much
@@ -216,7 +222,7 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
         return;
     if (inst->op == OP_loop && is_stored(inst, saving != NULL))
         forward_saving_loop(s, b, inst, saving);
-    else
+    else if (!is_binomial(inst) || !s->sweeps_here || !vjp_run_binomial(s, b, inst))
         ir_clone_inst(b, inst, &s->map);
     if (saving && inst_is_dear(inst))
         for (int i = 0; i < inst->n_out; i++)
@@ -230,9 +236,9 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
 
 /* Computes a body again inside its adjoint; what was saved is already mapped (`restored`). */
 void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *restored) {
-    bool outer = s->map.drop_checks;
+    bool outer = s->map.drop_checks, outer_sweeps = s->sweeps_here;
     SavedList offered = {0}; /* inner loops store: it is memory of one iteration only */
-    s->map.drop_checks = true;
+    s->map.drop_checks = s->sweeps_here = true;
     for (int i = 0; i < source->insts.n; i++) {
         const Inst *inst = source->insts.data[i];
         bool have = inst->op == OP_loop ? ptrmap_get(&s->records, inst) != NULL : inst->n_out > 0;
@@ -242,10 +248,13 @@ void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *res
                 irmap_put(&s->map, inst->out[k],
                           zeros_of(b, irmap_type(&s->map, inst->out[k]->type)));
         }
+        if (is_binomial(inst)) /* a run from elsewhere went over other iterations */
+            ptrmap_put(&s->runs, inst, NULL);
         if (!have)
             forward_inst(s, b, inst, &offered);
     }
     s->map.drop_checks = outer;
+    s->sweeps_here = outer_sweeps;
 }
 
 /* Active float values that the region takes from outside. */
@@ -577,8 +586,7 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
         name_adjoint(s, inst->out[i]);
     switch (inst->op) {
     case OP_loop:
-        (inst->attr.loop.checkpoint == CHECK_binomial ? vjp_sweep_binomial : sweep_loop)(s, b,
-                                                                                         inst);
+        (is_binomial(inst) ? vjp_sweep_binomial : sweep_loop)(s, b, inst);
         break;
     case OP_if:
         sweep_if(s, b, inst);
@@ -600,13 +608,14 @@ void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *cotangents, SeedKind kind, Value **results,
                 Value **adjoints, DeriveError *error) {
-    Vjp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error};
+    Vjp s = {.m = b->m, .arena = b->m->arena, .func = f, .error = error, .sweeps_here = true};
     irmap_init(&s.map, b->m, s.arena);
     ptrmap_init(&s.adjoints, s.arena);
     ptrmap_init(&s.varied, s.arena);
     ptrmap_init(&s.useful, s.arena);
     ptrmap_init(&s.gates.solid, s.arena);
     ptrmap_init(&s.records, s.arena);
+    ptrmap_init(&s.runs, s.arena);
     ptrmap_init(&s.partials, s.arena);
     const Region *body = f->body;
     for (int i = 0; i < f->sizes.n; i++)

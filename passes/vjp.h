@@ -31,6 +31,8 @@ typedef struct Vjp {
     PtrMap useful;   /* reaches a result that has a cotangent */
     Gates gates;
     PtrMap records;   /* source loop -> LoopRecord, valid in the current scope */
+    PtrMap runs;      /* source loop marked CHECK_binomial -> what its first run left, likewise */
+    bool sweeps_here; /* what is emitted now is swept in the region that it is emitted in */
     PtrMap partials;  /* source instruction -> the key of its partial derivative in map */
     const Func *func; /* that is differentiated */
     DeriveError *error;
@@ -67,7 +69,13 @@ void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *res
 void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region);
 /* The adjoint of an instruction without regions, of which g is that of the result (vjp_ops.c). */
 void vjp_sweep_op(Vjp *s, IrBuilder *b, const Inst *inst, Value *g);
-/* The adjoint of a loop marked CHECK_binomial (vjp_binomial.c). */
+/* The operands and attributes of the loop as it is emitted. */
+LoopSpec vjp_loop_spec(Vjp *s, const Inst *loop);
+
+/* ---- vjp_binomial.c: loops marked CHECK_binomial ---- */
+/* Emits the loop so that it stores the first states for its sweep; false: there is nothing to
+ * store, or it might end early. */
+bool vjp_run_binomial(Vjp *s, IrBuilder *b, const Inst *loop);
 void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop);
 
 #endif

@@ -1,5 +1,5 @@
-/* The adjoint of a loop with binomial checkpointing: s stored states, the fewest forward steps that
- * s allow.
+/* A loop with binomial checkpointing and its adjoint: s stored states, the fewest forward steps
+ * that s allow.
  *
  * The reverse sweep is one loop of single actions. Its state: the position `pos` of the current
  * state, the number `end` of iterations not yet reversed, a stack of stored states with their
@@ -7,6 +7,14 @@
  * action is one forward step (storing the state on arrival at `target`); otherwise it reverses
  * iteration end-1 and goes back to the state on top of the stack, dropping it once nothing before
  * `end` needs it.
+ *
+ * Note [The first run]
+ * The first n-1 actions are forward steps, which the loop itself takes, too. Where the loop and its
+ * sweep stand in one region, the loop stores the first states on its way and keeps the state before
+ * its last iteration, and the sweep begins with the reversal of that. Elsewhere (within a loop that
+ * stores its iterations) stacks of every iteration would have to be kept for that, and the sweep
+ * takes those steps again; so it does for a loop that ends early when a flag says so, which it
+ * could not do while it counts.
  *
  * Note [Binomial schedule]
  * beta(c, r) = C(c+r, c) iterations can be reversed with c stored states when no iteration is run
@@ -26,7 +34,8 @@ enum {
     TOP,
     TARGET,
     PLACES,
-    FIRST_STORE
+    FIRST_STORE,
+    STACK = FIRST_STORE - TOP /* of these, in the first run */
 }; /* the carries of the action loop; then stores, states, adjoints */
 
 typedef struct Binomial {
@@ -36,9 +45,11 @@ typedef struct Binomial {
     const Size *states; /* how many are stored */
     Value *n, *most;    /* iterations of the loop; states stored at most, as values */
     const Size *rounds; /* r of the whole loop, plus one: bounds the search for r of any part */
+    Value *actions;     /* forward steps and reversals that are left for the sweep */
     int nc, active;     /* carries, and how many of them are differentiated */
     VEC(int) slices;    /* slices that are differentiated */
     ValueList free;
+    Value *pos, *const *stack, *const *state; /* where the sweep begins; the stack from TOP on */
 } Binomial;
 
 static Value *i64(IrBuilder *b, int64_t k) {
@@ -88,8 +99,8 @@ static SizeSym *bind(IrBuilder *b, Value *k, const char *name) {
     return ir_dim(b, k, atom_of(&b->m->ctx->atoms, name));
 }
 
-/* Forward steps and reversals of the whole loop together; also sets g->rounds. */
-static const Size *count_actions(Binomial *g, IrBuilder *b) {
+/* All forward steps and reversals; also sets g->rounds. */
+static void count_actions(Binomial *g, IrBuilder *b) {
     PolyTable *polys = &b->m->ctx->polys;
     Value *n2 = ir_convert(b, plus(b, g->n, g->n), S_f64);
     Value *root = plus(b, ir_convert(b, ir_ew1(b, OP_sqrt, n2), S_i64), i64(b, 2));
@@ -98,7 +109,7 @@ static const Size *count_actions(Binomial *g, IrBuilder *b) {
     Value *saved = over(b, times(b, rank.beta, rank.r), plus(b, g->most, i64(b, 1)));
     Value *steps = minus(b, times(b, rank.r, g->n), saved);
     g->rounds = size_sym(polys, bind(b, plus(b, rank.r, i64(b, 1)), "rounds"));
-    return size_sym(polys, bind(b, plus(b, g->n, steps), "actions"));
+    g->actions = plus(b, g->n, steps);
 }
 
 /* Where the next state is stored after one at `pos` on top of the stack; `end` when none is. */
@@ -119,7 +130,7 @@ static Value *iteration(const Binomial *g, IrBuilder *b, Value *pos) {
 }
 
 /* Maps the parameters of the source body to the state at `pos`. */
-static Value *enter_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const *state) {
+static Value *map_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const *state) {
     Vjp *s = g->s;
     int ns = g->loop->attr.loop.n_slice;
     Value *i = iteration(g, b, pos), **params = g->source->params.data;
@@ -132,13 +143,50 @@ static Value *enter_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *cons
         Value *acc = params[1 + ns + g->nc + k];
         irmap_put(&s->map, acc, zeros_of(b, irmap_type(&s->map, acc->type)));
     }
+    return i;
+}
+
+/* What the iteration needs to be reversed. */
+static void recompute_iteration(Binomial *g, IrBuilder *b) {
+    Vjp *s = g->s;
     PtrMap none;
     ptrmap_init(&none, s->arena);
     for (int k = 0; k < g->source->insts.n; k++) /* nothing was stored of inner loops */
         if (g->source->insts.data[k]->op == OP_loop)
             ptrmap_put(&s->records, g->source->insts.data[k], NULL);
     vjp_recompute(s, b, g->source, &none);
-    return i;
+}
+
+/* The body of the source, without its checks where these were made before. */
+static void step_forward(Binomial *g, IrBuilder *b) {
+    Vjp *s = g->s;
+    for (int k = 0; k < g->source->insts.n; k++)
+        if (g->source->insts.data[k]->op != OP_check || !s->map.drop_checks)
+            ir_clone_inst(b, g->source->insts.data[k], &s->map);
+    b->loc = g->loop->loc;
+}
+
+/* After a step to `pos`: at the target, the state is stored. stack: from TOP on, stores included;
+ * out: the same afterwards. */
+static void store_on_arrival(Binomial *g, IrBuilder *b, Value *pos, Value *end, Value *const *stack,
+                             Value *const *next, Value **out) {
+    Value *top = stack[0], *target = stack[TARGET - TOP],
+          *places = stack[PLACES - TOP], *const *stores = stack + STACK;
+    Value *arrived =
+        ir_ew2(b, OP_and, ir_ew2(b, OP_eq, pos, target), ir_ew2(b, OP_lt, target, end));
+    IrBuilder push, pass;
+    ir_builder_nested(&push, b);
+    ir_builder_nested(&pass, b);
+    push.loc = pass.loc = b->loc;
+    top = plus(&push, top, i64(&push, 1));
+    ir_yield(&push, top);
+    ir_yield(&push, next_target(g, &push, pos, end, top));
+    ir_yield(&push, ir_update(&push, places, pos, 1, &top));
+    for (int k = 0; k < g->nc; k++)
+        ir_yield(&push, ir_update(&push, stores[k], next[k], 1, &top));
+    for (int k = 0; k < STACK + g->nc; k++)
+        ir_yield(&pass, stack[k]);
+    ir_if_values(b, arrived, &push, &pass, out);
 }
 
 static void seed_yields(Binomial *g, IrBuilder *b, Value *i, Value *const *carry_adjoints,
@@ -166,7 +214,8 @@ static void emit_reversal(Binomial *g, IrBuilder *b, Value *const *carry, Value 
     int ns = loop->attr.loop.n_slice;
     Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc,
                  *const *adj = state + g->nc;
-    Value *i = enter_iteration(g, b, carry[POS], state);
+    Value *i = map_iteration(g, b, carry[POS], state);
+    recompute_iteration(g, b);
     seed_yields(g, b, i, adj, accs);
     vjp_sweep(s, b, g->source);
     b->loc = loop->loc;
@@ -196,35 +245,23 @@ static void emit_reversal(Binomial *g, IrBuilder *b, Value *const *carry, Value 
     }
 }
 
-/* One forward step; on arrival at the target the state is stored. */
+/* One forward step. */
 static void emit_step(Binomial *g, IrBuilder *b, Value *const *carry, Value *const *accs) {
     Vjp *s = g->s;
-    Value *const *stores = carry + FIRST_STORE, *const *state = stores + g->nc,
-                 *const *adj = state + g->nc;
-    enter_iteration(g, b, carry[POS], state);
-    b->loc = g->loop->loc;
+    Value *const *state = carry + FIRST_STORE + g->nc, *const *adj = state + g->nc;
+    bool outer = s->map.drop_checks;
+    map_iteration(g, b, carry[POS], state);
+    s->map.drop_checks = true;
+    step_forward(g, b);
+    s->map.drop_checks = outer;
     Value *pos = plus(b, carry[POS], i64(b, 1)), **next = ARENA_ARRAY(s->arena, g->nc + 1, Value *);
     for (int k = 0; k < g->nc; k++)
         next[k] = primal(s, g->source->yields.data[k]);
-    Value *arrived = ir_ew2(b, OP_and, ir_ew2(b, OP_eq, pos, carry[TARGET]),
-                            ir_ew2(b, OP_lt, carry[TARGET], carry[END]));
-    IrBuilder push, pass;
-    ir_builder_nested(&push, b);
-    ir_builder_nested(&pass, b);
-    push.loc = pass.loc = b->loc;
-    Value *top = plus(&push, carry[TOP], i64(&push, 1));
-    ir_yield(&push, top);
-    ir_yield(&push, next_target(g, &push, pos, carry[END], top));
-    ir_yield(&push, ir_update(&push, carry[PLACES], pos, 1, &top));
-    for (int k = 0; k < g->nc; k++)
-        ir_yield(&push, ir_update(&push, stores[k], next[k], 1, &top));
-    for (int k = TOP; k < FIRST_STORE + g->nc; k++)
-        ir_yield(&pass, carry[k]);
-    Value **out = ARENA_ARRAY(s->arena, FIRST_STORE + g->nc, Value *);
-    ir_if_values(b, arrived, &push, &pass, out);
+    Value **out = ARENA_ARRAY(s->arena, STACK + g->nc, Value *);
+    store_on_arrival(g, b, pos, carry[END], carry + TOP, next, out);
     ir_yield(b, pos);
     ir_yield(b, carry[END]);
-    for (int k = 0; k < FIRST_STORE - TOP + g->nc; k++)
+    for (int k = 0; k < STACK + g->nc; k++)
         ir_yield(b, out[k]);
     for (int k = 0; k < g->nc; k++)
         ir_yield(b, next[k]);
@@ -247,43 +284,31 @@ static const Size *count_states(Binomial *g, IrBuilder *b) {
                     bind(b, ir_ew2(b, OP_min, ir_size(b, asked), most), "states"));
 }
 
+/* A stack that holds the state before the first iteration. */
+static void first_stack(Binomial *g, IrBuilder *b, Value **out) {
+    Value *zero = i64(b, 0);
+    out[0] = zero;
+    out[TARGET - TOP] = next_target(g, b, zero, g->n, zero);
+    out[PLACES - TOP] = zeros_of(b, ir_type(b->m, S_i64, 1, &g->states));
+    for (int k = 0; k < g->nc; k++) {
+        Value *init = primal(g->s, g->loop->in[g->loop->attr.loop.n_slice + k]);
+        Value *store = zeros_of(b, ir_add_axis(b->m, init->type, g->states));
+        out[STACK + k] = ir_update(b, store, init, 1, &zero);
+    }
+}
+
 static void initial_carries(Binomial *g, IrBuilder *b, ValueList *out) {
     Vjp *s = g->s;
     const Inst *loop = g->loop;
-    Arena *arena = s->arena;
-    Value *zero = i64(b, 0);
-    const Type *places = ir_type(b->m, S_i64, 1, &g->states);
-    vec_push(arena, out, zero);
-    vec_push(arena, out, g->n);
-    vec_push(arena, out, zero);
-    vec_push(arena, out, next_target(g, b, zero, g->n, zero));
-    vec_push(arena, out, zeros_of(b, places));
-    for (int k = 0; k < g->nc; k++) {
-        Value *init = primal(s, loop->in[loop->attr.loop.n_slice + k]);
-        Value *store = zeros_of(b, ir_add_axis(b->m, init->type, g->states));
-        vec_push(arena, out, ir_update(b, store, init, 1, &zero));
-    }
+    vec_push(s->arena, out, g->pos);
+    vec_push(s->arena, out, g->n);
+    for (int k = 0; k < STACK + g->nc; k++)
+        vec_push(s->arena, out, g->stack[k]);
     for (int k = 0; k < g->nc; k++)
-        vec_push(arena, out, primal(s, loop->in[loop->attr.loop.n_slice + k]));
+        vec_push(s->arena, out, g->state[k]);
     for (int k = 0; k < g->nc; k++)
         if (vjp_carry_is_active(s, loop, k))
-            vec_push(arena, out, vjp_adjoint_or_zeros(s, b, loop->out[k]));
-}
-
-static void name_state(const Binomial *g, Value **carry) {
-    static const char *const names[FIRST_STORE] = {"pos", "end", "top", "target", "places"};
-    const Inst *loop = g->loop;
-    AtomTable *atoms = &g->s->m->ctx->atoms;
-    for (int k = 0; k < FIRST_STORE; k++)
-        carry[k]->name = atom_of(atoms, names[k]);
-    for (int k = 0, j = 0; k < g->nc; k++) {
-        const Value *state = g->source->params.data[1 + loop->attr.loop.n_slice + k];
-        Value **at = carry + FIRST_STORE + k;
-        name_after(g->s->m, at[0], state->name, "_stored");
-        name_after(g->s->m, at[g->nc], state->name, "");
-        if (vjp_carry_is_active(g->s, loop, k))
-            name_after(g->s->m, carry[FIRST_STORE + 2 * g->nc + j++], state->name, "_adj");
-    }
+            vec_push(s->arena, out, vjp_adjoint_or_zeros(s, b, loop->out[k]));
 }
 
 static void initial_accs(Binomial *g, IrBuilder *b, ValueList *out) {
@@ -311,22 +336,176 @@ static void take_adjoints(Binomial *g, IrBuilder *b, Value **out) {
         vjp_accumulate(s, b, loop->in[g->slices.data[k]], out[g->active + g->free.n + k]);
 }
 
-void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
+static Binomial start(Vjp *s, IrBuilder *b, const Inst *loop) {
     Binomial g = {.s = s, .loop = loop, .source = loop->regions[0], .nc = loop->attr.loop.n_carry};
-    ValueList carries = {0}, accs = {0};
     g.n = ir_size(b, irmap_size(&s->map, loop->attr.loop.extent));
     g.states = count_states(&g, b);
     g.most = ir_size(b, g.states);
+    count_actions(&g, b);
+    return g;
+}
+
+/* ---- the first run ---- */
+
+/* Keeps the state before the last iteration: a number at each, an array, in a store for one, when
+ * it is the last. */
+static Value *keep_last(IrBuilder *b, Value *last, Value *state, Value *is_last) {
+    if (state->type->rank == 0)
+        return state;
+    IrBuilder keep, pass;
+    ir_builder_nested(&keep, b);
+    ir_builder_nested(&pass, b);
+    keep.loc = pass.loc = b->loc;
+    Value *zero = i64(b, 0), *kept;
+    ir_yield(&keep, ir_update(&keep, last, state, 1, &zero));
+    ir_yield(&pass, last);
+    ir_if_values(b, is_last, &keep, &pass, &kept);
+    return kept;
+}
+
+/* What the loop carries: its own, the stack, the last states. */
+static void add_stack(Binomial *g, IrBuilder *b, LoopSpec *spec) {
+    Value **carries = ARENA_ARRAY(g->s->arena, STACK + 3 * g->nc, Value *),
+          **last = carries + g->nc + STACK + g->nc;
+    const Size *one = size_const(&b->m->ctx->polys, 1);
+    first_stack(g, b, carries + g->nc);
+    for (int k = 0; k < g->nc; k++) {
+        Value *init = carries[k] = spec->carries[k];
+        last[k] = init->type->rank == 0 ? init : zeros_of(b, ir_add_axis(b->m, init->type, one));
+    }
+    spec->carries = carries;
+    spec->n_carry += STACK + 2 * g->nc;
+}
+
+static void map_run(Binomial *g, Value *const *params, int added) {
+    const Inst *loop = g->loop;
+    int before = 1 + loop->attr.loop.n_slice + g->nc;
+    for (int k = 0; k < g->source->params.n; k++) {
+        Value *param = params[k < before ? k : k + added];
+        param->name = g->source->params.data[k]->name;
+        irmap_put(&g->s->map, g->source->params.data[k], param);
+    }
+}
+
+/* One iteration; yields the carries, then those of add_stack. */
+static void run_iteration(Binomial *g, IrBuilder *b, Value *const *stack) {
+    Vjp *s = g->s;
+    Value *const *last = stack + STACK + g->nc, *const *yields = g->source->yields.data;
+    Value **out = ARENA_ARRAY(s->arena, STACK + 2 * g->nc, Value *),
+          **next = ARENA_ARRAY(s->arena, g->nc + 1, Value *);
+    Value *one = i64(b, 1), *pos = iteration(g, b, ir_body_index(b));
+    Value *is_last = ir_ew2(b, OP_eq, pos, minus(b, g->n, one));
+    for (int k = 0; k < g->nc; k++) {
+        Value *state = g->source->params.data[1 + g->loop->attr.loop.n_slice + k];
+        out[STACK + g->nc + k] = keep_last(b, last[k], primal(s, state), is_last);
+    }
+    step_forward(g, b);
+    for (int k = 0; k < g->nc; k++)
+        ir_yield(b, next[k] = primal(s, yields[k]));
+    store_on_arrival(g, b, plus(b, pos, one), g->n, stack, next, out);
+    for (int k = 0; k < STACK + 2 * g->nc; k++)
+        ir_yield(b, out[k]);
+    for (int k = g->nc; k < g->source->yields.n; k++)
+        ir_yield(b, primal(s, yields[k]));
+}
+
+static void name_stack(const Binomial *g, Value **stack) {
+    static const char *const names[STACK] = {"top", "target", "places"};
+    AtomTable *atoms = &g->s->m->ctx->atoms;
+    for (int k = 0; k < STACK; k++)
+        stack[k]->name = atom_of(atoms, names[k]);
+    for (int k = 0; k < g->nc; k++) {
+        const Value *state = g->source->params.data[1 + g->loop->attr.loop.n_slice + k];
+        name_after(g->s->m, stack[STACK + k], state->name, "_stored");
+    }
+}
+
+static void name_state(const Binomial *g, Value **carry) {
+    const Inst *loop = g->loop;
+    AtomTable *atoms = &g->s->m->ctx->atoms;
+    carry[POS]->name = atom_of(atoms, "pos");
+    carry[END]->name = atom_of(atoms, "end");
+    name_stack(g, carry + TOP);
+    for (int k = 0, j = 0; k < g->nc; k++) {
+        const Value *state = g->source->params.data[1 + loop->attr.loop.n_slice + k];
+        name_after(g->s->m, carry[FIRST_STORE + g->nc + k], state->name, "");
+        if (vjp_carry_is_active(g->s, loop, k))
+            name_after(g->s->m, carry[FIRST_STORE + 2 * g->nc + j++], state->name, "_adj");
+    }
+}
+
+/* The sweep begins with the reversal of the last iteration. */
+static void begin_after_run(Binomial *g, IrBuilder *b, Value *const *stack) {
+    Value *zero = i64(b, 0), *before_last = minus(b, g->n, i64(b, 1)),
+          **state = ARENA_ARRAY(g->s->arena, g->nc + 1, Value *);
+    for (int k = 0; k < g->nc; k++) {
+        Value *last = stack[STACK + g->nc + k];
+        state[k] = last->type->rank == 0 ? last : ir_index(b, last, 1, &zero);
+    }
+    g->pos = before_last;
+    g->stack = stack;
+    g->state = state;
+    g->actions = minus(b, g->actions, ir_ew2(b, OP_max, before_last, zero));
+}
+
+bool vjp_run_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
+    bool active = false;
+    for (int k = 0; k < loop->n_out; k++)
+        active |= vjp_is_active(s, loop->out[k]);
+    if (!active || ir_loop_flag_of_carries(loop) >= 0)
+        return false;
+    Binomial *g = ARENA_NEW(s->arena, Binomial);
+    *g = start(s, b, loop);
+    int added = STACK + 2 * g->nc, first = 1 + loop->attr.loop.n_slice + g->nc;
+    LoopSpec spec = vjp_loop_spec(s, loop);
+    add_stack(g, b, &spec);
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    body.loc = loop->loc;
+    map_run(g, body.region->params.data, added);
+    name_stack(g, body.region->params.data + first);
+    run_iteration(g, &body, body.region->params.data + first);
+    b->loc = loop->loc;
+    Value **out = ir_loop_end(b, &spec, &body)->out;
+    for (int k = 0; k < loop->n_out; k++) {
+        Value *v = out[k < g->nc ? k : k + added];
+        v->name = loop->out[k]->name;
+        irmap_put(&s->map, loop->out[k], v);
+    }
+    begin_after_run(g, b, out + g->nc);
+    ptrmap_put(&s->runs, loop, g);
+    return true;
+}
+
+/* ---- the sweep ---- */
+
+static void begin_afresh(Binomial *g, IrBuilder *b) {
+    Value **stack = ARENA_ARRAY(g->s->arena, STACK + g->nc, Value *),
+          **state = ARENA_ARRAY(g->s->arena, g->nc + 1, Value *);
+    first_stack(g, b, stack);
+    for (int k = 0; k < g->nc; k++)
+        state[k] = primal(g->s, g->loop->in[g->loop->attr.loop.n_slice + k]);
+    g->pos = i64(b, 0);
+    g->stack = stack;
+    g->state = state;
+}
+
+void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
+    const Binomial *run = ptrmap_get(&s->runs, loop);
+    Binomial g = run ? *run : start(s, b, loop);
+    if (!run)
+        begin_afresh(&g, b);
+    ValueList carries = {0}, accs = {0};
     for (int k = 0; k < g.nc; k++)
         g.active += vjp_carry_is_active(s, loop, k);
     for (int k = 0; k < loop->attr.loop.n_slice; k++)
         if (vjp_is_active(s, g.source->params.data[1 + k]))
             vec_push(s->arena, &g.slices, k);
     vjp_free_active(s, g.source, &g.free);
-    const Size *actions = count_actions(&g, b);
     initial_carries(&g, b, &carries);
     initial_accs(&g, b, &accs);
-    LoopSpec spec = {.extent = actions,
+    SizeSym *actions = bind(b, g.actions, "actions");
+    LoopSpec spec = {.extent = size_sym(&b->m->ctx->polys, actions),
                      .checkpoint = CHECK_binomial, /* at the next order, again so many states */
                      .checkpoint_arg = g.states,
                      .n_carry = carries.n,
