@@ -58,7 +58,11 @@ static bool is_native(const CodegenOptions *options) {
 }
 
 static bool is_x86(const Target *target) {
-    return strncmp(target->triple, "x86_64", 6) == 0 || strncmp(target->triple, "i686", 4) == 0;
+    return strncmp(target->triple, "x86_64-", 7) == 0;
+}
+
+static bool is_aarch64(const Target *target) {
+    return strncmp(target->triple, "aarch64-", 8) == 0;
 }
 
 static void choose_names(Arena *arena, const CodegenOptions *options, Target *target) {
@@ -75,21 +79,27 @@ static void choose_names(Arena *arena, const CodegenOptions *options, Target *ta
     }
 }
 
+#define CPU(name) name,
+static const char *const x86_cpus[] = {
+#include "codegen/x86_cpus.def"
+};
+static const char *const aarch64_cpus[] = {
+#include "codegen/aarch64_cpus.def"
+};
+#undef CPU
+
 /* Asked for a CPU that it does not know, LLVM would end the process. */
 static bool knows_cpu(Context *ctx, const Target *target) {
-    static const char *const names[] = {
-#define CPU(name) name,
-#include "codegen/x86_cpus.def"
-#undef CPU
-    };
-    enum { COUNT = sizeof names / sizeof *names };
-    for (int i = 0; i < COUNT; i++) {
+    const char *const *names = is_x86(target) ? x86_cpus : aarch64_cpus;
+    int count = (int)(is_x86(target) ? sizeof x86_cpus / sizeof *x86_cpus
+                                     : sizeof aarch64_cpus / sizeof *aarch64_cpus);
+    for (int i = 0; i < count; i++) {
         if (strcmp(target->cpu, names[i]) == 0) {
             return true;
         }
     }
     Diag *diag = diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "unknown CPU '%s'", target->cpu);
-    const char *near = nearest_name(target->cpu, names, COUNT);
+    const char *near = nearest_name(target->cpu, names, count);
     if (near) {
         diag_hint(&ctx->diags, diag, "did you mean '%s'?", near);
     }
@@ -141,7 +151,13 @@ bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool
         (void)pthread_once(&all_once, initialize_all);
     }
     choose_names(arena, options, target);
-    if (!is_native(options) && is_x86(target) && !knows_cpu(ctx, target)) {
+    if (options->triple && !is_x86(target) && !is_aarch64(target)) {
+        Diag *diag =
+            diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "no code for '%s'", target->triple);
+        diag_hint(&ctx->diags, diag, "targets: x86_64-linux-gnu, aarch64-linux-gnu");
+        return false;
+    }
+    if (!is_native(options) && (is_x86(target) || is_aarch64(target)) && !knows_cpu(ctx, target)) {
         return false;
     }
     LLVMTargetRef llvm_target = NULL;

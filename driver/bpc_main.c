@@ -235,6 +235,7 @@ static CompileOptions compile_options(Context *ctx, const Options *options, cons
         .n_exports = options->exports.n,
         .opt_level = options->opt_level,
         .cpu = options->cpu,
+        .triple = options->target,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
         .threads = options->threads,

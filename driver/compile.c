@@ -151,6 +151,7 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
     CodegenOptions codegen = {
         .opt_level = options->opt_level,
         .cpu = options->cpu,
+        .triple = options->triple,
         .debug = options->debug,
         .freestanding = options->freestanding,
         .entries = options->entries,
@@ -171,7 +172,8 @@ static bool report(Context *ctx, IrModule *ir, const CompileOptions *options, Te
                    bool (*print)(Text *, IrModule *, int)) {
     if (!run_passes(ctx, ir, options))
         return false;
-    CodegenOptions codegen = {.opt_level = options->opt_level, .cpu = options->cpu};
+    CodegenOptions codegen = {
+        .opt_level = options->opt_level, .cpu = options->cpu, .triple = options->triple};
     Target target;
     if (!target_open(ctx, &ctx->arena, &codegen, false, &target))
         return false;

@@ -18,7 +18,8 @@ typedef struct CompileOptions {
     int n_only;
     bool entries; /* see CodegenOptions */
     int opt_level;
-    const char *cpu; /* NULL: this machine's */
+    const char *cpu;    /* NULL: this machine's */
+    const char *triple; /* NULL: this machine's */
     bool debug, freestanding;
     const SizeValue *sizes; /* of exports that are compiled for these values alone */
     int n_sizes;

@@ -178,6 +178,9 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
     case OPT_cpu:
         options->cpu = value;
         break;
+    case OPT_target:
+        options->target = value;
+        break;
     case OPT_debug:
         options->debug_info = true;
         break;

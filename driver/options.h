@@ -30,7 +30,7 @@ typedef struct Options {
     VEC(const char *) exports;
     bool real_is_f32;
     int opt_level;
-    const char *cpu; /* NULL: this machine's */
+    const char *cpu, *target; /* NULL: this machine's */
     bool debug_info, freestanding;
     int threads; /* 0, 1: none are used */
     bool sanitize_nan;

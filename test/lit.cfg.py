@@ -33,6 +33,9 @@ if os.path.exists(os.path.join(build, "ulp")):
 if shutil.which("valgrind") and os.path.exists("/usr/include/valgrind/memcheck.h"):
     config.available_features.add("valgrind")
 
+if shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64"):
+    config.available_features.add("aarch64")
+
 sanitize = env.get("BPC_SANITIZE", "")
 if sanitize:
     config.available_features.add("asan")
@@ -56,6 +59,7 @@ config.substitutions += [
     ("%{rewritten}", "20" if sanitize else "80"),  # random programs, with all of their variants
     ("%{programs}", "30" if sanitize else "250"),  # random ones, in each of two tests
     ("%filecheck", os.path.join(env["LLVM_BIN"], "FileCheck") + " %s"),
+    ("%{aarch64-cc}", "aarch64-linux-gnu-gcc"),
     ("%python", "python3"),
     ("%host", env["BPC_CC"]),
 ]

@@ -6,10 +6,11 @@
  * precision. Prints a table of the largest errors in units in the last place; exits 1 when one is
  * over its bound.
  *
- *     vecmath_ulp [--cpu NAME] [--calls never|always] [--libm] [--only FUNCTION]
- *                 [--quick | --exhaustive | --stride N] [--bench] [--asm]
+ *     vecmath_ulp [--target TRIPLE] [--cpu NAME] [--calls never|always] [--libm] [--only FUNCTION]
+ *                 [--quick | --exhaustive | --stride N] [--bench] [--asm | --object FILE]
+ *                 [--through COMMAND]
  *
- * RUN: %unit %s -o %t %libbpc
+ * RUN: %unit -I %S/Inputs %s %S/Inputs/vecmath_maps.c -o %t %libbpc
  * RUN: %t
  * RUN: %t --quick --cpu haswell
  * RUN: %t --quick --cpu x86-64
@@ -17,46 +18,31 @@
  * RUN: %t --quick --calls never
  * RUN: %t --quick --libm
  */
-#include "codegen/vecmath.h"
-
-#include <llvm-c/Analysis.h>
-#include <llvm-c/Error.h>
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Orc.h>
-#include <llvm-c/Target.h>
-#include <llvm-c/TargetMachine.h>
+#include "vecmath_maps.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { WIDTHS = 4, BLOCK = 4096 };
-static const unsigned widths32[WIDTHS] = {1, 4, 8, 16};
-static const unsigned widths64[WIDTHS] = {1, 2, 4, 8};
-
-/* One compiled loop: y[i] = f(a[i], b[i]) for n a multiple of 16. */
-typedef void MapFn(void *y, const void *a, const void *b, int64_t n);
+enum { BLOCK = 4096 };
 
 typedef struct Options {
-    const char *cpu; /* NULL: the host */
-    const char *only;
-    MathCalls calls;
-    uint64_t stride; /* between the bits of the floats tried */
-    bool exhaustive, quick, libm, bench, dump;
+    MapOptions maps;
+    const char *object;  /* write this file, and be done */
+    const char *through; /* the command of a process that answers for the functions */
+    uint64_t stride;     /* between the bits of the floats tried */
+    bool exhaustive, quick, bench;
 } Options;
 
 typedef struct Harness {
     Options options;
-    MapFn *map[MATH_COUNT][2][WIDTHS]; /* [.][0] is f32 */
-    LLVMOrcLLJITRef jit;
+    Maps maps;
     int failures;
 } Harness;
 
-static void die(const char *what, const char *why) {
+void die(const char *what, const char *why) {
     fprintf(stderr, "vecmath_ulp: %s: %s\n", what, why ? why : "");
     exit(2);
 }
@@ -154,8 +140,9 @@ static double polygamma(double n, double x) {
     X(log10)                                                                                       \
     X(log1p)                                                                                       \
     X(sin)                                                                                         \
-    X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)       \
-        X(erf) X(erfc) X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
+    X(cos)                                                                                         \
+    X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf)       \
+        X(erfc) X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
 #define BINARY_FUNCTIONS(X) X(atan2) X(pow) X(hypot) X(zeta) X(polygamma)
 
 static double reference32(MathFn fn, double a, double b) {
@@ -190,148 +177,6 @@ static long double reference64(MathFn fn, long double a, long double b) {
     default:
         return 0;
     }
-}
-
-/* Compilation. */
-
-static void emit_map(VecMath *vm, MathFn fn, bool f32, unsigned width, const char *symbol) {
-    LLVMContextRef c = vm->ctx;
-    LLVMBuilderRef b = vm->builder;
-    LLVMTypeRef scalar = f32 ? LLVMFloatTypeInContext(c) : LLVMDoubleTypeInContext(c);
-    LLVMTypeRef type = width > 1 ? LLVMVectorType(scalar, width) : scalar;
-    LLVMTypeRef pointer = LLVMPointerTypeInContext(c, 0), i64 = LLVMInt64TypeInContext(c);
-    LLVMTypeRef params[4] = {pointer, pointer, pointer, i64};
-    LLVMValueRef f = LLVMAddFunction(vm->module, symbol,
-                                     LLVMFunctionType(LLVMVoidTypeInContext(c), params, 4, 0));
-    LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(c, f, "entry");
-    LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(c, f, "loop");
-    LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(c, f, "done");
-    LLVMPositionBuilderAtEnd(b, entry);
-    LLVMBuildBr(b, loop);
-    LLVMPositionBuilderAtEnd(b, loop);
-    LLVMValueRef i = LLVMBuildPhi(b, i64, "i"), args[2], at;
-    for (unsigned k = 0; k < 2; k++) {
-        at = LLVMBuildGEP2(b, scalar, LLVMGetParam(f, 1 + k), &i, 1, "");
-        args[k] = LLVMBuildLoad2(b, type, at, "");
-        LLVMSetAlignment(args[k], f32 ? 4 : 8);
-    }
-    LLVMValueRef y = vecmath_emit(vm, fn, args);
-    at = LLVMBuildGEP2(b, scalar, LLVMGetParam(f, 0), &i, 1, "");
-    LLVMSetAlignment(LLVMBuildStore(b, y, at), f32 ? 4 : 8);
-    LLVMValueRef next = LLVMBuildAdd(b, i, LLVMConstInt(i64, width, 0), "");
-    LLVMValueRef more = LLVMBuildICmp(b, LLVMIntULT, next, LLVMGetParam(f, 3), "");
-    LLVMBuildCondBr(b, more, loop, done);
-    LLVMAddIncoming(i, (LLVMValueRef[]){LLVMConstInt(i64, 0, 0), next},
-                    (LLVMBasicBlockRef[]){entry, loop}, 2);
-    LLVMPositionBuilderAtEnd(b, done);
-    LLVMBuildRetVoid(b);
-}
-
-static void map_symbol(char *symbol, size_t size, MathFn fn, bool f32, unsigned width) {
-    snprintf(symbol, size, "map_%s_%s_%u", vecmath_name(fn), f32 ? "f32" : "f64", width);
-}
-
-static bool selected(const Options *options, MathFn fn) {
-    return !options->only || strcmp(options->only, vecmath_name(fn)) == 0;
-}
-
-static void must(const char *what, LLVMErrorRef failed) {
-    if (failed)
-        die(what, LLVMGetErrorMessage(failed));
-}
-
-static LLVMTargetMachineRef target_machine(const Options *options) {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-    char *triple = LLVMGetDefaultTargetTriple(), *error = NULL;
-    char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
-    LLVMTargetRef target;
-    if (LLVMGetTargetFromTriple(triple, &target, &error))
-        die("target", error);
-    LLVMTargetMachineRef machine = LLVMCreateTargetMachine(
-        target, triple, options->cpu ? options->cpu : cpu, options->cpu ? "" : features,
-        LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
-    LLVMDisposeMessage(triple);
-    LLVMDisposeMessage(cpu);
-    LLVMDisposeMessage(features);
-    return machine;
-}
-
-static LLVMModuleRef new_module(LLVMContextRef ctx, LLVMTargetMachineRef machine) {
-    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("vecmath", ctx);
-    char *triple = LLVMGetTargetMachineTriple(machine);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-    LLVMSetTarget(module, triple);
-    LLVMSetModuleDataLayout(module, layout);
-    LLVMDisposeTargetData(layout);
-    LLVMDisposeMessage(triple);
-    return module;
-}
-
-static void emit_maps(const Options *options, LLVMModuleRef module, LLVMContextRef ctx) {
-    VecMath vm = {.ctx = ctx,
-                  .module = module,
-                  .builder = LLVMCreateBuilderInContext(ctx),
-                  .has_fma = options->cpu ? strcmp(options->cpu, "x86-64") != 0
-                                          : __builtin_cpu_supports("fma") != 0,
-                  .exact_libm = options->libm,
-                  .calls = options->calls};
-    for (int fn = 0; fn < MATH_COUNT; fn++) {
-        for (int k = 0; k < 2 * WIDTHS && selected(options, (MathFn)fn); k++) {
-            bool f32 = k < WIDTHS;
-            unsigned width = f32 ? widths32[k] : widths64[k - WIDTHS];
-            char symbol[64];
-            map_symbol(symbol, sizeof symbol, (MathFn)fn, f32, width);
-            emit_map(&vm, (MathFn)fn, f32, width, symbol);
-        }
-    }
-    LLVMDisposeBuilder(vm.builder);
-}
-
-static LLVMMemoryBufferRef compile_object(const Options *options) {
-    LLVMContextRef ctx = LLVMContextCreate();
-    LLVMTargetMachineRef machine = target_machine(options);
-    LLVMModuleRef module = new_module(ctx, machine);
-    LLVMMemoryBufferRef object = NULL;
-    char *error = NULL;
-    emit_maps(options, module, ctx);
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &error))
-        die("module", error);
-    LLVMDisposeMessage(error);
-    LLVMCodeGenFileType kind = options->dump ? LLVMAssemblyFile : LLVMObjectFile;
-    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &error, &object))
-        die("emit", error);
-    LLVMDisposeModule(module);
-    LLVMDisposeTargetMachine(machine);
-    LLVMContextDispose(ctx);
-    return object;
-}
-
-static void look_up_maps(Harness *h) {
-    for (int fn = 0; fn < MATH_COUNT; fn++) {
-        for (int k = 0; k < 2 * WIDTHS && selected(&h->options, (MathFn)fn); k++) {
-            bool f32 = k < WIDTHS;
-            char symbol[64];
-            map_symbol(symbol, sizeof symbol, (MathFn)fn, f32,
-                       f32 ? widths32[k] : widths64[k - WIDTHS]);
-            LLVMOrcExecutorAddress address;
-            must(symbol, LLVMOrcLLJITLookup(h->jit, &address, symbol));
-            h->map[fn][!f32][k % WIDTHS] = (MapFn *)(uintptr_t)address;
-        }
-    }
-}
-
-static void load(Harness *h, LLVMMemoryBufferRef object) {
-    LLVMOrcDefinitionGeneratorRef process; /* libm */
-    must("jit", LLVMOrcCreateLLJIT(&h->jit, NULL));
-    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(h->jit);
-    must("process symbols", LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
-                                &process, LLVMOrcLLJITGetGlobalPrefix(h->jit), NULL, NULL));
-    LLVMOrcJITDylibAddGenerator(dylib, process);
-    must("object", LLVMOrcLLJITAddObjectFile(h->jit, dylib, object));
-    look_up_maps(h);
 }
 
 /* Errors. */
@@ -393,7 +238,7 @@ static void check_block32(Harness *h, MathFn fn, const float *a, const float *b,
     for (int i = 0; i < BLOCK; i++)
         want[i] = reference32(fn, (double)a[i], (double)b[i]);
     for (int w = 0; w < WIDTHS; w++) {
-        h->map[fn][0][w](y, a, b, BLOCK);
+        maps_call(&h->maps, fn, true, w, y, a, b, BLOCK);
         for (int i = 0; i < BLOCK; i++) {
             double x = (double)a[i], z = (double)b[i], got = (double)y[i];
             note_error(&worst[w], lane_error(fn, true, x, z, got, (long double)want[i]), x, z, got);
@@ -407,7 +252,7 @@ static void check_block64(Harness *h, MathFn fn, const double *a, const double *
     for (int i = 0; i < BLOCK; i++)
         want[i] = reference64(fn, (long double)a[i], (long double)b[i]);
     for (int w = 0; w < WIDTHS; w++) {
-        h->map[fn][1][w](y, a, b, BLOCK);
+        maps_call(&h->maps, fn, false, w, y, a, b, BLOCK);
         for (int i = 0; i < BLOCK; i++)
             note_error(&worst[w], lane_error(fn, false, a[i], b[i], y[i], want[i]), a[i], b[i],
                        y[i]);
@@ -639,12 +484,13 @@ static double seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double bench(MapFn *map, void *y, const void *a, const void *b, int n) {
+static double bench(Harness *h, MathFn fn, bool f32, int k, void *y, const void *a, const void *b,
+                    int n) {
     double best = INFINITY;
     for (int repeat = 0; repeat < 30; repeat++) {
         double start = seconds();
         for (int i = 0; i < 50; i++)
-            map(y, a, b, n);
+            maps_call(&h->maps, fn, f32, k, y, a, b, n);
         best = fmin(best, (seconds() - start) / 50 / n);
     }
     return best * 1e9;
@@ -663,18 +509,18 @@ static void run_bench(Harness *h) {
     }
     printf("ns an element, arguments in (0, 4)\n%-9s", "");
     for (int w = 0; w < WIDTHS; w++)
-        printf(" f32x%-3u", widths32[w]);
+        printf(" f32x%-3u", map_width(true, w));
     for (int w = 0; w < WIDTHS; w++)
-        printf(" f64x%-3u", widths64[w]);
+        printf(" f64x%-3u", map_width(false, w));
     printf("\n");
     for (int fn = 0; fn < MATH_COUNT; fn++) {
-        if (!selected(&h->options, (MathFn)fn))
+        if (!map_selected(&h->options.maps, (MathFn)fn))
             continue;
         printf("%-9s", vecmath_name((MathFn)fn));
         for (int w = 0; w < WIDTHS; w++)
-            printf(" %7.3f", bench(h->map[fn][0][w], y32, a32, b32, N));
+            printf(" %7.3f", bench(h, (MathFn)fn, true, w, y32, a32, b32, N));
         for (int w = 0; w < WIDTHS; w++)
-            printf(" %7.3f", bench(h->map[fn][1][w], y64, a64, b64, N));
+            printf(" %7.3f", bench(h, (MathFn)fn, false, w, y64, a64, b64, N));
         printf("\n");
     }
 }
@@ -692,15 +538,21 @@ static Options parse_options(int argc, char **argv) {
         else if (strcmp(argv[i], "--bench") == 0)
             o.bench = true;
         else if (strcmp(argv[i], "--libm") == 0)
-            o.libm = true;
+            o.maps.libm = true;
         else if (strcmp(argv[i], "--asm") == 0)
-            o.dump = true;
+            o.maps.assembly = true, o.object = "-";
         else if (strcmp(argv[i], "--cpu") == 0)
-            o.cpu = value, i++;
+            o.maps.cpu = value, i++;
+        else if (strcmp(argv[i], "--target") == 0)
+            o.maps.triple = value, i++;
+        else if (strcmp(argv[i], "--object") == 0)
+            o.object = value, i++;
+        else if (strcmp(argv[i], "--through") == 0)
+            o.through = value, i++;
         else if (strcmp(argv[i], "--only") == 0)
-            o.only = value, i++;
+            o.maps.only = value, i++;
         else if (strcmp(argv[i], "--calls") == 0)
-            o.calls = strcmp(value, "never") == 0 ? MATH_CALLS_never : MATH_CALLS_always, i++;
+            o.maps.calls = strcmp(value, "never") == 0 ? MATH_CALLS_never : MATH_CALLS_always, i++;
         else
             die("unknown option", argv[i]);
     }
@@ -710,7 +562,7 @@ static Options parse_options(int argc, char **argv) {
 static void run_tests(Harness *h) {
     printf("largest error in ulp     bound |  W=1   4 or 2  8 or 4 16 or 8\n");
     for (int fn = 0; fn < MATH_COUNT; fn++) {
-        if (!selected(&h->options, (MathFn)fn))
+        if (!map_selected(&h->options.maps, (MathFn)fn))
             continue;
         Worst worst32[WIDTHS] = {0}, worst64[WIDTHS] = {0};
         run_samples(h, (MathFn)fn, true, worst32);
@@ -726,21 +578,23 @@ static void run_tests(Harness *h) {
 int main(int argc, char **argv) {
     static Harness h;
     h.options = parse_options(argc, argv);
-    if (h.options.cpu && strcmp(h.options.cpu, "haswell") == 0 && !__builtin_cpu_supports("avx2")) {
+    if (h.options.maps.cpu && strcmp(h.options.maps.cpu, "haswell") == 0 &&
+        !__builtin_cpu_supports("avx2")) {
         printf("this machine has no AVX2: nothing measured\n");
         return 0;
     }
-    LLVMMemoryBufferRef object = compile_object(&h.options);
-    if (h.options.dump) {
-        fwrite(LLVMGetBufferStart(object), 1, LLVMGetBufferSize(object), stdout);
-        LLVMDisposeMemoryBuffer(object);
+    if (h.options.object) {
+        maps_write(&h.options.maps, h.options.object);
         return 0;
     }
-    load(&h, object);
+    if (h.options.through)
+        maps_start(&h.maps, h.options.through);
+    else
+        maps_load(&h.maps, &h.options.maps);
     if (h.options.bench)
         run_bench(&h);
     else
         run_tests(&h);
-    must("jit", LLVMOrcDisposeLLJIT(h.jit));
+    maps_close(&h.maps);
     return h.failures != 0;
 }
