@@ -6,6 +6,7 @@
  * short to fill the lanes, or full of reductions, the outer one is (lanes_cost.h). */
 #include "codegen/lanes.h"
 #include "codegen/lanes_cost.h"
+#include "passes/chunks.h"
 
 typedef struct Chooser {
     IrModule *m;
@@ -344,7 +345,7 @@ static bool has_dear(const Region *region) {
 
 /* Of a loop over scalars that is not repeated: one step of a polynomial waits for the one before,
  * and a division for its operands, so the machine has time for other vectors. Loops inside others
- * are likely short. */
+ * are likely short, but for those over a chunk. */
 static int interleaved_flat(const Inst *loop, double work) {
     const double SHORT = 60, LONG = 200;
     const Region *body = loop->regions[0];
@@ -353,7 +354,8 @@ static int interleaved_flat(const Inst *loop, double work) {
             return 1;
         }
     }
-    if (is_inside_loop(loop) || has_arrays(body) || !has_dear(body)) {
+    bool short_one = is_inside_loop(loop) && !is_chunk(loop->attr.loop.extent);
+    if (short_one || has_arrays(body) || !has_dear(body)) {
         return 1;
     }
     return work > LONG ? 1 : work > SHORT ? 2 : 4;

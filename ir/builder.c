@@ -452,6 +452,10 @@ Value *ir_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
     assert(comma && arrow && comma < arrow && strlen(arrow + 2) <= IR_MAX_RANK);
     assert(comma - spec == x->type->rank && arrow - comma - 1 == y->type->rank);
     assert(x->type->elem == y->type->elem);
+    Value *v = b->fold ? fold_contract(b, spec, x, y) : NULL;
+    if (v) {
+        return name_give(v, name);
+    }
     const Size *dims[IR_MAX_RANK];
     int rank = 0;
     for (const char *label = arrow + 2; *label; label++) {

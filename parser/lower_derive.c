@@ -453,13 +453,22 @@ static Value *basis_leaf(const Deriver *d, IrBuilder *b, const Type *type, const
     return type->rank > 0 ? ir_reshape(b, unit, type) : unit;
 }
 
-static void basis(const Deriver *d, IrBuilder *b, const TreeList *leaves, Value *k,
-                  ValueList *out) {
+/* Seeds that share a loop: of leaves that follow one another. */
+typedef struct Seeds {
+    const TreeList *leaves;
+    int first, end;
+} Seeds;
+
+/* The k-th basis vector of the seeds, and 0 for the other leaves. */
+static void basis(const Deriver *d, IrBuilder *b, const Seeds *seeds, Value *k, ValueList *out) {
     const Size *offset = size_const(&d->ctx->polys, 0);
-    for (int i = 0; i < leaves->n; i++) {
-        const Type *type = leaves->data[i]->type;
-        vec_push(d->arena, out, basis_leaf(d, b, type, offset, k));
-        offset = size_add(&d->ctx->polys, offset, ir_type_count(d->m, type));
+    for (int i = 0; i < seeds->leaves->n; i++) {
+        const Type *type = seeds->leaves->data[i]->type;
+        bool inside = i >= seeds->first && i < seeds->end;
+        vec_push(d->arena, out,
+                 inside ? basis_leaf(d, b, type, offset, k) : ir_const(b, type, 0.0));
+        if (inside)
+            offset = size_add(&d->ctx->polys, offset, ir_type_count(d->m, type));
     }
 }
 
@@ -503,23 +512,77 @@ static void check_where_empty(const Build *build, const Size *extent) {
     ir_if(b, empty, &branch[0], &branch[1]);
 }
 
-/* One row a basis vector: of cotangents (rows of the Jacobian) or of tangents (its columns). */
-static Value *basis_loop(const Build *build, const Chosen *chosen, const TreeList *seeds,
-                         const Size *extent, bool forward) {
-    const Deriver *d = build->d;
-    IrBuilder *b = (IrBuilder *)&build->b;
-    check_where_empty(build, extent);
-    LoopSpec spec = {.extent = extent};
-    IrBuilder body;
-    ir_loop_begin(b, &spec, &body);
+static Value *basis_row(const Build *build, IrBuilder *b, const Chosen *chosen, const Seeds *seeds,
+                        Value *k, bool forward) {
     ValueList seed = {0}, row = {0};
-    basis(d, &body, seeds, ir_body_index(&body), &seed);
+    basis(build->d, b, seeds, k, &seed);
     if (forward)
-        emit_jvp(build, &body, &build->own, chosen, &seed, false, &row);
+        emit_jvp(build, b, &build->own, chosen, &seed, false, &row);
     else
-        emit_vjp(build, &body, &build->own, chosen, &seed, false, &row);
-    ir_yield(&body, flatten(d, &body, &row));
+        emit_vjp(build, b, &build->own, chosen, &seed, false, &row);
+    return flatten(build->d, b, &row);
+}
+
+/* How many basis vectors the seeds have; 0 where that overflows, which was reported. */
+static const Size *seed_count(const Deriver *d, const Seeds *seeds) {
+    TreeList own = {.n = seeds->end - seeds->first, .data = seeds->leaves->data + seeds->first};
+    const Size *count = total(d, &own);
+    return count ? count : size_const(&d->ctx->polys, 0);
+}
+
+static Value *basis_loop(const Build *build, const Chosen *chosen, const Seeds *seeds,
+                         bool forward) {
+    IrBuilder *b = (IrBuilder *)&build->b;
+    LoopSpec spec = {.extent = seed_count(build->d, seeds)};
+    IrBuilder body;
+    int64_t count;
+    if (size_is_const(spec.extent, &count) && count == 1) {
+        Value *row = basis_row(build, b, chosen, seeds, ir_int(b, S_i64, 0), forward);
+        return ir_array(b, 1, &row);
+    }
+    ir_loop_begin(b, &spec, &body);
+    ir_yield(&body, basis_row(build, &body, chosen, seeds, ir_body_index(&body), forward));
     return ir_loop_end(b, &spec, &body)->out[0];
+}
+
+/* Note [Seeds by leaves]
+ * A long array has a loop over basis vectors of its own: in it the other leaves are 0 by structure,
+ * and the seed a unit vector as long as the loop, which products know how to take apart
+ * (ir/fold_contract.c). Leaves of a few numbers share a loop. As each loop holds the derivative
+ * once more, there are only so many of them; otherwise one has all the seeds. */
+enum { MOST_SEED_LOOPS = 3, LONG_LEAF = 16 };
+
+static bool is_long_leaf(const Deriver *d, const Tree *leaf) {
+    const Size *size = ir_type_count(d->m, leaf->type);
+    int64_t count;
+    return !size || !size_is_const(size, &count) || count >= LONG_LEAF;
+}
+
+/* The end of the seeds that share a loop with leaf `first`. */
+static int seeds_end(const Deriver *d, const TreeList *leaves, int first) {
+    int end = first + 1;
+    while (!is_long_leaf(d, leaves->data[first]) && end < leaves->n &&
+           !is_long_leaf(d, leaves->data[end]))
+        end++;
+    return end;
+}
+
+/* One row a basis vector: of cotangents (rows of the Jacobian) or of tangents (its columns). */
+static Value *basis_rows(const Build *build, const Chosen *chosen, const TreeList *leaves,
+                         bool forward) {
+    const Deriver *d = build->d;
+    Seeds all = {leaves, 0, leaves->n};
+    Value *rows[MOST_SEED_LOOPS];
+    int loops = 0, n = 0;
+    check_where_empty(build, seed_count(d, &all));
+    for (int first = 0; first < leaves->n; first = seeds_end(d, leaves, first))
+        loops++;
+    if (loops <= 1 || loops > MOST_SEED_LOOPS || !total(d, leaves))
+        return basis_loop(build, chosen, &all, forward);
+    for (int first = 0; first < leaves->n; first = seeds_end(d, leaves, first))
+        rows[n++] = basis_loop(build, chosen, &(Seeds){leaves, first, seeds_end(d, leaves, first)},
+                               forward);
+    return ir_concat((IrBuilder *)&build->b, n, rows);
 }
 
 static bool prefer_forward(const TreeList *rows, const Size *m, const Size *n) {
@@ -546,8 +609,7 @@ static LowFn *derive_jacobian(const Deriver *d, DeriveOp op, const LowFn *f, int
         m = n = size_const(&d->ctx->polys, 0);
     }
     bool forward = op == DERIVE_jacfwd || (op != DERIVE_jacrev && prefer_forward(&rows, m, n));
-    Value *jac =
-        basis_loop(&build, &chosen, forward ? &chosen.leaves : &rows, forward ? n : m, forward);
+    Value *jac = basis_rows(&build, &chosen, forward ? &chosen.leaves : &rows, forward);
     if (forward) {
         const int8_t swap[IR_MAX_RANK] = {1, 0};
         jac = ir_transpose(&build.b, jac, swap);
@@ -568,13 +630,10 @@ static LowFn *derive_hessian(const Deriver *d, const LowFn *f, int n_wrt, const 
     add_captured_params(&build);
     Chosen chosen;
     choose(d, gradient, n_wrt, wrt, &chosen);
-    const Size *n = total(d, &chosen.leaves);
-    if (!n) {
+    if (!total(d, &chosen.leaves))
         diag_error(&d->ctx->diags, DIAG_size_overflow, d->loc,
                    "the size of this Hessian overflows");
-        n = size_const(&d->ctx->polys, 0);
-    }
-    Value *hess = basis_loop(&build, &chosen, &chosen.leaves, n, true);
+    Value *hess = basis_rows(&build, &chosen, &chosen.leaves, true);
     ir_yield(&build.b, hess);
     Tree *shape = tree_leaf(d->arena, hess->type);
     add_result(&build, atom_of(&d->ctx->atoms, "hess"), shape);

@@ -21,6 +21,7 @@ bool pass_sums(IrModule *m);
 bool pass_branches(IrModule *m);
 bool pass_linear(IrModule *m);
 bool pass_stacks(IrModule *m);
+bool pass_chunks(IrModule *m);
 bool pass_exported(IrModule *m);
 
 /* ---- activity (activity.c) ---- */
@@ -76,6 +77,13 @@ void split_segments(IrModule *m, Func *f); /* rewrites those into two loops (che
 void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops shrinking */
 void stacks_func(IrModule *m, Func *f);    /* rows written in turn become stacks */
 void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
+
+/* ---- sums in the loop form (loops.c) ---- */
+/* acc + x (or - x), where acc is the whole acc and x has its trailing shape below the k indices in
+ * `where`. */
+Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k, bool negate);
+/* a with v added from row lo on. */
+Value *add_rows(IrBuilder *b, Value *a, Value *v, Value *lo);
 
 /* ---- calls (call_path.c) ---- */
 typedef struct CallPlace {

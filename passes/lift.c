@@ -34,7 +34,11 @@
  * What a reverse sweep then stores are states of all sequences. So that memory does not grow with
  * their number, the loop is first cut into chunks of a number that is enough for products at full
  * speed; the loop over chunks is parallel, and its adjoint runs forward and back one chunk at a
- * time. Chunks are smaller where threads would find none for them. */
+ * time. Chunks are smaller where threads would find none for them.
+ *
+ * A parallel loop in a parallel loop changes places with it where it repeats what is dear and the
+ * same in every iteration: the rows of data under the columns of a Hessian. No chunks are made
+ * then. */
 #include "passes/lift.h"
 
 #include <string.h>
@@ -325,10 +329,12 @@ static bool find_phases(Cut *c) {
     return any && phases_are_ordered(c);
 }
 
-static bool lifts_a_loop(const Cut *c) {
-    for (int i = 0; i < c->body->insts.n; i++)
-        if (c->body->insts.data[i]->op == OP_loop && is_lifted(c, c->body->insts.data[i]))
+static bool lifts_sequential(const Cut *c) {
+    for (int i = 0; i < c->body->insts.n; i++) {
+        const Inst *inst = c->body->insts.data[i];
+        if (inst->op == OP_loop && inst->attr.loop.n_carry > 0 && is_lifted(c, inst))
             return true;
+    }
     return false;
 }
 
@@ -345,7 +351,7 @@ static bool lift_loop(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map) {
     if (!find_phases(&c))
         return false;
     s->changed = true;
-    if (!lifts_a_loop(&c) || !lift_emit_chunks(s, b, loop, map))
+    if (!lifts_sequential(&c) || !lift_emit_chunks(s, b, loop, map))
         lift_emit(&c, b, map);
     return true;
 }

@@ -61,7 +61,7 @@ Value *lift_all_iterations(Cut *c, IrBuilder *b, Value *v, IrMap *map);
 void lift_inst(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
 /* ---- lift_loops.c ---- */
-bool lift_turns(const Cut *c, const Inst *inner); /* whether inner changes places with the loop */
+bool lift_turns(Cut *c, const Inst *inner); /* whether inner changes places with the loop */
 void lift_emit_turned(Cut *c, IrBuilder *b, const Inst *inner, IrMap *map);
 /* The loop in chunks, as a loop around a loop; false: it is short enough as it is, or cannot be
  * cut. */

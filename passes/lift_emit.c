@@ -240,6 +240,14 @@ static char unused_label(const char *spec) {
     return 0;
 }
 
+/* Row i of what all iterations share, in iteration i. */
+static bool is_own_row(const Cut *c, const Value *v) {
+    const Inst *inst = v->inst;
+    return inst->op == OP_index && inst->n_in == 2 && !is_body_value(c, inst->in[0]) &&
+           inst->in[1] == c->body->params.data[0] &&
+           inst->in[0]->type->dims[0] == c->loop->attr.loop.extent;
+}
+
 /* A view of a slice of the loop, by values that all iterations share. */
 bool lift_whole_view(const Cut *c, const Value *v) {
     if (!is_body_value(c, v))
@@ -249,6 +257,8 @@ bool lift_whole_view(const Cut *c, const Value *v) {
     const Inst *inst = v->inst;
     if (inst->op != OP_slice && inst->op != OP_index)
         return false;
+    if (is_own_row(c, v))
+        return true;
     for (int k = 1; k < inst->n_in; k++)
         if (is_body_value(c, inst->in[k]) &&
             !(inst->in[k]->inst && inst->in[k]->inst->op == OP_const))
@@ -277,6 +287,8 @@ static Value *whole_view(Cut *c, IrBuilder *b, const Value *v, IrMap *map) {
     if (!v->inst)
         return irmap_get(map, c->loop->in[v->index - 1]);
     const Inst *inst = v->inst;
+    if (is_own_row(c, v))
+        return irmap_get(map, inst->in[0]);
     Value *whole = whole_view(c, b, inst->in[0], map);
     int n = inst->n_in - 1;
     Value *in[IR_MAX_RANK];

@@ -1,5 +1,6 @@
 /* Sequential loops that change places with the parallel loop around them, and the chunks that keep
  * memory bounded then: Note [Loops that change places] in lift.c. */
+#include "passes/chunks.h"
 #include "passes/lift.h"
 
 /* Sequences that go through a sequential loop together. A product with that many rows uses each
@@ -57,9 +58,96 @@ static bool has_plain_sums(const Inst *inner) {
     return true;
 }
 
-bool lift_turns(const Cut *c, const Inst *inner) {
-    return inner->attr.loop.n_carry > 0 && ir_loop_flag(inner) < 0 && has_plain_types(c, inner) &&
-           has_plain_sums(inner) && has_shared_product(c, inner->regions[0]);
+/* ---- which parallel ones ---- */
+
+/* The same in every iteration of the loop that is cut: at most rows of what all of them share. */
+static bool is_shared(Cut *c, const Inst *inner, const Value *v, PtrMap *varies) {
+    if (v->inst)
+        return !is_inside(c, v) || !ptrmap_has(varies, v);
+    if (v->region != inner->regions[0])
+        return !is_inside(c, v);
+    return v->index == 0 ||
+           (v->index <= inner->attr.loop.n_slice && !is_inside(c, inner->in[v->index - 1]));
+}
+
+/* Something dear in the body of the inner loop that the loop around it repeats. */
+static bool repeats_dear(Cut *c, const Inst *inner) {
+    const Region *body = inner->regions[0];
+    PtrMap varies;
+    ptrmap_init(&varies, c->s->arena);
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        bool shared = inst->n_region == 0;
+        for (int k = 0; k < inst->n_in && shared; k++)
+            shared = is_shared(c, inner, inst->in[k], &varies);
+        if (shared && op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST)
+            return true;
+        for (int k = 0; k < inst->n_out && !shared; k++)
+            ptrmap_put(&varies, inst->out[k], NULL);
+    }
+    return false;
+}
+
+/* Whether the region hands v to products alone, which can read it in any order of its axes. */
+static bool is_only_multiplied(const Cut *c, const Region *region, const Value *v) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *user = region->insts.data[i];
+        ValueList used = {0};
+        for (int k = 0; k < user->n_region; k++)
+            ir_free_values(c->s->arena, user->regions[k], &used);
+        for (int k = 0; k < user->n_in && user->op != OP_contract; k++)
+            vec_push(c->s->arena, &used, user->in[k]);
+        for (int k = 0; k < used.n; k++)
+            if (used.data[k] == v)
+                return false;
+    }
+    return true;
+}
+
+static bool is_yielded(const Region *region, const Value *v) {
+    for (int k = 0; k < region->yields.n; k++)
+        if (region->yields.data[k] == v)
+            return true;
+    return false;
+}
+
+/* The same for what an iteration stacks, in the loop that is cut and behind it. */
+static bool goes_to_products(const Cut *c, const Value *v) {
+    const Inst *loop = c->loop;
+    if (!is_only_multiplied(c, c->body, v))
+        return false;
+    for (int k = 0; k < c->body->yields.n; k++)
+        if (c->body->yields.data[k] == v && (is_yielded(loop->region, loop->out[k]) ||
+                                             !is_only_multiplied(c, loop->region, loop->out[k])))
+            return false;
+    return true;
+}
+
+/* Below this a loop is unrolled rather than turned. */
+enum { SHORT_LOOP = 16 };
+
+static bool is_long(const Size *extent) {
+    int64_t n;
+    return !size_is_const(extent, &n) || n >= SHORT_LOOP;
+}
+
+/* Columns of a Jacobian go through the same rows, each with what is dear in them. Inside out, that
+ * is done once a row; what products then read has the columns side by side. */
+static bool turns_parallel(Cut *c, const Inst *inner) {
+    if (!is_long(inner->attr.loop.extent) || !is_long(c->loop->attr.loop.extent) ||
+        c->loop->attr.loop.n_acc > 0 || !repeats_dear(c, inner))
+        return false;
+    for (int k = inner->attr.loop.n_acc; k < inner->n_out; k++)
+        if (!goes_to_products(c, inner->out[k]))
+            return false;
+    return true;
+}
+
+bool lift_turns(Cut *c, const Inst *inner) {
+    if (ir_loop_flag(inner) >= 0 || !has_plain_types(c, inner) || !has_plain_sums(inner))
+        return false;
+    return inner->attr.loop.n_carry > 0 ? has_shared_product(c, inner->regions[0])
+                                        : turns_parallel(c, inner);
 }
 
 /* ---- changing places ---- */
@@ -232,22 +320,9 @@ void lift_emit_turned(Cut *c, IrBuilder *b, const Inst *inner, IrMap *map) {
 
 /* ---- chunks ---- */
 
-/* min(.., 64), also one of several in one another. */
-static bool is_at_most_a_chunk(const Value *v) {
-    if (!v || !v->inst)
-        return false;
-    if (v->inst->op == OP_const)
-        return v->inst->attr.integer <= CHUNK;
-    return v->inst->op == OP_min &&
-           (is_at_most_a_chunk(v->inst->in[0]) || is_at_most_a_chunk(v->inst->in[1]));
-}
-
 static bool is_short(const Size *extent) {
     int64_t n;
-    const SizeSym *sym = size_is_sym(extent);
-    if (size_is_const(extent, &n))
-        return n <= CHUNK;
-    return sym && is_at_most_a_chunk(sym->value);
+    return size_is_const(extent, &n) ? n <= CHUNK : is_chunk(extent);
 }
 
 static bool stacks_floats(const Inst *loop) {
@@ -255,28 +330,6 @@ static bool stacks_floats(const Inst *loop) {
         if (!value_is_float(loop->out[k]))
             return false;
     return true;
-}
-
-/* n/by, rounded up. */
-static Value *quotient(IrBuilder *b, Value *n, Value *by) {
-    Value *more = ir_ew2(b, OP_sub, by, ir_int(b, S_i64, 1));
-    return ir_ew2(b, OP_div, ir_ew2(b, OP_add, n, more), by);
-}
-
-/* Where threads share the chunks, there is one for each at least. */
-static Value *chunk_size(const Lift *s, IrBuilder *b, const Size *extent) {
-    Value *most = ir_int(b, S_i64, CHUNK);
-    if (s->m->threads < 2)
-        return most;
-    Value *each = quotient(b, ir_size(b, extent), ir_int(b, S_i64, s->m->threads));
-    return ir_ew2(b, OP_min, ir_ew2(b, OP_max, each, ir_int(b, S_i64, 1)), most);
-}
-
-/* The rows of a chunk: at most `size`, at lo. */
-static const Size *chunk_rows(Lift *s, IrBuilder *b, const Size *extent, Value *lo, Value *size) {
-    Value *left = ir_ew2(b, OP_sub, ir_size(b, extent), lo);
-    Value *n = ir_ew2(b, OP_min, left, size);
-    return size_sym(&s->m->ctx->polys, ir_dim(b, n, atom_of(&s->m->ctx->atoms, "rows")));
 }
 
 static Inst *emit_chunk(IrBuilder *b, const Inst *loop, const Size *rows, Value *lo,
@@ -316,26 +369,24 @@ bool lift_emit_chunks(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map) {
         vec_push(s->arena, &accs,
                  k < na ? irmap_get(map, loop->in[ns + k])
                         : zeros_of(b, irmap_type(map, loop->out[k]->type)));
-    Value *size = chunk_size(s, b, extent);
-    SizeSym *count =
-        ir_dim(b, quotient(b, ir_size(b, extent), size), atom_of(&s->m->ctx->atoms, "chunks"));
-    LoopSpec spec = {.extent = size_sym(&s->m->ctx->polys, count),
+    Chunks chunks = chunks_of(b, extent, CHUNK);
+    LoopSpec spec = {.extent = chunks.count,
                      .n_acc = loop->n_out,
                      .accs = accs.data,
                      .index_name = atom_of(&s->m->ctx->atoms, "chunk")};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     Value *const *sums = body.region->params.data + 1;
-    Value *lo = ir_ew2(&body, OP_mul, ir_body_index(&body), size);
-    const Size *rows = chunk_rows(s, &body, extent, lo, size);
+    Value *lo = chunk_start(&body, &chunks);
+    const Size *rows = chunk_rows(&body, &chunks, lo);
     Inst *chunk = emit_chunk(&body, loop, rows, lo, sums, map);
     for (int k = 0; k < loop->n_out; k++)
         ir_yield(&body, k < na ? chunk->out[k] : ir_add_slice(&body, sums[k], chunk->out[k], lo));
     b->loc = loop->loc;
-    Inst *chunks = ir_loop_end(b, &spec, &body);
+    Inst *out = ir_loop_end(b, &spec, &body);
     for (int k = 0; k < loop->n_out; k++) {
-        name_after(s->m, chunks->out[k], loop->out[k]->name, "");
-        irmap_put(map, loop->out[k], chunks->out[k]);
+        name_after(s->m, out->out[k], loop->out[k]->name, "");
+        irmap_put(map, loop->out[k], out->out[k]);
     }
     return true;
 }

@@ -84,9 +84,6 @@ static Value *choose(IrBuilder *b, Value *c, Value *x, Value *y) {
     return ew_nest(b, OP_select, 3, (Value *[]){c, x, y});
 }
 
-static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k,
-                         bool negate);
-
 /* Folds x over its leading axes into `state`, which is an acc for sums and a carry otherwise. */
 static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int axes) {
     if (axes == 0) {
@@ -170,10 +167,7 @@ static Value *iota_loop(IrBuilder *b, const Size *n) {
 
 /* ---- accs ---- */
 
-/* acc + x (or - x), where acc is the whole acc and x has its trailing shape below the k indices in
- * `where`. */
-static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k,
-                         bool negate) {
+Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where, int k, bool negate) {
     if (x->type->rank == 0) {
         if (k == 0)
             return ir_ew2(b, negate ? OP_sub : OP_add, acc, x);
@@ -193,8 +187,7 @@ static Value *add_to_acc(IrBuilder *b, Value *acc, Value *x, Value *const *where
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
-/* a with v added from row lo on. */
-static Value *add_rows(IrBuilder *b, Value *a, Value *v, Value *lo) {
+Value *add_rows(IrBuilder *b, Value *a, Value *v, Value *lo) {
     LoopSpec spec = {
         .extent = v->type->dims[0], .n_slice = 1, .slices = &v, .n_acc = 1, .accs = &a};
     IrBuilder body;

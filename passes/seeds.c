@@ -33,16 +33,22 @@ static const Value *basis_index(const Value *seed) {
     return NULL;
 }
 
-/* Whether one seed after the other gets its turns, until all had theirs. */
+/* Whether one seed after the other gets its turns, until all had theirs, but for those that are 0
+ * throughout. */
 static bool is_basis(IrModule *m, int n, Value *const *seeds) {
-    const Value *k = n > 0 ? basis_index(seeds[0]) : NULL;
+    const Value *first = NULL;
     const Size *total = size_const(&m->ctx->polys, 0);
-    for (int i = 0; i < n && k && total; i++) {
+    for (int i = 0; i < n && total; i++) {
+        if (inst_is_zero(seeds[i]))
+            continue;
+        const Value *k = basis_index(seeds[i]);
         const Size *count = ir_type_count(m, seeds[i]->type);
-        k = basis_index(seeds[i]) == k ? k : NULL;
+        if (!k || (first && k != first))
+            return false;
+        first = k;
         total = count ? size_add(&m->ctx->polys, total, count) : NULL;
     }
-    return k && total && k->region->owner->attr.loop.extent == total;
+    return first && total && first->region->owner->attr.loop.extent == total;
 }
 
 SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds) {

@@ -1,0 +1,107 @@
+/* Folding of contractions as they are emitted: a transposed operand is the operand with its labels
+ * in another order, and a product with a unit vector, summed over it, is a part of the other
+ * operand.
+ *
+ * The seeds of Jacobians and Hessians are unit vectors: their products would be as dear as those of
+ * any vector. Called by builder.c only. */
+#include "ir/emit.h"
+
+#include <string.h>
+
+/* A contraction taken apart. */
+typedef struct Parts {
+    Value *in[2];
+    char labels[2][IR_MAX_RANK + 1], out[IR_MAX_RANK + 1];
+} Parts;
+
+static Parts take_apart(const char *spec, Value *x, Value *y) {
+    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    Parts p = {.in = {x, y}};
+    memcpy(p.labels[0], spec, (size_t)(comma - spec));
+    memcpy(p.labels[1], comma + 1, (size_t)(arrow - comma - 1));
+    memcpy(p.out, arrow + 2, strlen(arrow + 2));
+    return p;
+}
+
+static Value *put_together(IrBuilder *b, const Parts *p) {
+    const char *spec = arena_printf(b->m->arena, "%s,%s->%s", p->labels[0], p->labels[1], p->out);
+    return ir_contract(b, spec, p->in[0], p->in[1]);
+}
+
+static bool untranspose(Parts *p, int k) {
+    Value *v = p->in[k];
+    if (!value_is(v, OP_transpose)) {
+        return false;
+    }
+    char labels[IR_MAX_RANK + 1] = {0};
+    for (int axis = 0; axis < v->type->rank; axis++) {
+        labels[(int)v->inst->attr.perm[axis]] = p->labels[k][axis];
+    }
+    memcpy(p->labels[k], labels, sizeof labels);
+    p->in[k] = v->inst->in[0];
+    return true;
+}
+
+/* ---- unit vectors ---- */
+
+static bool is_index_below(const Value *v, const Size *extent) {
+    const Inst *loop = v->inst ? NULL : v->region->owner;
+    return loop && loop->op == OP_loop && v->index == 0 && loop->attr.loop.extent == extent;
+}
+
+/* Where the one stands in a vector that has one 1 and 0 otherwise: [i == k ? 1 : 0 for i], with k
+ * the index of a loop as long as the vector. NULL: it is no such vector. */
+static Value *unit_place(const Value *v) {
+    if (v->type->rank != 1 || !value_is(v, OP_select) || !value_is_number(v->inst->in[1], 1.0) ||
+        !value_is_number(v->inst->in[2], 0.0)) {
+        return NULL;
+    }
+    const Value *cond = v->inst->in[0];
+    if (!value_is(cond, OP_eq) || !value_is(cond->inst->in[0], OP_iota) ||
+        !value_is(cond->inst->in[1], OP_broadcast)) {
+        return NULL;
+    }
+    Value *k = cond->inst->in[1]->inst->in[0];
+    return k->type->rank == 0 && is_index_below(k, v->type->dims[0]) ? k : NULL;
+}
+
+/* x[.., k, ..] with k at the axis of the label; the axes that are left in the order of the result.
+ */
+static Value *part_of(IrBuilder *b, const Parts *p, int x, char label, Value *k) {
+    const char *labels = p->labels[x];
+    int rank = p->in[x]->type->rank, at = (int)(strchr(labels, label) - labels);
+    int8_t perm[IR_MAX_RANK];
+    char rest[IR_MAX_RANK + 1] = {0};
+    perm[0] = (int8_t)at;
+    for (int axis = 0, n = 0; axis < rank; axis++) {
+        if (axis != at) {
+            rest[n] = labels[axis];
+            perm[++n] = (int8_t)axis;
+        }
+    }
+    Value *part = ir_index(b, ir_transpose(b, p->in[x], perm), 1, &k);
+    for (int axis = 0; axis < rank - 1; axis++) {
+        perm[axis] = (int8_t)(strchr(rest, p->out[axis]) - rest);
+    }
+    return ir_transpose(b, part, perm);
+}
+
+static Value *fold_unit(IrBuilder *b, const Parts *p, int unit) {
+    Value *k = unit_place(p->in[unit]);
+    char label = p->labels[unit][0];
+    if (!k || strchr(p->out, label) || !strchr(p->labels[!unit], label) ||
+        strlen(p->out) + 1 != strlen(p->labels[!unit])) {
+        return NULL;
+    }
+    return part_of(b, p, !unit, label, k);
+}
+
+Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
+    Parts p = take_apart(spec, x, y);
+    bool turned = untranspose(&p, 0), too = untranspose(&p, 1);
+    if (turned || too) {
+        return put_together(b, &p);
+    }
+    Value *v = fold_unit(b, &p, 1);
+    return v ? v : fold_unit(b, &p, 0);
+}

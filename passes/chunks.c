@@ -1,0 +1,546 @@
+/* Products and loops that go through the same rows, one after the other, go through them together,
+ * a chunk of rows at a time, so that what one reads or writes is still in the cache for the next.
+ *
+ *     s = contract "Ai,i->A" X, w;  r = loop A { f(s[A]) };  g = contract "Ai,A->i" X, r
+ *     ->  loop chunk acc(g = 0) { the same of X[lo .. lo + rows], added to g }
+ *
+ * Members of a group have one extent, the rows: a loop without carries over them, or a product with
+ * a label of that extent that comes first wherever it stands. A member may read what another makes
+ * row by row, never a sum over the rows. What the group makes a row at a time and nobody else reads
+ * is then as long as a chunk; vectors that others do read are put together again.
+ *
+ * Note [What chunks cost]
+ * Gained is the traffic of whole rows that two members share. Each chunk pays for what all rows
+ * have in common: it reads the other operands of products once more, and reads and writes the sums.
+ * Both are counted in numbers a row, with GUESS for sizes that are not known.
+ *
+ * The last pass but for simplify: it works on the loop form, and what it groups, fuse has left
+ * apart because a product stands between. */
+#include "passes/chunks.h"
+#include "passes/liveness.h"
+#include "passes/rebuild.h"
+
+#include <string.h>
+
+enum {
+    GUESS = 64,
+    FEW_ROWS = 64,         /* a chunk: enough to pay for its start */
+    MANY_ROWS = 128,       /* where sums are matrices, which each chunk reads and writes */
+    SHORT = 4 * MANY_ROWS, /* extents known to be below are left alone */
+    WINDOW = 256           /* instructions from the first member on that may be members */
+};
+
+/* ---- sizes ---- */
+
+/* n/by, rounded up. */
+static Value *quotient(IrBuilder *b, Value *n, Value *by) {
+    Value *more = ir_ew2(b, OP_sub, by, ir_int(b, S_i64, 1));
+    return ir_ew2(b, OP_div, ir_ew2(b, OP_add, n, more), by);
+}
+
+static Value *chunk_size(IrBuilder *b, const Size *extent, int most) {
+    Value *whole = ir_int(b, S_i64, most);
+    if (b->m->threads < 2)
+        return whole;
+    Value *each = quotient(b, ir_size(b, extent), ir_int(b, S_i64, b->m->threads));
+    return ir_ew2(b, OP_min, ir_ew2(b, OP_max, each, ir_int(b, S_i64, 1)), whole);
+}
+
+Chunks chunks_of(IrBuilder *b, const Size *extent, int most) {
+    Context *ctx = b->m->ctx;
+    Value *size = chunk_size(b, extent, most);
+    SizeSym *count =
+        ir_dim(b, quotient(b, ir_size(b, extent), size), atom_of(&ctx->atoms, "chunks"));
+    return (Chunks){.extent = extent, .size = size, .count = size_sym(&ctx->polys, count)};
+}
+
+Value *chunk_start(IrBuilder *body, const Chunks *c) {
+    return ir_ew2(body, OP_mul, ir_body_index(body), c->size);
+}
+
+const Size *chunk_rows(IrBuilder *body, const Chunks *c, Value *lo) {
+    Context *ctx = body->m->ctx;
+    Value *left = ir_ew2(body, OP_sub, ir_size(body, c->extent), lo);
+    Value *n = ir_ew2(body, OP_min, left, c->size);
+    return size_sym(&ctx->polys, ir_dim(body, n, atom_of(&ctx->atoms, "rows")));
+}
+
+/* min(.., most), also one of several in one another. */
+static bool is_rows_of_chunk(const Value *v) {
+    if (!v || !v->inst)
+        return false;
+    if (v->inst->op == OP_const)
+        return v->inst->attr.integer <= MANY_ROWS;
+    return v->inst->op == OP_min &&
+           (is_rows_of_chunk(v->inst->in[0]) || is_rows_of_chunk(v->inst->in[1]));
+}
+
+bool is_chunk(const Size *extent) {
+    const SizeSym *sym = size_is_sym(extent);
+    return sym && is_rows_of_chunk(sym->value);
+}
+
+/* The numbers in an array, one for each guess. */
+static double guess(const Type *type, int from_axis) {
+    double numbers = 1;
+    for (int d = from_axis; d < type->rank; d++) {
+        double extent = 0;
+        for (int t = 0; t < type->dims[d]->n; t++) {
+            double term = (double)type->dims[d]->terms[t].coef;
+            for (int k = 0; k < type->dims[d]->terms[t].degree; k++)
+                term *= GUESS;
+            extent += term;
+        }
+        numbers *= extent > 1 ? extent : 1;
+    }
+    return numbers;
+}
+
+/* ---- groups ---- */
+
+typedef enum Part { ALONE, MEMBER, AFTER } Part;
+typedef enum Tie { FREE, ROWS, SUMS } Tie; /* how a value hangs on the group */
+
+typedef struct Group {
+    IrModule *m;
+    Arena *arena;
+    const Region *block;
+    const Size *rows;
+    int first, last;
+    Part *part;    /* of each instruction of the block */
+    PtrMap ties;   /* value -> Tie, but FREE */
+    PtrMap shared; /* values whose rows a member goes through -> how many members, as uintptr_t */
+    bool matrices; /* among the sums */
+    double gain, cost;
+} Group;
+
+static Tie tie_of(const Group *g, const Value *v) {
+    return (Tie)(uintptr_t)ptrmap_get(&g->ties, v);
+}
+
+static void tie(Group *g, const Value *v, Tie to) {
+    ptrmap_put(&g->ties, v, (void *)(uintptr_t)to);
+}
+
+/* Where the label of the rows stands in the labels of one operand or of the result: -1 nowhere, 0
+ * first, 1 elsewhere. */
+static int place_of(const char *labels, int n, char label) {
+    for (int k = 0; k < n; k++)
+        if (labels[k] == label)
+            return k > 0;
+    return -1;
+}
+
+/* How the label stands in the operands and the result of a product. */
+typedef struct Places {
+    int at[3];
+} Places;
+
+static Places places_of(const char *spec, char label) {
+    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    return (Places){{place_of(spec, (int)(comma - spec), label),
+                     place_of(comma + 1, (int)(arrow - comma - 1), label),
+                     place_of(arrow + 2, (int)strlen(arrow + 2), label)}};
+}
+
+/* The one label of this extent in a product; 0: none, or several. */
+static char label_of_rows(const Inst *product, const Size *rows) {
+    const char *at = product->attr.spec;
+    char found = 0;
+    for (int k = 0; k < 2; k++, at++) /* over the comma */
+        for (int d = 0; d < product->in[k]->type->rank; d++, at++) {
+            if (product->in[k]->type->dims[d] != rows || *at == found)
+                continue;
+            if (found)
+                return 0;
+            found = *at;
+        }
+    return found;
+}
+
+static bool product_fits(const Inst *product, const Size *rows, Places *places) {
+    char label = value_is_float(product->out[0]) ? label_of_rows(product, rows) : 0;
+    if (!label)
+        return false;
+    *places = places_of(product->attr.spec, label);
+    return places->at[0] <= 0 && places->at[1] <= 0 && places->at[2] <= 0;
+}
+
+static bool loop_fits(const Inst *loop, const Size *rows) {
+    int ns = loop->attr.loop.n_slice;
+    if (loop->attr.loop.extent != rows || loop->attr.loop.n_carry > 0 ||
+        region_has_effect(loop->regions[0]))
+        return false;
+    for (int k = 0; k < loop->attr.loop.n_acc; k++)
+        if (loop->in[ns + k]->is_acc)
+            return false;
+    return true;
+}
+
+/* Whether operand k of a member is gone through row by row. */
+static bool goes_by_rows(const Inst *inst, int k, const Places *places) {
+    return inst->op == OP_loop ? k < inst->attr.loop.n_slice : places->at[k] == 0;
+}
+
+static bool makes_rows(const Inst *inst, int k, const Places *places) {
+    return inst->op == OP_loop ? k >= inst->attr.loop.n_acc : places->at[2] == 0;
+}
+
+static bool fits(const Inst *inst, const Size *rows, Places *places) {
+    return inst->op == OP_loop ? loop_fits(inst, rows)
+                               : inst->op == OP_contract && product_fits(inst, rows, places);
+}
+
+/* The extent that a group may start from here with; NULL: none. */
+static const Size *rows_of_start(const Inst *inst) {
+    int64_t n;
+    const Size *rows = NULL;
+    if (inst->op == OP_contract && inst->in[0]->type->rank > 0)
+        rows = inst->in[0]->type->dims[0];
+    else if (inst->op == OP_loop)
+        rows = inst->attr.loop.extent;
+    return rows && !(size_is_const(rows, &n) && n < SHORT) ? rows : NULL;
+}
+
+/* What the instruction reads of the group, in the worst way. */
+static Tie reads(Group *g, const Inst *inst, bool fitting, const Places *places) {
+    Tie worst = FREE;
+    ValueList used = {0};
+    for (int k = 0; k < inst->n_in; k++) {
+        Tie t = tie_of(g, inst->in[k]);
+        if (t == ROWS && !(fitting && goes_by_rows(inst, k, places)))
+            t = SUMS;
+        worst = t > worst ? t : worst;
+    }
+    for (int k = 0; k < inst->n_region; k++)
+        ir_free_values(g->arena, inst->regions[k], &used);
+    for (int k = 0; k < used.n; k++)
+        if (tie_of(g, used.data[k]) != FREE)
+            worst = SUMS;
+    return worst;
+}
+
+static void count_member(Group *g, const Inst *inst, const Places *places) {
+    for (int k = 0; k < inst->n_in; k++) {
+        const Value *v = inst->in[k];
+        if (goes_by_rows(inst, k, places)) {
+            uintptr_t before = (uintptr_t)ptrmap_get(&g->shared, v);
+            ptrmap_put(&g->shared, v, (void *)(before + 1));
+            double row = v->type->rank > 1 ? guess(v->type, 1) : 0;
+            g->gain += before > 0 ? row : tie_of(g, v) == ROWS ? 2 * row : 0;
+        } else if (inst->op == OP_contract) {
+            g->cost += guess(v->type, 0);
+        }
+    }
+    for (int k = 0; k < inst->n_out; k++) {
+        const Type *type = inst->out[k]->type;
+        if (makes_rows(inst, k, places))
+            continue;
+        g->cost += 2 * guess(type, 0);
+        g->matrices = g->matrices || type->rank > 1;
+    }
+}
+
+static void join(Group *g, int i, const Places *places) {
+    const Inst *inst = g->block->insts.data[i];
+    count_member(g, inst, places);
+    for (int k = 0; k < inst->n_out; k++)
+        tie(g, inst->out[k], makes_rows(inst, k, places) ? ROWS : SUMS);
+    g->part[i] = MEMBER;
+    g->last = i;
+}
+
+static bool is_effect(const Inst *inst) {
+    if (inst->op == OP_check || inst->op == OP_dim)
+        return true;
+    for (int k = 0; k < inst->n_region; k++)
+        if (region_has_effect(inst->regions[k]))
+            return true;
+    return false;
+}
+
+/* Members from the first on, up to an effect that waits for the group. */
+static void grow(Group *g) {
+    int end = g->first + WINDOW < g->block->insts.n ? g->first + WINDOW : g->block->insts.n;
+    for (int i = g->first; i < end; i++) {
+        const Inst *inst = g->block->insts.data[i];
+        Places places = {{-1, -1, -1}};
+        bool fitting = fits(inst, g->rows, &places);
+        Tie t = reads(g, inst, fitting, &places);
+        if (fitting && t != SUMS) {
+            join(g, i, &places);
+        } else if (t != FREE) {
+            if (is_effect(inst))
+                return;
+            g->part[i] = AFTER;
+            for (int k = 0; k < inst->n_out; k++)
+                tie(g, inst->out[k], SUMS);
+        }
+    }
+}
+
+/* Rows that somebody outside of the group reads. */
+static void find_wanted(const Group *g, PtrMap *wanted) {
+    ValueList used = {0};
+    for (int i = 0; i < g->block->insts.n; i++) {
+        const Inst *inst = g->block->insts.data[i];
+        if (g->part[i] == MEMBER)
+            continue;
+        for (int k = 0; k < inst->n_in; k++)
+            vec_push(g->arena, &used, inst->in[k]);
+        for (int k = 0; k < inst->n_region; k++)
+            ir_free_values(g->arena, inst->regions[k], &used);
+    }
+    for (int k = 0; k < g->block->yields.n; k++)
+        vec_push(g->arena, &used, g->block->yields.data[k]);
+    for (int k = 0; k < used.n; k++)
+        if (tie_of(g, used.data[k]) == ROWS)
+            ptrmap_put(wanted, used.data[k], NULL);
+}
+
+/* Only vectors of floats are put together again. */
+static bool can_hand_out(const Group *g, const PtrMap *wanted) {
+    for (int i = g->first; i <= g->last; i++) {
+        const Inst *inst = g->block->insts.data[i];
+        for (int k = 0; g->part[i] == MEMBER && k < inst->n_out; k++)
+            if (ptrmap_has(wanted, inst->out[k]) &&
+                (inst->out[k]->type->rank > 1 || !value_is_float(inst->out[k])))
+                return false;
+    }
+    return true;
+}
+
+static int rows_of_chunk(const Group *g) {
+    return g->matrices ? MANY_ROWS : FEW_ROWS;
+}
+
+static bool has_product(const Group *g) {
+    for (int i = g->first; i <= g->last; i++)
+        if (g->part[i] == MEMBER && g->block->insts.data[i]->op == OP_contract)
+            return true;
+    return false;
+}
+
+static bool pays(const Group *g) {
+    return g->gain > 2 * g->cost / rows_of_chunk(g);
+}
+
+/* ---- emission ---- */
+
+typedef struct Emission {
+    Group *g;
+    PtrMap wanted;
+    ValueList sums;   /* of the old function: sums over rows, and rows that others read */
+    ValueList starts; /* their values before the first chunk */
+    IrBuilder *outer; /* around the loop over chunks */
+    IrBuilder body;   /* in it */
+    Value *lo;
+    const Size *rows;
+} Emission;
+
+static void add_sum(Emission *s, Value *old, Value *start) {
+    vec_push(s->g->arena, &s->sums, old);
+    vec_push(s->g->arena, &s->starts, start);
+}
+
+static void find_sums(Emission *s, const Inst *inst, IrMap *map) {
+    Places places = {{-1, -1, -1}};
+    fits(inst, s->g->rows, &places);
+    for (int k = 0; k < inst->n_out; k++) {
+        Value *out = inst->out[k];
+        bool rows = makes_rows(inst, k, &places);
+        if (!rows && inst->op == OP_loop)
+            add_sum(s, out, irmap_get(map, inst->in[inst->attr.loop.n_slice + k]));
+        else if (!rows || ptrmap_has(&s->wanted, out))
+            add_sum(s, out, zeros_of(s->outer, irmap_type(map, out->type)));
+    }
+}
+
+/* The sum so far is the parameter, or what a member made of it; *at is where it is. */
+static Value **sum_so_far(Emission *s, Value **sums, const Value *old) {
+    for (int k = 0; k < s->sums.n; k++)
+        if (s->sums.data[k] == old)
+            return &sums[k];
+    return NULL;
+}
+
+/* The rows of this chunk. */
+static Value *chunk_of(Emission *s, Value *v, IrMap *map) {
+    Value *to = irmap_get(map, v);
+    return tie_of(s->g, v) == ROWS ? to : ir_slice(&s->body, to, s->lo, s->rows);
+}
+
+static void give_rows(Emission *s, Value **sums, Value *old, Value *rows, IrMap *map) {
+    Value **sum = sum_so_far(s, sums, old);
+    irmap_put(map, old, rows);
+    if (sum)
+        *sum = add_rows(&s->body, *sum, rows, s->lo);
+}
+
+static void emit_product(Emission *s, Value **sums, const Inst *inst, IrMap *map) {
+    Places places;
+    Value *in[2];
+    product_fits(inst, s->g->rows, &places);
+    for (int k = 0; k < 2; k++)
+        in[k] = places.at[k] == 0 ? chunk_of(s, inst->in[k], map) : irmap_get(map, inst->in[k]);
+    Value *v = ir_contract(&s->body, inst->attr.spec, in[0], in[1]);
+    if (places.at[2] == 0) {
+        give_rows(s, sums, inst->out[0], v, map);
+    } else {
+        Value **sum = sum_so_far(s, sums, inst->out[0]);
+        *sum = add_to_acc(&s->body, *sum, v, NULL, 0, false);
+    }
+}
+
+static void emit_loop(Emission *s, Value **sums, const Inst *loop, IrMap *map) {
+    const Region *source = loop->regions[0];
+    int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
+    ValueList slices = {0}, accs = {0};
+    for (int k = 0; k < ns; k++)
+        vec_push(s->g->arena, &slices, chunk_of(s, loop->in[k], map));
+    for (int k = 0; k < na; k++)
+        vec_push(s->g->arena, &accs, *sum_so_far(s, sums, loop->out[k]));
+    LoopSpec spec = {.extent = s->rows,
+                     .n_slice = ns,
+                     .n_acc = na,
+                     .slices = slices.data,
+                     .accs = accs.data,
+                     .index_name = source->params.data[0]->name};
+    IrBuilder body;
+    ir_loop_begin(&s->body, &spec, &body);
+    for (int k = 1; k < source->params.n; k++) {
+        body.region->params.data[k]->name = source->params.data[k]->name;
+        irmap_put(map, source->params.data[k], body.region->params.data[k]);
+    }
+    irmap_put(map, source->params.data[0], ir_ew2(&body, OP_add, s->lo, ir_body_index(&body)));
+    ir_clone_insts(&body, source, map);
+    for (int k = 0; k < source->yields.n; k++)
+        ir_yield(&body, irmap_get(map, source->yields.data[k]));
+    s->body.loc = loop->loc;
+    Inst *out = ir_loop_end(&s->body, &spec, &body);
+    for (int k = 0; k < loop->n_out; k++) {
+        out->out[k]->name = loop->out[k]->name;
+        if (k < na)
+            *sum_so_far(s, sums, loop->out[k]) = out->out[k];
+        else
+            give_rows(s, sums, loop->out[k], out->out[k], map);
+    }
+}
+
+static void emit_members(Emission *s, Value **sums, IrMap *map) {
+    Group *g = s->g;
+    for (int i = g->first; i <= g->last; i++) {
+        const Inst *inst = g->block->insts.data[i];
+        if (g->part[i] != MEMBER)
+            continue;
+        s->body.loc = inst->loc;
+        if (inst->op == OP_loop)
+            emit_loop(s, sums, inst, map);
+        else
+            emit_product(s, sums, inst, map);
+    }
+}
+
+static void emit_group(Group *g, IrBuilder *b, const PtrMap *wanted, IrMap *map) {
+    Emission s = {.g = g, .outer = b, .wanted = *wanted};
+    b->loc = g->block->insts.data[g->first]->loc;
+    for (int i = g->first; i <= g->last; i++)
+        if (g->part[i] == MEMBER)
+            find_sums(&s, g->block->insts.data[i], map);
+    Chunks chunks = chunks_of(b, irmap_size(map, g->rows), rows_of_chunk(g));
+    LoopSpec spec = {.extent = chunks.count,
+                     .n_acc = s.sums.n,
+                     .accs = s.starts.data,
+                     .index_name = atom_of(&g->m->ctx->atoms, "chunk")};
+    ir_loop_begin(b, &spec, &s.body);
+    s.lo = chunk_start(&s.body, &chunks);
+    s.rows = chunk_rows(&s.body, &chunks, s.lo);
+    Value **sums = ARENA_ARRAY(g->arena, s.sums.n + 1, Value *);
+    for (int k = 0; k < s.sums.n; k++)
+        sums[k] = s.body.region->params.data[1 + k];
+    emit_members(&s, sums, map);
+    for (int k = 0; k < s.sums.n; k++)
+        ir_yield(&s.body, sums[k]);
+    b->loc = g->block->insts.data[g->first]->loc;
+    Inst *out = ir_loop_end(b, &spec, &s.body);
+    for (int k = 0; k < s.sums.n; k++) {
+        name_after(g->m, out->out[k], s.sums.data[k]->name, "");
+        irmap_put(map, s.sums.data[k], out->out[k]);
+    }
+}
+
+/* ---- a block ---- */
+
+static bool find_group(Group *g, int first, PtrMap *wanted) {
+    ptrmap_init(&g->ties, g->arena);
+    ptrmap_init(&g->shared, g->arena);
+    ptrmap_init(wanted, g->arena);
+    memset(g->part, 0, (size_t)g->block->insts.n * sizeof *g->part);
+    g->first = g->last = first;
+    g->gain = g->cost = 0;
+    g->matrices = false;
+    g->rows = rows_of_start(g->block->insts.data[first]);
+    if (!g->rows)
+        return false;
+    grow(g);
+    if (g->part[first] != MEMBER || g->last == first || !has_product(g) || !pays(g))
+        return false;
+    find_wanted(g, wanted);
+    return can_hand_out(g, wanted);
+}
+
+static void clone(IrBuilder *b, const Inst *inst, IrMap *map) {
+    b->loc = inst->loc;
+    b->origin = inst->origin;
+    ir_clone_inst(b, inst, map);
+}
+
+/* The instructions up to the last member; the next to look at. */
+static int emit_around(Group *g, IrBuilder *b, const PtrMap *wanted, IrMap *map) {
+    for (int i = g->first; i <= g->last; i++)
+        if (g->part[i] == ALONE)
+            clone(b, g->block->insts.data[i], map);
+    emit_group(g, b, wanted, map);
+    for (int i = g->first; i <= g->last; i++)
+        if (g->part[i] == AFTER)
+            clone(b, g->block->insts.data[i], map);
+    return g->last + 1;
+}
+
+static void chunk_func(IrModule *m, Func *f) {
+    Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
+    IrMap map;
+    IrBuilder b;
+    PtrMap wanted;
+    Group g = {.m = m, .arena = m->arena, .block = old};
+    g.part = ARENA_ARRAY(m->arena, old->insts.n + 1, Part);
+    body->func = f;
+    irmap_init(&map, m, m->arena);
+    for (int i = 0; i < old->params.n; i++)
+        irmap_put(&map, old->params.data[i],
+                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
+    ir_builder_init(&b, m, body);
+    for (int i = 0; i < old->insts.n;) {
+        if (find_group(&g, i, &wanted))
+            i = emit_around(&g, &b, &wanted, &map);
+        else
+            clone(&b, old->insts.data[i++], &map);
+    }
+    for (int i = 0; i < old->yields.n; i++)
+        ir_yield(&b, irmap_get(&map, old->yields.data[i]));
+    f->body = body;
+}
+
+static bool has_products(const Region *block) {
+    for (int i = 0; i < block->insts.n; i++)
+        if (block->insts.data[i]->op == OP_contract)
+            return true;
+    return false;
+}
+
+bool pass_chunks(IrModule *m) {
+    for (int i = 0; i < m->funcs.n; i++)
+        if (!m->funcs.data[i]->is_extern && has_products(m->funcs.data[i]->body))
+            chunk_func(m, m->funcs.data[i]);
+    return true;
+}
