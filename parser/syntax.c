@@ -514,6 +514,9 @@ static bool hint_at(const Clash *c, Diag *diag) {
         hint_comment, hint_word,      hint_import, hint_assignment, hint_loop,      hint_range,
         hint_number,  hint_parameter, hint_type,   hint_record,     hint_expression};
     const char *hint = NULL;
+    if (!diag_is_kept(&c->b->ctx->diags, diag)) { /* some hints read the file from its start */
+        return true;
+    }
     for (size_t i = 0; i < sizeof hints / sizeof hints[0] && !hint; i++) {
         hint = hints[i](c);
     }

@@ -78,6 +78,7 @@ CASES = {
                            DEEP_CODE),
     "functions": ("".join("fn q%d(x: f64) -> f64 = x*%d.0;\n" % (i, i) for i in range(MANY)) + scalar("q7(x)"), OK),
     "wrong functions": ("".join("fn q%d(x: f64) -> f64 = y%d;\n" % (i, i) for i in range(MANY)), "E0201"),
+    "wrong blocks": ("".join("fn q%d(x: f64) -> f64 { let y = (x + ; y }\n" % i for i in range(MANY)), "E0105"),
     "one function many times": ("fn f(x: f64) -> f64 = x;\n" * MANY, "E0203"),
     "fields of a record": ("type R = {%s};\n" % listing("f{i}: f64", 10000), DEEP_CODE),
     "one field many times": ("type R = {%s};\n" % listing("f: f64", 10000), "E0203"),
