@@ -47,7 +47,7 @@ static bool is_acc_result(const Inst *loop, int k) {
 
 /* ---- finding ---- */
 
-/* Whether v is `base` and what add_at, loops and branches in the region put on top of it; marks the
+/* Whether v is `base` and what add_at and loops in the region put on top of it; marks the
  * steps where `mark` is given. */
 static bool is_chain(Sums *s, const Value *v, const Value *base, const Region *region,
                      Redirect *mark) {
