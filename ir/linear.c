@@ -270,11 +270,15 @@ bool ir_is_linear(const IrModule *m, const Func *f, int first, const char *noun,
     return !l.failed;
 }
 
+static bool is_linear_class(const void *class) {
+    return (Class)(uintptr_t)class == LINEAR || (Class)(uintptr_t)class == ZERO;
+}
+
 void ir_linear_values(const IrModule *m, const Func *f, int first, PtrMap *linear) {
     NotLinear unused;
     Linear l = {.m = m, .noun = "", .error = &unused};
     start(&l, f, first);
     for (uint32_t i = 0; i < l.classes.cap; i++)
-        if (l.classes.keys[i] && (Class)(uintptr_t)l.classes.vals[i] == LINEAR)
+        if (l.classes.keys[i] && is_linear_class(l.classes.vals[i]))
             ptrmap_put(linear, l.classes.keys[i], NULL);
 }

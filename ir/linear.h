@@ -14,7 +14,7 @@ typedef struct NotLinear {
 /* True when every result of f is a sum of terms with exactly one factor among the parameters first,
  * first + 1, ...: then it is linear in them together, for any values of the others. */
 bool ir_is_linear(const IrModule *m, const Func *f, int first, const char *noun, NotLinear *error);
-/* Of a function for which that holds: the values that have such a factor. */
+/* Of a function for which that holds: the values that have such a factor, or are 0. */
 void ir_linear_values(const IrModule *m, const Func *f, int first, PtrMap *linear);
 
 #endif

@@ -288,12 +288,16 @@ static void fail(Jvp *s, const Inst *inst, const char *why) {
     s->failed = true;
 }
 
-/* Whether a tangent that goes into the call may be 0 by structure. */
-static bool any_faint(const Jvp *s, const Inst *call) {
-    bool any = false;
-    for (int i = 0; i < call->n_in; i++)
-        any |= value_is_float(call->in[i]) &&
-               (!varies(s, call->in[i]) || ptrmap_has(&s->gates.source.faint, call->in[i]));
+/* Whether a tangent that goes into the call may be 0 by structure, or infinite where the rule may
+ * multiply by 0. */
+static bool is_risky(const Jvp *s, const Inst *call) {
+    const Zeros *z = &s->gates.source;
+    bool chooses = call_may_choose(z, call, false), any = false;
+    for (int i = 0; i < call->n_in; i++) {
+        const Value *v = call->in[i];
+        bool faint = !varies(s, v) || ptrmap_has(&z->faint, v);
+        any |= value_is_float(v) && (faint || (chooses && ptrmap_has(&z->steep, v)));
+    }
     return any;
 }
 
@@ -317,7 +321,7 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
             args[n_args + n] = zeros_of(b, primal(s, call->out[i])->type);
             n++;
         }
-    SeedKind kind = any_faint(s, call) ? SEEDS_faint : SEEDS_solid;
+    SeedKind kind = is_risky(s, call) ? SEEDS_faint : SEEDS_solid;
     return vjp_expand(b, rule, sizes, n, wrt, args, tangents, kind, NULL, out, s->error);
 }
 
@@ -345,7 +349,7 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
     if (f->jvp_rule) {
         memcpy(args + n, tangents, (size_t)nt * sizeof *args);
         Value **all = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
-        Func *rule = any_faint(s, call) ? strong_rule(s->m, f->jvp_rule, n) : f->jvp_rule;
+        Func *rule = is_risky(s, call) ? strong_rule(s->m, f->jvp_rule, n) : f->jvp_rule;
         ir_inline(b, rule, sizes, args, all);
         for (int i = 0, k = 0; i < f->jvp_rule->body->yields.n; i++)
             if (type_is_float(all[i]->type))

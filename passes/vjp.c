@@ -518,10 +518,14 @@ static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out) 
     return n;
 }
 
-static bool any_faint(const Vjp *s, const Inst *call) {
-    bool any = false;
+/* Whether a cotangent of the call may be 0 by structure, or infinite where the rule may multiply by
+ * 0. */
+static bool is_risky(const Vjp *s, const Inst *call) {
+    const Zeros *z = &s->gates.source;
+    bool chooses = call_may_choose(z, call, true), any = false;
     for (int i = 0; i < call->n_out; i++)
-        any |= ptrmap_has(&s->gates.source.faint, call->out[i]);
+        any |=
+            ptrmap_has(&z->faint, call->out[i]) || (chooses && ptrmap_has(&z->steep, call->out[i]));
     return any;
 }
 
@@ -537,7 +541,7 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             wrt[n] = call->n_in + n;
             n++;
         }
-    SeedKind kind = any_faint(s, call) ? SEEDS_faint : SEEDS_solid;
+    SeedKind kind = is_risky(s, call) ? SEEDS_faint : SEEDS_solid;
     return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
                       args, cotangents, kind, NULL, adjoints, s->error);
 }
@@ -554,8 +558,8 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
         for (int i = 0; i < call->n_out; i++)
             args[call->n_in + i] = primal(s, call->out[i]);
         call_cotangents(s, b, call, args + call->n_in + call->n_out);
-        Func *rule = any_faint(s, call) ? strong_rule(s->m, f->vjp_rule, call->n_in + call->n_out)
-                                        : f->vjp_rule;
+        Func *rule = is_risky(s, call) ? strong_rule(s->m, f->vjp_rule, call->n_in + call->n_out)
+                                       : f->vjp_rule;
         ir_inline(b, rule, mapped_sizes(s, call), args, adjoints);
     } else if (f->jvp_rule) {
         Value **cotangents = ARENA_ARRAY(s->arena, call->n_out + 1, Value *);

@@ -98,7 +98,7 @@ bool partial_has_zero(const Zeros *z, const Inst *inst, int k) {
         factor = inst->in[0];
     if (inst->op == OP_abs) /* its sign at 0 */
         return true;
-    return factor && ptrmap_has(&z->zeros, factor);
+    return factor && (inst_is_zero(factor) || ptrmap_has(&z->zeros, factor));
 }
 
 bool zero_meets_pole(const Zeros *z, const Value *of, const Inst *inst, int k) {
@@ -113,17 +113,93 @@ bool loop_may_not_run(const Inst *loop) {
     return !size_is_const(loop->attr.loop.extent, &extent) || extent < 1;
 }
 
-bool call_may_choose(const Inst *call) {
-    const Func *f = call->attr.callee.func, *rule = f->jvp_rule ? f->jvp_rule : f->vjp_rule;
-    for (int i = 0; rule && i < rule->body->insts.n; i++) {
-        Op op = rule->body->insts.data[i]->op;
-        bool plain = op_is_elementwise(op) ? !op_chooses(op)
-                                           : op == OP_const || op == OP_convert || op == OP_call ||
-                                                 op == OP_broadcast || op == OP_size;
+/* ---- rules of calls ---- */
+
+/* What a rule, all of whose operations are plain, adds to what. */
+typedef struct Links {
+    bool chooses;
+    bool *linked; /* [float operands][float results] of the call */
+} Links;
+
+static int count_floats(Value *const *values, int n) {
+    int floats = 0;
+    for (int i = 0; i < n; i++)
+        floats += value_is_float(values[i]);
+    return floats;
+}
+
+/* Whether a zero may come about in the rule; `tangents`: what it is linear in, from that parameter
+ * on. Calls in it are not looked into. */
+static bool rule_chooses(Arena *arena, const Func *rule, int tangents) {
+    PtrMap linear;
+    ptrmap_init(&linear, arena);
+    for (int i = tangents; i < rule->body->params.n; i++)
+        activity_find(rule->body, 1, &i, &linear);
+    for (int i = 0; i < rule->body->insts.n; i++) {
+        const Inst *inst = rule->body->insts.data[i];
+        bool plain = op_is_elementwise(inst->op)
+                         ? !op_chooses(inst->op)
+                         : inst->op == OP_const || inst->op == OP_convert || inst->op == OP_call ||
+                               inst->op == OP_broadcast || inst->op == OP_size;
+        for (int k = 0; inst->op == OP_call && k < inst->n_out; k++)
+            plain = plain && !ptrmap_has(&linear, inst->out[k]);
+        if (inst->op == OP_mul)
+            plain = plain && !inst_is_zero(inst->in[0]) && !inst_is_zero(inst->in[1]);
         if (!plain)
             return true;
     }
     return false;
+}
+
+static void find_links(Zeros *z, Arena *arena, const Inst *call, const Func *rule, bool adjoint) {
+    int n_in = count_floats(call->in, call->n_in), n_out = count_floats(call->out, call->n_out);
+    int first = call->n_in + (adjoint ? call->n_out : 0), n = adjoint ? n_out : n_in;
+    Links *links = ARENA_NEW(arena, Links);
+    *links = (Links){.chooses = rule_chooses(arena, rule, first),
+                     .linked = ARENA_ARRAY(arena, n_in * n_out + 1, bool)};
+    ptrmap_put(&z->links, rule, links);
+    for (int i = 0; i < n; i++) {
+        PtrMap active;
+        ptrmap_init(&active, arena);
+        activity_find(rule->body, 1, &(int){first + i}, &active);
+        for (int j = 0; j < rule->body->yields.n; j++)
+            links->linked[adjoint ? j * n_out + i : i * n_out + j] =
+                ptrmap_has(&active, rule->body->yields.data[j]);
+    }
+}
+
+static void find_calls(Zeros *z, Arena *arena, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_region; k++)
+            find_calls(z, arena, inst->regions[k]);
+        if (inst->op != OP_call)
+            continue;
+        const Func *f = inst->attr.callee.func;
+        if (f->jvp_rule && !ptrmap_has(&z->links, f->jvp_rule))
+            find_links(z, arena, inst, f->jvp_rule, false);
+        if (f->vjp_rule && !ptrmap_has(&z->links, f->vjp_rule))
+            find_links(z, arena, inst, f->vjp_rule, true);
+    }
+}
+
+static const Links *links_of(const Zeros *z, const Inst *call, bool adjoint) {
+    const Func *f = call->attr.callee.func, *jvp = f->jvp_rule, *vjp = f->vjp_rule;
+    const Func *rule = adjoint ? (vjp ? vjp : jvp) : (jvp ? jvp : vjp);
+    return rule ? ptrmap_get(&z->links, rule) : NULL;
+}
+
+bool call_may_choose(const Zeros *z, const Inst *call, bool adjoint) {
+    const Links *links = links_of(z, call, adjoint);
+    return links && links->chooses;
+}
+
+bool call_passes(const Zeros *z, const Inst *call, int k, int r, bool adjoint) {
+    const Links *links = links_of(z, call, adjoint);
+    int n_out = count_floats(call->out, call->n_out);
+    return links && !links->chooses && value_is_float(call->in[k]) &&
+           value_is_float(call->out[r]) &&
+           links->linked[count_floats(call->in, k) * n_out + count_floats(call->out, r)];
 }
 
 /* ---- elements of small arrays ---- */
@@ -266,6 +342,15 @@ static bool elementwise_vanishes(const Flow *f, const Inst *inst) {
     }
 }
 
+static bool call_vanishes(const Flow *f, const Inst *call, int r) {
+    if (!f->varied)
+        return !f->known || call_may_choose(f->known, call, false);
+    for (int k = 0; k < call->n_in; k++)
+        if (call_passes(f->known, call, k, r, false) && !may_vanish(f, call->in[k]))
+            return false;
+    return true;
+}
+
 static void flow_inst(Flow *f, const Inst *inst) {
     const Value *out = inst->n_out > 0 ? inst->out[0] : NULL;
     if (op_is_elementwise(inst->op)) {
@@ -285,7 +370,7 @@ static void flow_inst(Flow *f, const Inst *inst) {
         return;
     case OP_call:
         for (int i = 0; i < inst->n_out; i++)
-            vanish(f, inst->out[i], call_may_choose(inst) || (f->varied && all_vanish(f, inst)));
+            vanish(f, inst->out[i], call_vanishes(f, inst, i));
         return;
     case OP_array:
     case OP_concat:
@@ -353,9 +438,10 @@ static void flow(const Zeros *known, const Region *body, const PtrMap *varied, P
 }
 
 void zeros_of_values(Zeros *z, Arena *arena, const Region *body) {
-    PtrMap *sets[] = {&z->poles, &z->zeros, &z->faint, &z->steep};
-    for (int i = 0; i < 4; i++)
+    PtrMap *sets[] = {&z->poles, &z->zeros, &z->faint, &z->steep, &z->links};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         ptrmap_init(sets[i], arena);
+    find_calls(z, arena, body);
     find_poles(body, &z->poles);
     flow(z, body, NULL, &z->zeros);
 }

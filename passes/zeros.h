@@ -10,6 +10,7 @@ typedef struct Zeros {
     PtrMap zeros; /* may be 0 by structure */
     PtrMap faint; /* the tangent or the adjoint may be 0 by structure */
     PtrMap steep; /* the tangent or the adjoint may be infinite */
+    PtrMap links; /* rules of the functions called -> Links* */
 } Zeros;
 
 /* The tangents of the parameters wrt; NULL where there is none. */
@@ -47,7 +48,11 @@ bool partial_has_zero(const Zeros *z, const Inst *inst, int k);
 /* The operations whose result does not move with operand k for some operands. */
 bool op_chooses(Op op);
 bool loop_may_not_run(const Inst *loop);
-bool call_may_choose(const Inst *call);                           /* its rule does, or may */
+/* The same of its rule for this mode. */
+bool call_may_choose(const Zeros *z, const Inst *call, bool adjoint);
+/* Whether, whatever the values are, the rule for this mode adds the derivative of one of operand k
+ * and result r, times a factor, to that of the other. */
+bool call_passes(const Zeros *z, const Inst *call, int k, int r, bool adjoint);
 void zeros_of_values(Zeros *z, Arena *arena, const Region *body); /* poles and zeros */
 
 /* A set of elements of a small array. */

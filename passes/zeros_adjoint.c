@@ -139,8 +139,6 @@ static void adjoints_of_if(Adjoints *a, const Inst *inst) {
 /* What reaches operand k whatever the values are. */
 static bool reaches(const Adjoints *a, const Inst *inst, int k) {
     switch (inst->op) {
-    case OP_call:
-        return !call_may_choose(inst);
     case OP_mul0: /* the other factor may be 0 */
         return false;
     case OP_update:
@@ -166,6 +164,12 @@ static void give_elements(Adjoints *a, const Inst *inst, Elements marks) {
             mark(a, inst->in[k], marks);
 }
 
+static void adjoints_of_call(Adjoints *a, const Inst *call) {
+    for (int r = 0; r < call->n_out; r++)
+        for (int k = 0; is_solid(a, call->out[r]) && k < call->n_in; k++)
+            give(a, call->in[k], call_passes(a->known, call, k, r, true));
+}
+
 static void adjoints_of_region(Adjoints *a, const Region *region) {
     for (int i = region->insts.n - 1; i >= 0; i--) {
         const Inst *inst = region->insts.data[i];
@@ -173,6 +177,8 @@ static void adjoints_of_region(Adjoints *a, const Region *region) {
             adjoints_of_loop(a, inst);
         else if (inst->op == OP_if)
             adjoints_of_if(a, inst);
+        else if (inst->op == OP_call)
+            adjoints_of_call(a, inst);
         else if (inst->n_out > 0 && !is_solid(a, inst->out[0]))
             give_elements(a, inst, marks_of(a, inst->out[0]));
         else if (inst->n_out == 0)
@@ -250,4 +256,7 @@ void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap 
     else
         mark_faint(&a, &z->faint);
     useful_flow(body, starts_steep, z, &z->steep);
+    for (uint32_t i = 0; kind == SEEDS_faint && i < useful->cap; i++)
+        if (useful->keys[i])
+            ptrmap_put(&z->steep, useful->keys[i], NULL);
 }

@@ -71,6 +71,8 @@ FORMS = [
     ("let r = E; select(C, select(y > -5.0, r, 0.0), 0.0) + select(C && y > -6.0, select(y > -5.0, r, 1.0), A)", "E + E", "A"),
     ("let r = E; select(C, select(y > -9.0, select(y > -8.0, select(y > -7.0, select(y > -6.0, select(y > -5.0, r*2.0, x)*2.0, x)*2.0, x)*2.0, x), x), A)",
      "16.0*E", "A"),
+    ("let r = E; let (a, b) = two_j(x, r); a + [b, A][if C { 0 } else { 1 }]", "2.0*x + 3.0*E", "2.0*x + A"),
+    ("let r = E; let (a, b) = two_v(x, r); a + [b, A][if C { 0 } else { 1 }]", "2.0*x + 3.0*E", "2.0*x + A"),
 ]
 HELPERS = """
 type Pair = { u: f64, v: f64 };
@@ -82,6 +84,14 @@ fn root_j(u: f64) -> f64 = sqrt(u);
 derivative root_j(u: f64) { jvp(du: f64) = 0.5/sqrt(u)*du; }
 fn root_v(u: f64) -> f64 = sqrt(u);
 derivative root_v(u: f64) { vjp(y: f64, dy: f64) = dy/(2.0*y); }
+fn two_j(u: f64, v: f64) -> (f64, f64) = (2.0*u, 3.0*v);
+derivative two_j(u: f64, v: f64) { jvp(du: f64, dv: f64) = (2.0*du, 3.0*dv); }
+fn two_v(u: f64, v: f64) -> (f64, f64) = (2.0*u, 3.0*v);
+derivative two_v(u: f64, v: f64) { vjp(y: (f64, f64), dy: (f64, f64)) = (2.0*dy.0, 3.0*dy.1); }
+fn one_j(u: f64, v: f64) -> f64 = 2.0*u;
+derivative one_j(u: f64, v: f64) { jvp(du: f64, dv: f64) = 2.0*du + 0.0*dv; }
+fn one_v(u: f64, v: f64) -> f64 = 2.0*u;
+derivative one_v(u: f64, v: f64) { vjp(y: f64, dy: f64) = (2.0*dy, 0.0*dy); }
 """
 # Guards made of what has kinks: the argument stays where the function does not move. At the point the value is that of the constant.
 KINKS = [
@@ -89,6 +99,8 @@ KINKS = [
     ("acos(clamp(x, 0.0, 1.0))", 3), ("let r = sqrt(x); relu(r - 1.0)", 0), ("let r = log(x); max(r, -5.0)", 0), ("let r = 1.0/x; min(r, 5.0)", 0),
     ("let r = log(x); clamp(r, -5.0, 5.0)", 0), ("let r = log(x); max([r, -5.0, -6.0])", 0), ("abs(sqrt(x)*0.0)", 4),
     ("sum(sqrt(relu(x - f64(i))) for i < 3)", -1), ("let r = sqrt(x); max(r, 1.0) + min(-r, -2.0)", 0),
+    ("0.0*sqrt(x)", 0), ("sqrt(one_j(0.0, x))", 0), ("sqrt(one_v(0.0, x))", 0), ("one_j(0.0, sqrt(x))", 0), ("one_v(0.0, sqrt(x))", 0),
+    ("let (a, b) = two_j(x, 0.0); sqrt(b)", 1), ("let (a, b) = two_v(x, 0.0); sqrt(b)", 1),
 ]
 
 
