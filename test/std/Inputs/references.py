@@ -65,13 +65,17 @@ row("expit(a)", sigma, 0.3, -40.0, 40.0)
 row("log_sigmoid(a)", lambda a: log(sigma(a)), 0.3, -1000.0, 30.0, 1000.0)
 row("log1m_exp(a)", lambda a: log(1 - exp(a)), -1e-9, -0.5, -3.0, -60.0)
 row("log_sum_exp(a, b)", lambda a, b: log(exp(a) + exp(b)), (1.0, 2.0), (1000.0, -1000.0), (700.0, 701.0))
+row("log1p_square(a)", lambda a: log(1 + a * a), 0.0, 1e-9, 0.75, -3.0, 1e300)
+row("log_gamma_kernel(a, b)", lambda a, b: a * log(b) - b - loggamma(a), (0.5, 2.0), (12.0, 11.0), (1e9, 1.0001e9), tol=1e-11)
+row("log_beta_kernel(a, b, c)", lambda a, b, c: b * log(a) + c * log(1 - a) - logbeta(b, c), (0.3, 0.5, 2.0), (0.3, 12.0, 30.0),
+    (0.3, 3.001e8, 7e8), tol=1e-11)
 row("log_diff_exp(a, b)", lambda a, b: log(exp(a) - exp(b)), (2.0, 1.0), (1000.0, -1000.0), (1e-3, 0.0))
 row("xlogy(a, b)", lambda a, b: a * log(b), (2.0, 3.0), (0.0, 3.0))
 row("xlog1py(a, b)", lambda a, b: a * log(1 + b), (2.0, 3.0), (2.0, 1e-12), (0.0, 3.0))
 row("lbeta(a, b)", logbeta, (2.5, 0.25), (3.0, 11.5), (20.0, 12.0), (1e8, 0.5), (1e10, 2e10), (1e-3, 1e5), (10.0, 10.0), tol=3e-14)
 row("beta(a, b)", lambda a, b: gamma(a) * gamma(b) / gamma(a + b), (2.5, 0.25), (3.0, 4.0), tol=2e-14)
 row("lchoose(a, b)", lambda a, b: loggamma(a + 1) - loggamma(b + 1) - loggamma(a - b + 1), (10.0, 3.0), (1e6, 3.0), (40.0, 20.0),
-    tol=2e-13)
+    (12.5, 0.0), (1e6, 0.0), (7.0, 7.0), tol=2e-13)
 row("gamma(a)", gamma, 0.5, 4.5, 30.25, -0.5, -1.5, 1e-9, tol=2e-14)
 row("gamma(a)", gamma, 170.5, tol=4e-13)
 row("lmultigamma(3, a)", lambda a: log(pi ** (mpf(3) / 2) * gamma(a) * gamma(a - mpf(1) / 2) * gamma(a - 1)), 1.75, 12.0, tol=2e-14)
@@ -79,6 +83,7 @@ row("erf_inv(a)", erfinv, 1e-300, 1e-9, 0.3, -0.75, 0.9999, -0.999999999, tol=1e
 row("normal_pdf(a)", lambda a: exp(-a * a / 2) / sqrt(2 * pi), 0.5, -6.0)
 row("normal_cdf(a)", Phi, 0.5, -6.0, -30.0, 3.0, tol=2e-13)
 row("normal_log_cdf(a)", lambda a: log(Phi(a)), 0.5, -4.99, -5.01, -6.0, -40.0, -1e4, 3.0, tol=2e-13)
+row("normal_log_cdf(a)", lambda a: -a * a / 2 - log(-a * sqrt(2 * pi)) - 1 / a ** 2, -1e120, tol=2e-13)
 row("normal_quantile(a)", quantile, 0.5, 0.3, 0.01, 1e-12, 1e-300, 0.999, tol=2e-14)
 row("gamma_p(a, b)", lambda a, b: gammainc(a, 0, b, regularized=True), (2.5, 1.5), (0.3, 0.01), (0.5, 4.0), (30.0, 25.0), (30.0, 45.0),
     (1000.0, 990.0), (10.0, 1e-8), (12.0, 0.001), (1000.0, 400.0), tol=2e-13)
@@ -89,8 +94,11 @@ row("normal_lpdf(a, b, c)", normal, (1.5, 0.5, 2.0), (-3.0, 4.0, 0.1))
 row("std_normal_lpdf(a)", lambda a: normal(a, 0, mpf(1)), 1.5)
 row("student_t_lpdf(a, b, c, 2.0)", lambda a, b, c: student(a, b, c, mpf(2)), (1.5, 3.0, 0.5), (-30.0, 1.0, 0.5), (1.5, 1e7, 0.5),
     tol=3e-14)
+row("student_t_lpdf(a, b, c, 2.0)", lambda a, b, c: loggamma((b + 1) / 2) - loggamma(b / 2) - log(b * pi) / 2 - log(2)
+    - (b + 1) / 2 * log(1 + ((a - c) / 2) ** 2 / b), (1e100, 3.0, 0.5), (-1e100, 3.0, 0.5), (40.0, 1e-3, 0.5), tol=3e-14)
 row("student_t_lpdf(0.75, 4.0, a, b)", lambda a, b: student(mpf(0.75), mpf(4), a, b), (0.5, 2.0))
-row("cauchy_lpdf(a, b, c)", lambda a, b, c: log(1 / (pi * c * (1 + ((a - b) / c) ** 2))), (1.5, 0.5, 2.0), (1e6, 0.5, 2.0))
+row("cauchy_lpdf(a, b, c)", lambda a, b, c: log(1 / (pi * c * (1 + ((a - b) / c) ** 2))), (1.5, 0.5, 2.0), (1e6, 0.5, 2.0),
+    (1e100, 0.5, 2.0))
 for name in ("laplace", "double_exponential"):
     row(name + "_lpdf(a, b, c)", lambda a, b, c: log(exp(-fabs(a - b) / c) / (2 * c)), (1.5, 0.5, 2.0), (-1.5, 0.5, 2.0))
 row("logistic_lpdf(a, b, c)", lambda a, b, c: log(exp(-(a - b) / c) / (c * (1 + exp(-(a - b) / c)) ** 2)), (1.5, 0.5, 2.0),
@@ -105,6 +113,10 @@ row("lognormal_lpdf(a, b, c)", lambda a, b, c: log(exp(-(log(a) - b) ** 2 / (2 *
 row("exponential_lpdf(a, b)", lambda a, b: log(b * exp(-b * a)), (1.5, 0.5), (0.0, 0.5))
 row("gamma_lpdf(a, b, c)", lambda a, b, c: log(c ** b / gamma(b) * a ** (b - 1) * exp(-c * a)), (1.5, 0.5, 2.0), (1.5, 1.0, 2.0),
     (0.2, 7.0, 3.0), tol=2e-14)
+row("gamma_lpdf(a, b, c)", lambda a, b, c: b * log(c) - loggamma(b) + (b - 1) * log(a) - c * a, (1.0001, 1e8, 1e8), (0.9999, 1e9, 1e9),
+    (50.0, 12.0, 0.25), (50.0, 12.0, 1e-4), (1e-6, 12.0, 0.25), (0.5, 1e9, 1e9), tol=1e-11)
+row("inv_gamma_lpdf(a, b, c)", lambda a, b, c: b * log(c) - loggamma(b) - (b + 1) * log(a) - c / a, (1.0001, 1e8, 1e8), (0.02, 12.0, 0.25),
+    tol=1e-11)
 for name in ("inv_gamma", "inverse_gamma"):
     row(name + "_lpdf(a, b, c)", lambda a, b, c: log(c ** b / gamma(b) * a ** (-b - 1) * exp(-c / a)), (1.5, 0.5, 2.0), (0.2, 7.0, 3.0),
         tol=2e-14)
@@ -117,6 +129,8 @@ row("half_normal_lpdf(a, b)", lambda a, b: log(2 * exp(-a * a / (2 * b * b)) / (
 row("beta_lpdf(a, b, c)", lambda a, b, c: log(a ** (b - 1) * (1 - a) ** (c - 1) / beta(b, c)), (0.3, 0.5, 2.0), (0.3, 1.0, 1.0),
     (0.9, 30.0, 4.0), tol=3e-14)
 row("beta_lpdf(a, b, c)", lambda a, b, c: log(a ** (b - 1) * (1 - a) ** (c - 1)) - logbeta(b, c), (0.5, 1e6, 1e6), tol=2e-11)
+row("beta_lpdf(a, b, c)", lambda a, b, c: (b - 1) * log(a) + (c - 1) * log(1 - a) - logbeta(b, c), (0.50001, 1e8, 1e8), (0.3, 3e8, 7e8),
+    (0.30001, 3e9, 7e9), (0.2, 12.0, 60.0), (0.01, 12.0, 60.0), (0.9, 12.0, 60.0), (0.2, 2e9, 8e9), tol=2e-11)
 row("uniform_lpdf(a, b, c)", lambda a, b, c: log(1 / (c - b)) + 0 * a, (1.5, 0.5, 2.0))
 # ---- std/prob, discrete
 row("bernoulli_lpmf(1, a)", log, 0.3)
@@ -130,6 +144,7 @@ for n, t in ((3, 10), (0, 10), (10, 10)):
 for n in (0, 4, 1000):
     row("poisson_lpmf(%d, a)" % n, lambda a, n=n: log(a ** n * exp(-a) / factorial(n)), 2.5, 900.0, tol=1e-13)
     row("poisson_log_lpmf(%d, a)" % n, lambda a, n=n: n * a - exp(a) - log(factorial(n)), 0.5, tol=1e-13)
+row("poisson_lpmf(1000000, a)", lambda a: 1000000 * log(a) - a - loggamma(1000001), 999000.0, 1e6, 5e5, tol=1e-12)
 for n in (0, 3):
     row("geometric_lpmf(%d, a)" % n, lambda a, n=n: log((1 - a) ** n * a), 0.3)
 for n in (0, 4, 50):
