@@ -414,7 +414,6 @@ bool param_is_integer(const Param *param); /* a parameter that NAME_work takes, 
 
 /* ---- text, checking, evaluation ---- */
 void ir_print(Text *out, const IrModule *m);
-void ir_print_func(Text *out, const Func *f);
 void ir_print_number(Text *out, Scalar elem,
                      double num); /* the shortest decimal that reads back exactly */
 IrModule *ir_read(Context *ctx, Arena *arena, Source *source); /* NULL: diagnostics were queued */

@@ -303,7 +303,7 @@ static void print_branch(Printer *p, const Region *region) {
 }
 
 static void print_func_name(Printer *p, const Func *func) {
-    Atom name = p->funcs ? ptrmap_get(p->funcs, func) : NULL;
+    Atom name = ptrmap_get(p->funcs, func);
     print_name(p->out, "@", name ? name : func->name ? func->name : "");
 }
 
@@ -483,10 +483,6 @@ static void print_func(Text *out, const Func *func, const PtrMap *funcs) {
         text_puts(out, "\n}");
     }
     text_puts(out, "\n");
-}
-
-void ir_print_func(Text *out, const Func *func) {
-    print_func(out, func, NULL);
 }
 
 static void print_rule(Text *out, const PtrMap *names, const char *kind, const Func *func,

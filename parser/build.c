@@ -509,10 +509,6 @@ static TypeExpr *finish_type(Builder *b, TypeExpr *t) {
     return t;
 }
 
-TypeExpr *build_type_error(Builder *b, Loc loc) {
-    return type_new(b, TE_error, loc);
-}
-
 TypeExpr *build_type_name(Builder *b, Loc loc, Name name, ExprList *sizes) {
     TypeExpr *t = type_new(b, TE_name, loc);
     t->name = name;

@@ -75,7 +75,6 @@ TypeExpr *build_type_array(Builder *b, Loc loc, ExprList *dims, TypeExpr *elem);
 TypeExpr *build_type_tuple(Builder *b, Loc loc, TypeExprList *parts);
 TypeExpr *build_type_record(Builder *b, Loc loc, ParamList *fields);
 TypeExpr *build_type_fn(Builder *b, Loc loc, TypeExprList *params, TypeExpr *result);
-TypeExpr *build_type_error(Builder *b, Loc loc);
 
 Name build_qualified(Builder *b, Name module, Name name); /* p.name as one name */
 void build_type_param(Builder *b, Generics *generics, Name name, Name class_name);

@@ -387,7 +387,7 @@ static bool matmul_batch(Checker *c, const Ty *a, int matrix_a, const Ty *b, int
     return true;
 }
 
-const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Expr *b) {
+static const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Expr *b) {
     if (ty_has_error(a->ty) || ty_has_error(b->ty)) {
         return fail(e);
     }

@@ -159,7 +159,8 @@ static void mark_window(Checker *c, const Size *at) {
     }
 }
 
-bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range) {
+/* A plain index into an axis of that extent: infers binders, notes what is proved. */
+static bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range) {
     if (!check_i64(c, at, "the index") || report_outside(c, at, dim, 0)) {
         return false;
     }

@@ -136,7 +136,6 @@ bool check_bool(Checker *c, Expr *e, const char *what);
 /* The type of an elementwise operation of n operands, which are cast to agree; NULL after a
  * message. */
 const Ty *combine(Checker *c, Loc loc, const char *op, int n, Expr *const *operands);
-const Ty *check_matmul(Checker *c, Expr *e, Loc loc, const char *op, Expr *a, Expr *b);
 const Ty *fail(Expr *e);         /* sets and gives the error type */
 bool numbers_only(const Ty *ty); /* every leaf is a number */
 
@@ -151,8 +150,6 @@ const Ty *check_loop(Checker *c, Expr *e);
 const Ty *check_index(Checker *c, Expr *e);
 const Ty *check_field(Checker *c, Expr *e);
 const Ty *check_with(Checker *c, Expr *e);
-/* A plain index into an axis of that extent: infers binders, notes what is proved. */
-bool check_at(Checker *c, Expr *at, const Size *dim, Expr *array, int axis, bool *in_range);
 
 /* ---- check_solve.c ---- */
 typedef struct Solve {

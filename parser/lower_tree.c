@@ -41,13 +41,6 @@ Tree *tree_fn(Arena *arena, const struct FnVal *fn) {
     return tree;
 }
 
-Tree *tree_field(const Tree *tree, Atom name) {
-    for (int i = 0; tree->kind == TREE_record && i < tree->n; i++)
-        if (tree->names[i] == name)
-            return tree->parts[i];
-    return NULL;
-}
-
 void tree_leaves(Arena *arena, Tree *tree, TreeList *out) {
     if (tree->kind == TREE_leaf)
         vec_push(arena, out, tree);

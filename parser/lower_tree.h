@@ -34,7 +34,6 @@ Tree *tree_value(Arena *arena, Value *value);
 Tree *tree_tuple(Arena *arena, int n, Tree *const *parts);
 Tree *tree_record(Arena *arena, int n, Tree *const *parts, const Atom *names, Atom struct_name);
 Tree *tree_fn(Arena *arena, const struct FnVal *fn);
-Tree *tree_field(const Tree *tree, Atom name); /* NULL when there is none */
 /* All leaves, depth first; `active` ones are those that exist as IR values. */
 void tree_leaves(Arena *arena, Tree *tree, TreeList *out);
 void tree_active_leaves(Arena *arena, Tree *tree, TreeList *out);
