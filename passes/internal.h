@@ -46,7 +46,8 @@ typedef struct DeriveError {
 /* Whether the tangents or cotangents that a derivative starts from may be 0 by structure. */
 typedef enum SeedKind {
     SEEDS_solid, /* no */
-    SEEDS_faint, /* each may be, all at a time; or infinite */
+    SEEDS_faint, /* each may be, all at a time */
+    SEEDS_wild,  /* likewise, or infinite, and so may the arguments: of a rule */
     SEEDS_basis, /* all elements are but one, each in its turn */
 } SeedKind;
 SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds); /* (seeds.c) */

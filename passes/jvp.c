@@ -321,7 +321,7 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
             args[n_args + n] = zeros_of(b, primal(s, call->out[i])->type);
             n++;
         }
-    SeedKind kind = is_risky(s, call) ? SEEDS_faint : SEEDS_solid;
+    SeedKind kind = is_risky(s, call) ? SEEDS_wild : SEEDS_solid;
     return vjp_expand(b, rule, sizes, n, wrt, args, tangents, kind, NULL, out, s->error);
 }
 

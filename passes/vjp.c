@@ -541,7 +541,7 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             wrt[n] = call->n_in + n;
             n++;
         }
-    SeedKind kind = is_risky(s, call) ? SEEDS_faint : SEEDS_solid;
+    SeedKind kind = is_risky(s, call) ? SEEDS_wild : SEEDS_solid;
     return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
                       args, cotangents, kind, NULL, adjoints, s->error);
 }

@@ -49,8 +49,8 @@ static bool has_pole(const Inst *inst) {
     return inst->op != OP_pow || c < 1 || c != (double)(int)c;
 }
 
-static void find_poles(const Region *body, PtrMap *poles) {
-    bool watch = asks_for_finite(body); /* who asks for NaN may be given one */
+static void find_poles(const Region *body, bool wild, PtrMap *poles) {
+    bool watch = wild || asks_for_finite(body); /* who asks for NaN may be given one */
     for (int i = 0; watch && i < body->params.n; i++)
         if (value_is_float(body->params.data[i]))
             ptrmap_put(poles, body->params.data[i], NULL);
@@ -437,12 +437,12 @@ static void flow(const Zeros *known, const Region *body, const PtrMap *varied, P
     }
 }
 
-void zeros_of_values(Zeros *z, Arena *arena, const Region *body) {
+void zeros_of_values(Zeros *z, Arena *arena, const Region *body, bool wild) {
     PtrMap *sets[] = {&z->poles, &z->zeros, &z->faint, &z->steep, &z->links};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         ptrmap_init(sets[i], arena);
     find_calls(z, arena, body);
-    find_poles(body, &z->poles);
+    find_poles(body, wild, &z->poles);
     flow(z, body, NULL, &z->zeros);
 }
 
@@ -497,7 +497,7 @@ static void flow_of_turn(Zeros *z, const Region *body, const PtrMap *varied, con
 void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
                        const Seeds *seeds) {
     bool in_turn = seeds->kind == SEEDS_basis && seeds->n <= MOST_TURNS;
-    zeros_of_values(z, arena, body);
+    zeros_of_values(z, arena, body, false);
     for (int i = 0; i < seeds->n && in_turn; i++)
         flow_of_turn(z, body, varied, seeds, i);
     if (!in_turn)

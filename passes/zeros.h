@@ -53,7 +53,8 @@ bool call_may_choose(const Zeros *z, const Inst *call, bool adjoint);
 /* Whether, whatever the values are, the rule for this mode adds the derivative of one of operand k
  * and result r, times a factor, to that of the other. */
 bool call_passes(const Zeros *z, const Inst *call, int k, int r, bool adjoint);
-void zeros_of_values(Zeros *z, Arena *arena, const Region *body); /* poles and zeros */
+/* Poles and zeros; wild: the parameters may be infinite. */
+void zeros_of_values(Zeros *z, Arena *arena, const Region *body, bool wild);
 
 /* A set of elements of a small array. */
 typedef uintptr_t Elements;

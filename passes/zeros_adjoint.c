@@ -244,7 +244,7 @@ static void adjoints_in_turn(Zeros *z, const Adjoints *a, const Region *body, co
 
 void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
                        const PtrMap *useful, const bool *wanted, SeedKind kind) {
-    zeros_of_values(z, arena, body);
+    zeros_of_values(z, arena, body, kind == SEEDS_wild);
     Adjoints a = {.arena = arena, .known = z, .varied = varied, .useful = useful};
     int turns = 0;
     for (int i = 0; i < body->yields.n && turns <= MOST_TURNS; i++)
@@ -256,7 +256,7 @@ void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap 
     else
         mark_faint(&a, &z->faint);
     useful_flow(body, starts_steep, z, &z->steep);
-    for (uint32_t i = 0; kind == SEEDS_faint && i < useful->cap; i++)
+    for (uint32_t i = 0; kind == SEEDS_wild && i < useful->cap; i++)
         if (useful->keys[i])
             ptrmap_put(&z->steep, useful->keys[i], NULL);
 }

@@ -69,9 +69,10 @@ FORMS = [
     ("let r = E; rule(if C { r } else { A })", "2.0*sin(E)", "2.0*sin(A)"),
     ("let r = E; let v = [select(y > -5.0, r, 1.0), A]; select(C, select(y > -5.0, r, 0.0), 0.0) + v[if C { 0 } else { 1 }]", "E + E", "A"),
     ("let r = E; select(C, select(y > -5.0, r, 0.0), 0.0) + select(C && y > -6.0, select(y > -5.0, r, 1.0), A)", "E + E", "A"),
-    ("let r = E; select(C, select(y > -9.0, select(y > -8.0, select(y > -7.0, select(y > -6.0, select(y > -5.0, r*2.0, x)*2.0, x)*2.0, x)*2.0, x), x), A)",
-     "16.0*E", "A"),
+    ("let r = E; select(C, select(y > -9.0, select(y > -8.0, select(y > -7.0, select(y > -6.0, select(y > -5.0, r*2.0, x)*2.0,"
+     " x)*2.0, x)*2.0, x), x), A)", "16.0*E", "A"),
     ("let r = E; let (a, b) = two_j(x, r); a + [b, A][if C { 0 } else { 1 }]", "2.0*x + 3.0*E", "2.0*x + A"),
+    ("let v = [A, rule(E), rule(E)]; v[if C { 1 } else { 0 }]", "2.0*sin(E)", "A"),
     ("let r = E; let (a, b) = two_v(x, r); a + [b, A][if C { 0 } else { 1 }]", "2.0*x + 3.0*E", "2.0*x + A"),
 ]
 HELPERS = """
@@ -99,7 +100,8 @@ KINKS = [
     ("acos(clamp(x, 0.0, 1.0))", 3), ("let r = sqrt(x); relu(r - 1.0)", 0), ("let r = log(x); max(r, -5.0)", 0), ("let r = 1.0/x; min(r, 5.0)", 0),
     ("let r = log(x); clamp(r, -5.0, 5.0)", 0), ("let r = log(x); max([r, -5.0, -6.0])", 0), ("abs(sqrt(x)*0.0)", 4),
     ("sum(sqrt(relu(x - f64(i))) for i < 3)", -1), ("let r = sqrt(x); max(r, 1.0) + min(-r, -2.0)", 0),
-    ("0.0*sqrt(x)", 0), ("sqrt(one_j(0.0, x))", 0), ("sqrt(one_v(0.0, x))", 0), ("one_j(0.0, sqrt(x))", 0), ("one_v(0.0, sqrt(x))", 0),
+    ("0.0*sqrt(x)", 0), ("[0.0, rule(1.0/x)][i64(x)]", 0), ("sqrt(one_j(0.0, x))", 0), ("sqrt(one_v(0.0, x))", 0),
+    ("one_j(0.0, sqrt(x))", 0), ("one_v(0.0, sqrt(x))", 0),
     ("let (a, b) = two_j(x, 0.0); sqrt(b)", 1), ("let (a, b) = two_v(x, 0.0); sqrt(b)", 1),
 ]
 
