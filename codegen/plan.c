@@ -4,7 +4,7 @@
  * root.
  * 2. Assign: backwards, so that consumers say where they want their operands before these are
  * looked at.
- * 3. Lifetimes of buffers, then slots (plan_slots). */
+ * 3. Lifetimes of buffers, then slots (plan_slots.c). */
 #include "codegen/plan.h"
 #include "codegen/lanes.h"
 #include "codegen/varying.h"
@@ -374,17 +374,12 @@ static void assign_init(Plan *plan, const Inst *loop, int j, Buffer *home) {
     }
 }
 
-static int bytes_of(Scalar elem) {
-    static const int bytes[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
-    return bytes[elem];
-}
-
 /* Sums of several lanes for acc j of a loop in lanes. A few: to fold the lanes takes instructions,
  * but a lane each would make an array that no longer fits in a cache. */
 static Buffer *new_sums(Plan *plan, const Inst *loop, int j) {
     enum { SUM_BYTES = 16 };
     const Type *type = loop->out[j]->type;
-    int lanes = plan_lanes(plan, loop), most = SUM_BYTES / bytes_of(type->elem);
+    int lanes = plan_lanes(plan, loop), most = SUM_BYTES / plan_element_bytes(type->elem);
     if (lanes == 1 || type->rank == 0 ||
         !lanes_sum_apart(plan->m, loop, j - loop->attr.loop.n_carry, lanes)) {
         return NULL;
@@ -611,94 +606,6 @@ static void find_lifetimes(Plan *plan, const Region *region) {
     }
 }
 
-/* ---- slots ---- */
-
-static const Size *buffer_bytes(Plan *plan, const Buffer *buffer) {
-    PolyTable *polys = &plan->m->ctx->polys;
-    const Size *count = ir_type_count(plan->m, buffer->type);
-    return count ? size_mul(polys, count,
-                            size_const(polys, bytes_of(buffer->type->elem) * buffer->lanes))
-                 : NULL;
-}
-
-/* How well a free slot suits: 3 the same size, 2 larger, 1 smaller (it grows), 0 cannot be
- * compared. */
-static int slot_fit(Plan *plan, const Slot *slot, const Size *bytes) {
-    PolyTable *polys = &plan->m->ctx->polys;
-    return slot->bytes == bytes                       ? 3
-           : size_at_least(polys, slot->bytes, bytes) ? 2
-           : size_at_least(polys, bytes, slot->bytes) ? 1
-                                                      : 0;
-}
-
-static bool place_in_slot(Plan *plan, Buffer *buffer) {
-    const Size *bytes = buffer_bytes(plan, buffer);
-    if (!bytes) {
-        return false;
-    }
-    int best = -1, best_fit = 0;
-    for (int s = 0; s < plan->slots.n && best_fit < 3; s++) {
-        const Slot *slot = &plan->slots.data[s];
-        int fit = slot->busy_until < buffer->begin ? slot_fit(plan, slot, bytes) : 0;
-        if (fit > best_fit) {
-            best = s;
-            best_fit = fit;
-        }
-    }
-    if (best < 0) {
-        Slot slot = {.bytes = bytes};
-        best = plan->slots.n;
-        vec_push(plan->arena, &plan->slots, slot);
-    }
-    Slot *slot = &plan->slots.data[best];
-    slot->bytes = best_fit == 1 ? bytes : slot->bytes;
-    slot->busy_until = buffer->end;
-    buffer->slot = best;
-    return true;
-}
-
-/* Positions are dense, so sorting by counting would do; there are few enough for an insertion. */
-static void sort_by_begin(Buffer **buffers, int n) {
-    for (int i = 1; i < n; i++) {
-        Buffer *x = buffers[i];
-        int k = i;
-        for (; k > 0 && buffers[k - 1]->begin > x->begin; k--) {
-            buffers[k] = buffers[k - 1];
-        }
-        buffers[k] = x;
-    }
-}
-
-static void choose_stack_slots(Plan *plan) {
-    enum { ONE = 1024, ALL = 16384 };
-    int64_t total = 0, bytes;
-    for (int s = 0; s < plan->slots.n; s++) {
-        Slot *slot = &plan->slots.data[s];
-        if (size_is_const(slot->bytes, &bytes) && bytes <= ONE && total + bytes <= ALL) {
-            slot->on_stack = true;
-            total += bytes;
-        }
-    }
-}
-
-static bool place_all(Plan *plan) {
-    Buffer **order = ARENA_ARRAY(plan->arena, plan->buffers.n + 1, Buffer *);
-    int n = 0;
-    for (int i = 0; i < plan->buffers.n; i++) {
-        if (plan->buffers.data[i]->kind == BUF_slot) {
-            order[n++] = plan->buffers.data[i];
-        }
-    }
-    sort_by_begin(order, n);
-    for (int i = 0; i < n; i++) {
-        if (!place_in_slot(plan, order[i])) {
-            return false;
-        }
-    }
-    choose_stack_slots(plan);
-    return true;
-}
-
 Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *widths,
                 int vector_bytes) {
     Plan *plan = ARENA_NEW(arena, Plan);
@@ -724,5 +631,5 @@ Plan *plan_make(IrModule *m, Arena *arena, const Func *func, const PtrMap *width
     scan_region(plan, func->body);
     assign_results(plan, func->body);
     find_lifetimes(plan, func->body);
-    return place_all(plan) ? plan : NULL;
+    return plan_place_slots(plan) ? plan : NULL;
 }

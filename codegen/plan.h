@@ -34,8 +34,8 @@ typedef struct Buffer {
 
 typedef struct Slot {
     const Size *bytes;
-    bool on_stack; /* small and of known size: needs no workspace */
-    int busy_until;
+    bool on_stack;         /* small and of known size: needs no workspace */
+    VEC(Buffer *) buffers; /* that share it, by their begin */
 } Slot;
 
 typedef struct Plan {
@@ -80,5 +80,10 @@ Buffer *plan_sums(const Plan *plan, const Inst *loop, int j);
 /* Whether the buffer holds something only while the loop runs. */
 bool plan_is_within(const Plan *plan, const Buffer *buffer, const Inst *loop);
 int plan_lanes(const Plan *plan, const Inst *loop); /* 1: a loop of scalars */
+
+/* ---- of the files of the plan alone ---- */
+/* Gives the buffers of the workspace slots (plan_slots.c); false when a size overflows. */
+bool plan_place_slots(Plan *plan);
+int plan_element_bytes(Scalar elem);
 
 #endif
