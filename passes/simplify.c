@@ -3,10 +3,10 @@
  *
  * One round rebuilds a function from its live values only. Loops lose results, carries, accs and
  * slices that nothing reads; a carry that never changes becomes its initial value; a slice of a
- * broadcast becomes what was broadcast; a carry that is only added to becomes an acc; of two equal
- * loops or accs one stays. Instructions without effect move out of loops as far as their operands
- * allow, never out of an `if`. Rounds are repeated while they shrink the function, as each exposes
- * more.
+ * broadcast becomes what was broadcast; a stack of slices, turned or not, the array itself; a carry
+ * that is only added to becomes an acc; of two equal loops or accs one stays. Instructions without
+ * effect move out of loops as far as their operands allow, never out of an `if`. Rounds are
+ * repeated while they shrink the function, as each exposes more.
  *
  * Note [Hoisting stays safe]
  * A hoisted instruction may run although its loop does not. So only what inst_is_pure allows moves:
@@ -237,21 +237,33 @@ static void map_body_params(Simplify *s, Trim *t, IrBuilder *body, IrMap *map) {
     }
 }
 
-/* A stacked element that needs no stack: the same every time, or a slice handed through. Mapped to
- * its result. */
+/* What a slice, or a transpose of one, is an element of; NULL for anything else. */
+static Value *whole_of(const Trim *t, IrBuilder *b, const Region *body, const Value *element) {
+    int k = element->index - 1;
+    if (element->region != body)
+        return NULL;
+    if (!element->inst)
+        return k >= 0 && k < t->slices.n ? t->slices.data[k] : NULL;
+    Value *whole =
+        element->inst->op == OP_transpose ? whole_of(t, b, body, element->inst->in[0]) : NULL;
+    if (!whole)
+        return NULL;
+    int8_t perm[IR_MAX_RANK] = {0};
+    for (int axis = 0; axis < element->type->rank; axis++)
+        perm[1 + axis] = (int8_t)(1 + element->inst->attr.perm[axis]);
+    return ir_transpose(b, whole, perm);
+}
+
+/* A stacked element that needs no stack: the same every time, or a view of a slice. Mapped to its
+ * result. */
 static bool stack_is_trivial(const Trim *t, IrBuilder *b, const Region *body, Value *element,
                              Value *result, IrMap *map) {
-    const Type *type = irmap_type(map, result->type);
-    if (!region_contains(body, element->region)) {
-        irmap_put(map, result, ir_broadcast(b, element, type));
-        return true;
-    }
-    int k = element->index - 1;
-    if (!element->inst && element->region == body && k >= 0 && k < t->slices.n) {
-        irmap_put(map, result, t->slices.data[k]);
-        return true;
-    }
-    return false;
+    Value *whole = region_contains(body, element->region)
+                       ? whole_of(t, b, body, element)
+                       : ir_broadcast(b, element, irmap_type(map, result->type));
+    if (whole)
+        irmap_put(map, result, whole);
+    return whole != NULL;
 }
 
 static void yield_results(Simplify *s, Trim *t, IrBuilder *b, IrBuilder *body, IrMap *map) {

@@ -16,7 +16,8 @@
  * then joins it with the primal loop and nothing is stored. A loop with carries cannot be run
  * backwards, so its primal additionally stacks the incoming carries and, in the whole nest below
  * it, the results that are dear to compute again (transcendental functions, products, inner loops).
- * Everything dear is offered; what no adjoint reads is removed by `simplify`. So is a derivative
+ * Everything dear is offered; what no adjoint reads is removed by `simplify`. Of a product that is
+ * only added to something, the sum is: the adjoints of both read neither. So is a derivative
  * that shares most of its work with the result (s(1 - s), exact at either end, of a sigmoid). A
  * value whose shape depends on a size bound inside the loop cannot be stacked and is computed
  * again. Checkpoint attributes change what is offered: CHECK_inner the carries alone,
@@ -25,6 +26,8 @@
  *
  * Called by derive.c. Needs bodies without vjp, jvp and calls of functions without rules. */
 #include "passes/vjp.h"
+
+#include "passes/liveness.h"
 
 bool vjp_is_active(const Vjp *s, const Value *v) {
     return ptrmap_has(&s->varied, v) && ptrmap_has(&s->useful, v);
@@ -215,6 +218,28 @@ Value *vjp_kept_partial(Vjp *s, const IrBuilder *b, const Inst *inst) {
     return at && at != key && region_contains(at->region, b->region) ? at : NULL;
 }
 
+static bool is_sum(const Inst *inst) {
+    return inst->op == OP_add || inst->op == OP_sub || inst->op == OP_neg;
+}
+
+/* Whether a product is only added to something of its region. */
+static bool is_summed(const Vjp *s, const Value *v) {
+    const Inst *user = ptrmap_get(&s->users, v);
+    return ptrmap_has(&s->products, v) && ptrmap_get(&s->uses, v) == (void *)1 && user &&
+           is_sum(user) && user->region == v->region;
+}
+
+static void offer_results(Vjp *s, const Inst *inst, SavedList *saving) {
+    bool product = inst->op == OP_contract;
+    for (int i = 0; i < inst->n_in && is_sum(inst); i++)
+        product = product || is_summed(s, inst->in[i]);
+    if (product)
+        ptrmap_put(&s->products, inst->out[0], NULL);
+    for (int i = 0; i < inst->n_out && (product || inst_is_dear(inst)); i++)
+        if (!inst->out[i]->is_acc && !is_summed(s, inst->out[i]))
+            vec_push(s->arena, saving, ((Saved){.source = inst->out[i]}));
+}
+
 /* Emits one instruction of the primal; where `saving` is a list, dear results are offered to it. */
 static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *saving) {
     b->loc = inst->loc;
@@ -224,10 +249,8 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
         forward_saving_loop(s, b, inst, saving);
     else if (!is_binomial(inst) || !s->sweeps_here || !vjp_run_binomial(s, b, inst))
         ir_clone_inst(b, inst, &s->map);
-    if (saving && inst_is_dear(inst))
-        for (int i = 0; i < inst->n_out; i++)
-            if (!inst->out[i]->is_acc)
-                vec_push(s->arena, saving, ((Saved){.source = inst->out[i]}));
+    if (saving)
+        offer_results(s, inst, saving);
     if (saving && partial_is_kept(inst) && vjp_is_active(s, inst->in[0]))
         offer_partial(s, b, inst, saving);
 }
@@ -609,6 +632,16 @@ void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
         sweep_inst(s, b, region->insts.data[i]);
 }
 
+static void find_users(const Region *region, PtrMap *users) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_in; k++)
+            ptrmap_put(users, inst->in[k], (void *)(uintptr_t)inst);
+        for (int k = 0; k < inst->n_region; k++)
+            find_users(inst->regions[k], users);
+    }
+}
+
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
                 Value *const *args, Value *const *cotangents, SeedKind kind, Value **results,
                 Value **adjoints, DeriveError *error) {
@@ -621,6 +654,11 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     ptrmap_init(&s.records, s.arena);
     ptrmap_init(&s.runs, s.arena);
     ptrmap_init(&s.partials, s.arena);
+    ptrmap_init(&s.uses, s.arena);
+    ptrmap_init(&s.users, s.arena);
+    ptrmap_init(&s.products, s.arena);
+    count_uses(f->body, &s.uses);
+    find_users(f->body, &s.users);
     const Region *body = f->body;
     for (int i = 0; i < f->sizes.n; i++)
         ptrmap_put(&s.map.syms, f->sizes.data[i], (void *)(uintptr_t)sizes[i]);

@@ -34,6 +34,9 @@ typedef struct Vjp {
     PtrMap runs;      /* source loop marked CHECK_binomial -> what its first run left, likewise */
     bool sweeps_here; /* what is emitted now is swept in the region that it is emitted in */
     PtrMap partials;  /* source instruction -> the key of its partial derivative in map */
+    PtrMap uses;      /* of values of the source: how often */
+    PtrMap users;     /* ... and by which instruction last */
+    PtrMap products;  /* source values that are products, or sums of one that nothing else reads */
     const Func *func; /* that is differentiated */
     DeriveError *error;
     bool failed;
