@@ -670,7 +670,7 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     for (int i = 0, k = 0; i < body->yields.n; i++)
         if (value_is_float(body->yields.data[i])) {
             wanted[i] = cotangents[k] != NULL;
-            if (wanted[i])
+            if (wanted[i] && kind != SEEDS_wild) /* what a gate of those lets through may be 0 */
                 gates_note_seed(&s.gates, cotangents[k]);
             k++;
         }
