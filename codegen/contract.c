@@ -264,7 +264,10 @@ static void emit_panel(Gen *g, const Problem *p, const Fit *fit, LLVMValueRef fr
     tile.b = panel.b;
     if (fit->packed) {
         LLVMValueRef copy = gen_scratch(g, "bpc.panel", PANEL_BYTES);
-        blocked_pack(g, copy, vecs, panel.b, p->k, gen_int(g, cols));
+        if (blocked_pack_fits(g, panel.b, p->k))
+            blocked_pack_here(g, copy, vecs, panel.b, p->k, cols);
+        else
+            blocked_pack(g, copy, vecs, panel.b, p->k, gen_int(g, cols));
         tile.b = (ContractOperand){copy, gen_int(g, (int64_t)vecs * g->lanes), gen_int(g, 1)};
         tile.last_lanes = g->lanes;
         tile.store_lanes = last;

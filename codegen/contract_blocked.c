@@ -164,6 +164,25 @@ static void pack_transposed(Gen *g, const Panel *panel, ContractOperand b) {
     gen_loop_end(g, &by_col);
 }
 
+bool blocked_pack_fits(const Gen *g, ContractOperand b, LLVMValueRef rows) {
+    int64_t n;
+    return gen_known(rows, &n) && n > 0 && n <= g->lanes && gen_is(b.row_stride, 1) &&
+           has_masked_loads(g);
+}
+
+void blocked_pack_here(Gen *g, LLVMValueRef base, int vecs, ContractOperand b, LLVMValueRef rows,
+                       int64_t cols) {
+    LLVMValueRef zero = gen_int(g, 0), source[GEN_MAX_LANES];
+    Panel panel = {.base = base, .width = gen_int(g, (int64_t)vecs * g->lanes)};
+    for (int v = 0; v < vecs; v++) {
+        for (int i = 0; i < g->lanes; i++) {
+            int64_t col = (int64_t)v * g->lanes + i;
+            source[i] = gen_element(g, &b, zero, gen_int(g, col < cols ? col : cols - 1));
+        }
+        pack_square(g, &panel, gen_int(g, (int64_t)v * g->lanes), source, zero, rows);
+    }
+}
+
 /* One row after the other; element by element if b is strided. */
 static void pack_rows(Gen *g, const Panel *panel, ContractOperand b, bool unit) {
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);

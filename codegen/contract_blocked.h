@@ -23,6 +23,10 @@ void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef 
 void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMValueRef k,
                ContractOperand a, ContractOperand b, ContractOperand c);
 
+/* A panel of a few known rows whose columns are contiguous can be packed in place. */
+bool blocked_pack_fits(const Gen *g, ContractOperand b, LLVMValueRef rows);
+void blocked_pack_here(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
+                       int64_t cols);
 /* Calls the packer: rows x cols of b go to `panel`, which has `vecs` vectors a row; missing columns
  * become something finite if b is. */
 void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,

@@ -452,10 +452,6 @@ Value *ir_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
     assert(comma && arrow && comma < arrow && strlen(arrow + 2) <= IR_MAX_RANK);
     assert(comma - spec == x->type->rank && arrow - comma - 1 == y->type->rank);
     assert(x->type->elem == y->type->elem);
-    Value *v = b->fold ? fold_contract(b, spec, x, y) : NULL;
-    if (v) {
-        return name_give(v, name);
-    }
     const Size *dims[IR_MAX_RANK];
     int rank = 0;
     for (const char *label = arrow + 2; *label; label++) {
@@ -463,7 +459,12 @@ Value *ir_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
         dims[rank++] = extent ? extent : label_extent(comma + 1, arrow, y->type, *label);
         assert(dims[rank - 1]);
     }
-    Inst draft = {.op = OP_contract, .n_in = 2, .in = (Value *[]){x, y}};
-    draft.attr.spec = atom_of(&b->m->ctx->atoms, spec);
-    return name_give(emit_value(b, &draft, ir_type(b->m, x->type->elem, rank, dims)), name);
+    const Type *type = ir_type(b->m, x->type->elem, rank, dims);
+    Value *v = b->fold ? fold_contract(b, spec, x, y, type) : NULL;
+    if (!v) {
+        Inst draft = {.op = OP_contract, .n_in = 2, .in = (Value *[]){x, y}};
+        draft.attr.spec = atom_of(&b->m->ctx->atoms, spec);
+        v = emit_value(b, &draft, type);
+    }
+    return name_give(v, name);
 }

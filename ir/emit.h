@@ -52,7 +52,8 @@ Value *fold_reshape(IrBuilder *b, Value *x, const Type *to);
 Value *fold_array(IrBuilder *b, int n, Value *const *xs);
 Value *fold_concat(IrBuilder *b, int n, Value *const *xs, const Size *extent);
 Value *fold_reverse(IrBuilder *b, Value *x);
-Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y); /* fold_contract.c */
+/* fold_contract.c; type: of the result */
+Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y, const Type *type);
 
 /* ---- questions about values ---- */
 static inline bool value_is(const Value *v, Op op) {

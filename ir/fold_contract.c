@@ -42,6 +42,18 @@ static bool untranspose(Parts *p, int k) {
     return true;
 }
 
+/* A sum of nothing. */
+static bool sums_nothing(const Parts *p) {
+    int64_t n;
+    for (int axis = 0; p->labels[0][axis]; axis++) {
+        if (!strchr(p->out, p->labels[0][axis]) && size_is_const(p->in[0]->type->dims[axis], &n) &&
+            n == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- unit vectors ---- */
 
 static bool is_index_below(const Value *v, const Size *extent) {
@@ -96,11 +108,14 @@ static Value *fold_unit(IrBuilder *b, const Parts *p, int unit) {
     return part_of(b, p, !unit, label, k);
 }
 
-Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
+Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y, const Type *type) {
     Parts p = take_apart(spec, x, y);
     bool turned = untranspose(&p, 0), too = untranspose(&p, 1);
     if (turned || too) {
         return put_together(b, &p);
+    }
+    if (sums_nothing(&p) && type_is_float(type)) {
+        return ir_const(b, type, 0.0);
     }
     Value *v = fold_unit(b, &p, 1);
     return v ? v : fold_unit(b, &p, 0);

@@ -43,7 +43,7 @@
 
 #include <string.h>
 
-enum { SMALL_PRODUCT = 64, LIFT_ROUNDS = 8 };
+enum { SMALL_PRODUCT = 64, SMALL_SUM = 128, LIFT_ROUNDS = 8 };
 
 /* ---- phases ---- */
 
@@ -151,6 +151,18 @@ static bool is_outer(const char *spec) {
     return alone[0] && alone[1];
 }
 
+/* A matrix that fits into registers: added in each step, it needs no stacks of its factors. */
+static bool is_small_sum(const Inst *product) {
+    const Type *type = product->out[0]->type;
+    int64_t n, count = 1;
+    for (int d = 0; d < type->rank; d++) {
+        if (!size_is_const(type->dims[d], &n) || n > SMALL_SUM)
+            return false;
+        count *= n;
+    }
+    return count <= SMALL_SUM;
+}
+
 /* The addition to a sum of the loop that is all that a product is for; NULL: there is none. */
 static const Inst *sum_of_product(const Cut *c, const Inst *product) {
     if (ptrmap_get(&c->uses, product->out[0]) != (void *)1)
@@ -171,8 +183,9 @@ static bool should_lift(Cut *c, const Inst *inst) {
     bool x = is_body_value(c, inst->in[0]), y = is_body_value(c, inst->in[1]);
     if (x != y)
         return true;
-    const Inst *sum =
-        c->main >= 0 && x && is_outer(inst->attr.spec) ? sum_of_product(c, inst) : NULL;
+    const Inst *sum = c->main >= 0 && x && is_outer(inst->attr.spec) && !is_small_sum(inst)
+                          ? sum_of_product(c, inst)
+                          : NULL;
     if (sum)
         ptrmap_put(&c->dropped, sum, (void *)(uintptr_t)inst);
     return sum != NULL;

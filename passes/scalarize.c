@@ -4,7 +4,13 @@
  * while it is only indexed by constants; then carried states of a few numbers live in registers.
  * Where an array is needed as a whole (a result, a stacked element, a dynamic index) it is put
  * together by `array`. Small arrays in memory (parameters, slices) are read element by element.
- * Called before `loops`, so elementwise operations still stand on whole arrays. */
+ * Called before `loops`, so elementwise operations still stand on whole arrays, and after it.
+ *
+ * Note [Rows in vectors]
+ * An array of VECTOR_ROW numbers fills a vector. Outside of loops that may run in lanes, where each
+ * lane has an array of its own, it is better left in memory when it comes from a row of a larger
+ * array or from a product, or goes there: as scalars it would be taken apart and put together
+ * again, number by number. */
 #include "passes/rebuild.h"
 
 #include <string.h>
@@ -14,7 +20,9 @@ enum {
     SMALL_DEAR = 4,
     SMALL_EXTENT = 9,
     UNROLLED_SIZE = 1200,
-    SMALL_PRODUCT = 64
+    SMALL_PRODUCT = 64,
+    SMALL_MATRIX = 16, /* an operand of such a product, outside of lanes */
+    VECTOR_ROW = 8
 };
 
 typedef struct Parts {
@@ -32,17 +40,22 @@ typedef struct Scalarize {
 
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 
-/* Number of elements of a small array type; 0 when it is not one. */
-static int small_count(const Type *type) {
+/* Number of elements of an array type with at most so many; 0 when it is not one. */
+static int count_up_to(const Type *type, int most) {
     int64_t n, count = 1;
     if (type->rank == 0)
         return 0;
     for (int d = 0; d < type->rank; d++) {
-        if (!size_is_const(type->dims[d], &n) || n < 0 || n > SMALL_ARRAY)
+        if (!size_is_const(type->dims[d], &n) || n < 0 || n > most)
             return 0;
         count *= n;
     }
-    return count <= SMALL_ARRAY ? (int)count : 0;
+    return count <= most ? (int)count : 0;
+}
+
+/* Number of elements of a small array type; 0 when it is not one. */
+static int small_count(const Type *type) {
+    return count_up_to(type, SMALL_ARRAY);
 }
 
 /* ---- analysis: what is unrolled, what stays whole ---- */
@@ -61,6 +74,49 @@ static int64_t unrolled_size(const Scalarize *s, const Region *region) {
     return size;
 }
 
+/* ---- rows in vectors: see the note ---- */
+
+static bool is_vector_row(const Type *type) {
+    int64_t n;
+    return type->rank == 1 && size_is_const(type->dims[0], &n) && n == VECTOR_ROW;
+}
+
+/* Whether no loop around may run in lanes. */
+static bool is_sequential(const Region *region) {
+    int64_t n;
+    for (const Inst *owner = region->owner; owner; owner = owner->region->owner)
+        if (owner->op == OP_loop && owner->attr.loop.n_carry == 0 &&
+            !(size_is_const(owner->attr.loop.extent, &n) && n <= SMALL_EXTENT))
+            return false;
+    return true;
+}
+
+/* Also adding a number of the row to a larger sum, at the place of the row. */
+static bool works_on_row(const Inst *loop, const Inst *inst) {
+    if (inst->op == OP_add_at)
+        return inst->in[0]->is_acc && inst->in[1]->type->rank == 0 &&
+               inst->in[inst->n_in - 1] == loop->regions[0]->params.data[0];
+    return op_is_elementwise(inst->op) || inst->op == OP_const;
+}
+
+/* A loop that only computes numbers of such rows. */
+static bool makes_vector_rows(const Inst *loop) {
+    const Region *body = loop->regions[0];
+    int64_t n;
+    if (!size_is_const(loop->attr.loop.extent, &n) || n != VECTOR_ROW ||
+        loop->attr.loop.n_carry > 0 || !is_sequential(loop->region))
+        return false;
+    for (int i = 0; i < body->insts.n; i++)
+        if (!works_on_row(loop, body->insts.data[i]))
+            return false;
+    for (int k = 0; k < body->yields.n; k++) {
+        const Value *y = body->yields.data[k];
+        if ((y->type->rank > 0) != (k < loop->attr.loop.n_acc) || !value_is_float(y))
+            return false;
+    }
+    return body->yields.n > 0;
+}
+
 /* Sizes in the body depend on the iteration. */
 static bool binds_index(const Inst *loop) {
     const Region *body = loop->regions[0];
@@ -72,7 +128,7 @@ static bool binds_index(const Inst *loop) {
 
 static bool can_unroll(Scalarize *s, const Inst *loop) {
     int64_t n;
-    if (!size_is_const(loop->attr.loop.extent, &n) || n > SMALL_EXTENT)
+    if (!size_is_const(loop->attr.loop.extent, &n) || n > SMALL_EXTENT || makes_vector_rows(loop))
         return false;
     const Region *body = loop->regions[0];
     if (unrolled_size(s, body) * n > UNROLLED_SIZE)
@@ -81,7 +137,8 @@ static bool can_unroll(Scalarize *s, const Inst *loop) {
         const Inst *inst = body->insts.data[i];
         bool dear =
             op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST && n > SMALL_DEAR;
-        bool loops = inst->op == OP_loop && !ptrmap_has(&s->unroll, inst);
+        bool row = inst->op == OP_loop && makes_vector_rows(inst) && n <= SMALL_DEAR;
+        bool loops = inst->op == OP_loop && !ptrmap_has(&s->unroll, inst) && !row;
         bool shaped = binds_index(loop) && n <= SMALL_DEAR; /* sizes become known */
         if (dear || ((loops || inst->op == OP_contract) && !shaped))
             return false;
@@ -132,6 +189,36 @@ static void tie(Scalarize *s, Value *const *vs, int n, bool *changed) {
         keep_whole(s, vs[i], changed);
 }
 
+static bool is_in_memory(const Value *v) {
+    return v->type->rank > 0 && small_count(v->type) == 0;
+}
+
+static void keep_row(Scalarize *s, Value *v, bool *changed) {
+    if (is_vector_row(v->type))
+        keep_whole(s, v, changed);
+}
+
+/* Rows that larger arrays, products and loops over numbers make and take. */
+static void find_vector_rows(Scalarize *s, const Inst *inst, bool *changed) {
+    bool large = false;
+    int n = inst->op == OP_loop ? inst->attr.loop.n_slice : inst->n_in;
+    for (int k = 0; k < inst->n_in; k++)
+        large = large || is_in_memory(inst->in[k]);
+    for (int k = 0; k < inst->n_out; k++)
+        large = large || is_in_memory(inst->out[k]);
+    bool moves = inst->op == OP_contract || inst->op == OP_index || inst->op == OP_update;
+    bool makes = inst->op == OP_loop && makes_vector_rows(inst);
+    for (int k = 0; k < n && ((moves && large) || makes); k++)
+        keep_row(s, inst->in[k], changed);
+    for (int k = 0; k < inst->n_out && ((moves && large) || makes); k++)
+        keep_row(s, inst->out[k], changed);
+    if (!op_is_elementwise(inst->op) || !is_vector_row(inst->out[0]->type))
+        return;
+    Value *all[4] = {inst->out[0]};
+    memcpy(all + 1, inst->in, (size_t)inst->n_in * sizeof *all);
+    tie(s, all, 1 + inst->n_in, changed);
+}
+
 static void find_whole(Scalarize *s, const Region *region, bool *changed) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
@@ -139,6 +226,8 @@ static void find_whole(Scalarize *s, const Region *region, bool *changed) {
         bool scatters = inst->op == OP_add_at || inst->op == OP_update || inst->op == OP_add_slice;
         if ((indexed || scatters) && !has_constant_indices(s, inst))
             keep_whole(s, inst->in[0], changed);
+        if (is_sequential(region))
+            find_vector_rows(s, inst, changed);
         bool sums = (inst->op == OP_add || inst->op == OP_sub) && inst->in[0]->is_acc;
         if (scatters || sums)
             tie(s, (Value *[]){inst->in[0], inst->out[0]}, 2, changed);
@@ -186,7 +275,7 @@ static Parts *elements(Scalarize *s, IrBuilder *b, Value *v, IrMap *map) {
     if (p)
         return p;
     Value *x = irmap_get(map, v);
-    int n = small_count(x->type);
+    int n = count_up_to(x->type, SMALL_MATRIX);
     p = parts_new(s, n ? n : 1);
     if (n == 0)
         p->e[0] = x;
@@ -306,8 +395,10 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
     const Value *v[3] = {inst->in[0], inst->in[1], inst->out[0]};
     int64_t extent[256] = {0}, at[256] = {0}, total = 1;
     char labels[3 * IR_MAX_RANK];
+    bool row = ptrmap_has(&s->whole, v[2]) && is_vector_row(v[2]->type);
+    int most = is_sequential(inst->region) ? SMALL_MATRIX : SMALL_ARRAY;
     for (int k = 0; k < 3; k++) {
-        if (v[k]->type->rank > 0 && small_count(v[k]->type) == 0)
+        if (v[k]->type->rank > 0 && count_up_to(v[k]->type, k < 2 ? most : SMALL_ARRAY) == 0)
             return NULL;
         for (int d = 0; d < n_axes[k]; d++) {
             unsigned char label = (unsigned char)axes[k][d];
@@ -318,7 +409,7 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
             }
         }
     }
-    if (total > SMALL_PRODUCT)
+    if (total > SMALL_PRODUCT || row)
         return NULL;
     Parts *x = elements(s, b, inst->in[0], map), *y = elements(s, b, inst->in[1], map);
     Parts *out = parts_new(s, v[2]->type->rank ? small_count(v[2]->type) : 1);
@@ -475,7 +566,8 @@ static Parts *split_inst(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *ma
         if (inst->in[0]->is_acc && !splits(s, inst->in[0]))
             return NULL; /* a sum that stays an array is added to as one */
         bool dear = op_info[inst->op].cost >= DEAR_COST && count > SMALL_DEAR;
-        return dear ? NULL : split_elementwise(s, b, inst, map);
+        bool row = is_vector_row(inst->out[0]->type) && ptrmap_has(&s->whole, inst->out[0]);
+        return dear || row ? NULL : split_elementwise(s, b, inst, map);
     }
     switch (inst->op) {
     case OP_transpose:
