@@ -51,6 +51,7 @@ void ir_builder_init(IrBuilder *b, IrModule *m, Region *region) {
 void ir_builder_nested(IrBuilder *inner, IrBuilder *b) {
     Region *region = ARENA_NEW(b->m->arena, Region);
     region->parent = b->region;
+    region->depth = b->region->depth + 1;
     region->func = b->region->func;
     *inner = (IrBuilder){.m = b->m,
                          .region = region,

@@ -151,6 +151,7 @@ struct Region {
     Region *parent; /* NULL for the body of a function */
     Inst *owner;    /* the loop or if; NULL for the body of a function */
     Func *func;
+    int depth; /* how many regions are around it */
     VEC(Value *) params;
     VEC(Inst *) insts;
     VEC(Value *) yields;
@@ -245,7 +246,7 @@ typedef struct IrModule {
     const Type **types;
     uint32_t type_cap, type_n;
     uint32_t next_value;
-    int threads;  /* above 1: so many share the work of an exported function */
+    int threads;    /* above 1: so many share the work of an exported function */
     bool split_all; /* also work too short to pay for threads: for tests */
     bool watched; /* --sanitize=nan: instructions have origins, and keep to the order and the places
                      of the source; loops store all (see passes/passes.h) */

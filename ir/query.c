@@ -5,12 +5,10 @@
 #include "ir/ir.h"
 
 bool region_contains(const Region *outer, const Region *inner) {
-    for (; inner; inner = inner->parent) {
-        if (inner == outer) {
-            return true;
-        }
+    while (inner->depth > outer->depth) {
+        inner = inner->parent;
     }
-    return false;
+    return inner == outer;
 }
 
 /* ---- free values ---- */
@@ -23,11 +21,10 @@ typedef struct FreeValues {
 } FreeValues;
 
 static void free_use(FreeValues *walk, Value *v) {
-    if (!ptrmap_has(&walk->seen, v)) {
+    bool inside = v->region->depth >= walk->region->depth; /* of all that is visible there */
+    if (!inside && !ptrmap_has(&walk->seen, v)) {
         ptrmap_put(&walk->seen, v, NULL);
-        if (!region_contains(walk->region, v->region)) {
-            vec_push(walk->arena, walk->out, v);
-        }
+        vec_push(walk->arena, walk->out, v);
     }
 }
 

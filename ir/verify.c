@@ -149,9 +149,9 @@ static bool check_structure(Verifier *v, const Inst *inst, const Region *region)
     for (int i = 0; i < inst->n_region; i++) {
         const Region *inner = inst->regions[i];
         if (!inner || inner->owner != inst || inner->parent != region ||
-            inner->func != region->func) {
+            inner->depth != region->depth + 1 || inner->func != region->func) {
             return broken(v, inst, "structure",
-                          "a nested region has another owner, parent or function");
+                          "a nested region has another owner, parent, depth or function");
         }
     }
     for (int i = 0; i < inst->n_out; i++) {

@@ -66,7 +66,7 @@ static void take_back(Adjoints *a, int begin, const Region *region, Marks *taken
     int kept = begin;
     for (int i = begin; i < a->log.n; i++) {
         Mark m = a->log.data[i];
-        if (region && region_contains(region, m.v->region)) {
+        if (region && m.v->region->depth >= region->depth) { /* of what is visible, inside */
             a->log.data[kept++] = m;
             continue;
         }

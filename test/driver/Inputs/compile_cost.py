@@ -29,6 +29,11 @@ def nested_ifs(n):
     return "fn f(x: f64, y: f64) -> f64 {\n%s\nx*y%s\n}\n" % ("\n".join(heads), " }" * n)
 
 
+def else_ifs(n):
+    heads = ["else if x < %d.0 { sin(x*y)*%d.0 }" % (i, i) for i in range(1, n)]
+    return "fn f(x: f64, y: f64) -> f64 =\n  if x < 0.0 { x*y }\n  %s\n  else { y };\n" % "\n  ".join(heads)
+
+
 def chain_of_gates(n):
     lines = ["let a%d = relu(w[%d]*a%d + 0.1);" % (i + 1, i, i) for i in range(n)]
     return "fn f[n,m](w: [n]f64, a0: [m]f64) -> f64 {\n  %s\n  sum(a%d)\n}\n" % ("\n  ".join(lines), n)
@@ -58,6 +63,7 @@ for name, text, megabytes, seconds in (
         ("line_grad", straight_line(10000) + "export grad(f) as g;\n", 170, 10),
         ("record", wide_record(900) + "export grad(f) as g;\n", 60, 10),
         ("gates", chain_of_gates(200) + "export grad(f) as g;\n", 60, 10),
+        ("else_ifs", else_ifs(800) + "export grad(f) as g;\n", 60, 10),
         ("ifs", nested_ifs(100) + "export hessian(f) as h;\n", 60, 10)):
     mb, s = compile(name, text)
     print("%-13s %6.0f MB %6.2f s" % (name, mb - least, s))
