@@ -276,8 +276,8 @@ static Parts *elements(Scalarize *s, IrBuilder *b, Value *v, IrMap *map) {
         return p;
     Value *x = irmap_get(map, v);
     int n = count_up_to(x->type, SMALL_MATRIX);
-    p = parts_new(s, n ? n : 1);
-    if (n == 0)
+    p = parts_new(s, x->type->rank == 0 ? 1 : n); /* an array without elements has no parts */
+    if (x->type->rank == 0)
         p->e[0] = x;
     for (int k = 0; k < n; k++) {
         int64_t at[IR_MAX_RANK];
