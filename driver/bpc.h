@@ -62,7 +62,7 @@ typedef struct BpcSize {
 
 /* How to compile. Start from bpc_options_default(), which sets every field. */
 typedef struct BpcOptions {
-    int opt_level;              /* 0 to 3; 3 by default */
+    int opt_level;              /* 0 to 3, else an error; 3 by default */
     bool real_is_f32;           /* `real` is f32 instead of f64 */
     bool debug_info;            /* line tables of the .bp text */
     bool freestanding;          /* the object needs nothing but libm */
@@ -71,8 +71,8 @@ typedef struct BpcOptions {
     size_t export_count;
     BpcImport *import; /* NULL: only the standard library is imported */
     void *import_user; /* its first argument */
-    int threads; /* 2 to 64: that many share the work of a call, see --threads; else none do, nor
-                    with opt_level 0, freestanding or sanitize_nan */
+    int threads; /* 2 to 64: that many share the work of a call, see --threads; 0 or 1: none do, nor
+                    with opt_level 0, freestanding or sanitize_nan; another number is an error */
     const BpcSize *sizes; /* functions with such a size are compiled for its value alone, and return
                              a status for another */
     size_t size_count;

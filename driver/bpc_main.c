@@ -362,6 +362,20 @@ static bool compile(Context *ctx, const Options *options, const CompileOptions *
     return ok;
 }
 
+/* In a build tree libbpcrt.a lies beside the program; installed, where linkers look. */
+static void print_link_flags(Arena *arena, int threads) {
+    char program[4096];
+    ssize_t n = threads > 1 ? readlink("/proc/self/exe", program, sizeof program - 1) : -1;
+    program[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash) {
+        *slash = '\0';
+        if (access(arena_printf(arena, "%s/libbpcrt.a", program), R_OK) == 0)
+            printf("-L%s ", program);
+    }
+    puts(threads > 1 ? "-lbpcrt -lpthread -lm" : "-lm");
+}
+
 static int run(Context *ctx, int argc, char **argv) {
     Options options;
     const char *error = NULL, *hint = NULL;
@@ -374,7 +388,7 @@ static int run(Context *ctx, int argc, char **argv) {
         return EXIT_ok;
     }
     if (options.link_flags) {
-        puts(options.threads > 1 ? "-lbpcrt -lpthread -lm" : "-lm");
+        print_link_flags(&ctx->arena, options.threads);
         return EXIT_ok;
     }
     if (options.explain)

@@ -2,7 +2,8 @@
  *
  *     fn rk4_with_arguments[n](u: [n]f64, h: f64) -> [n]f64 = rk4(|a| sin(a), u, h);
  *
- * so that names, sizes and messages are those of the compiler. */
+ * and called in its place, under derivative operators too, so that names, sizes and messages are
+ * those of the compiler. */
 #include "driver/function_args.h"
 
 #include <string.h>
@@ -155,18 +156,30 @@ static void keep_other_arguments(const Wrapper *b, FunctionArgs *bound) {
     bound->arguments.n_args = n;
 }
 
+/* The function under derivative operators: of `batch[n](grad[x](f))` it is f. */
+static const char *innermost(Arena *arena, const char *text, size_t *begin) {
+    const char *open = strrchr(text, '(');
+    *begin = open ? (size_t)(open + 1 - text) : 0;
+    *begin += strspn(text + *begin, " \t");
+    return arena_strdup(arena, text + *begin, strcspn(text + *begin, " \t)"));
+}
+
 bool function_args_bind(Context *ctx, Source *source, const CompileOptions *how,
                         const char *function, const ArgumentTexts *given, bool choose,
                         FunctionArgs *bound) {
     *bound = (FunctionArgs){source, function, function, *given, NULL};
     AstModule *ast = compile_parse(ctx, source, how);
-    const FnDecl *fn = ast ? find_fn_of(ast, function) : NULL;
+    size_t begin;
+    const char *name = innermost(&ctx->arena, function, &begin);
+    const FnDecl *fn = ast ? find_fn_of(ast, name) : NULL;
     if (!fn || !takes_functions(fn))
         return ast != NULL;
     Wrapper b = {ctx, &ctx->arena, source, fn, given, choose, {0}};
     text_init(&b.chosen, b.arena);
-    bound->function = arena_printf(b.arena, "%s_with_arguments", function);
-    const char *wrapper = write_wrapper(&b, bound->function);
+    const char *with = arena_printf(b.arena, "%s_with_arguments", name);
+    bound->function = arena_printf(b.arena, "%.*s%s%s", (int)begin, function, with,
+                                   function + begin + strlen(name));
+    const char *wrapper = write_wrapper(&b, with);
     if (!wrapper)
         return false;
     Text text;

@@ -186,8 +186,23 @@ static bool read_import(void *user, Arena *arena, const char *path, char **text,
     return true;
 }
 
+static bool check_options(Context *ctx, const BpcOptions *options) {
+    enum { MOST_THREADS = 64 }; /* see runtime/pool.h */
+    int before = ctx->diags.items.n;
+    if (options->opt_level < 0 || options->opt_level > 3)
+        diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "opt_level is 0 to 3, not %d",
+                   options->opt_level);
+    if (options->threads < 0 || options->threads > MOST_THREADS)
+        diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
+                   "threads is 2 to %d, or 0 or 1 for none, not %d", (int)MOST_THREADS,
+                   options->threads);
+    return ctx->diags.items.n == before;
+}
+
 static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *options) {
     Context *ctx = &module->ctx;
+    if (!check_options(ctx, options))
+        return false;
     Source *source = source_add(&ctx->sources, job->name, job->text, job->len);
     if (!source) {
         diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0}, "%s is too large", job->name);
@@ -200,15 +215,13 @@ static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *
         .module_name = header_c_name(&ctx->atoms, job->name),
         .exports = options->exports,
         .n_exports = (int)options->export_count,
-        .opt_level = options->opt_level < 0   ? 0
-                     : options->opt_level > 3 ? 3
-                                              : options->opt_level,
+        .opt_level = options->opt_level,
         .cpu = options->cpu,
         .debug = options->debug_info,
         .freestanding = options->freestanding,
         .sizes = sizes,
         .n_sizes = (int)options->size_count,
-        .threads = options->threads > 64 ? 64 : options->threads,
+        .threads = options->threads,
         .sanitize_nan = options->sanitize_nan,
         .reader = {options->import ? read_import : NULL, (void *)(uintptr_t)options},
     };

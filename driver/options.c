@@ -190,6 +190,7 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
     case OPT_threads:
         choice = read_count(value, MOST_THREADS, &number) && number > 0 ? 0 : -1;
         options->threads = (int)number;
+        reader->hint = choice < 0 ? "N is 2 to 64; 1 is none" : NULL;
         break;
     case OPT_sanitize:
         choice = choose(value, sanitizers, 1);
@@ -224,6 +225,7 @@ static bool set_option(Reader *reader, Options *options, OptionId id, const char
     case OPT_points:
         choice = read_count(value, 1000000, &number) && number > 0 ? 0 : -1;
         options->points = (int)number;
+        reader->hint = choice < 0 ? "N is 1 to 1000000" : NULL;
         break;
     case OPT_seed:
         choice = read_count(value, UINT64_MAX, &number) ? 0 : -1;

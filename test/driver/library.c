@@ -184,6 +184,22 @@ static void test_sizes(void) {
     bpc_context_free(ctx);
 }
 
+static void test_options(void) {
+    static const int wrong[][2] = {{99, 0}, {-1, 0}, {3, -4}, {3, 65}};
+    static const char *const said[] = {"opt_level is 0 to 3, not 99", "opt_level is 0 to 3, not -1",
+                                       "threads is 2 to 64, or 0 or 1 for none, not -4",
+                                       "threads is 2 to 64, or 0 or 1 for none, not 65"};
+    BpcContext *ctx = bpc_context_new(NULL);
+    for (int i = 0; i < 4; i++) {
+        BpcOptions options = bpc_options_default();
+        options.opt_level = wrong[i][0];
+        options.threads = wrong[i][1];
+        EXPECT(!compile(ctx, "o.bp", "export fn f(x: f64) -> f64 = x;", &options));
+        EXPECT(strstr(bpc_diagnostics_text(ctx), said[i]));
+    }
+    bpc_context_free(ctx);
+}
+
 /* Threads need a runtime, and have nothing to do where each operation is watched. */
 static void test_threads(void) {
     static const char text[] = "export fn f[n](x: [n]f64) -> f64 = sum(exp(x[i]) for i);";
@@ -237,6 +253,7 @@ static void test_nan(void) {
 
 int main(void) {
     test_sizes();
+    test_options();
     test_threads();
     test_nan();
     test_two_modules();
