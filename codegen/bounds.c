@@ -2,7 +2,7 @@
  * entry. */
 #include "codegen/bounds.h"
 
-enum { DEEPEST = 64 };
+enum { DEEPEST = 400 };
 
 /* Either end may be NULL: none. */
 typedef struct Interval {
@@ -13,31 +13,68 @@ static const Interval unknown;
 
 /* ---- expressions ---- */
 
-static const Bound *constant(const BoundScope *s, int64_t k) {
+static bool is_at_least(const Bound *bound, int k) {
+    return bound && bound->at_least[k];
+}
+
+static bool known_at_least(const Bound *bound, int k) {
+    const Bound *a = bound->a, *b = bound->b;
+    switch (bound->kind) {
+    case BOUND_const:
+        return bound->k >= k;
+    case BOUND_sym:
+        return k == 0;
+    case BOUND_add:
+        return (is_at_least(a, 0) && is_at_least(b, k)) || (is_at_least(a, k) && is_at_least(b, 0));
+    case BOUND_mul:
+    case BOUND_min:
+        return is_at_least(a, k) && is_at_least(b, k);
+    case BOUND_div:
+        return k == 0 && is_at_least(a, 0);
+    case BOUND_max:
+        return is_at_least(a, k) || is_at_least(b, k);
+    default:
+        return false;
+    }
+}
+
+static const Bound *new_bound(const BoundScope *s, const Bound *form) {
     Bound *bound = ARENA_NEW(s->arena, Bound);
-    *bound = (Bound){.kind = BOUND_const, .k = k};
+    *bound = *form;
+    int nodes = 1 + (bound->a ? bound->a->nodes : 0) + (bound->b ? bound->b->nodes : 0);
+    bound->nodes = nodes < MANY_NODES ? nodes : MANY_NODES;
+    for (int k = 0; k < 2; k++) {
+        bound->at_least[k] = known_at_least(bound, k);
+    }
     return bound;
+}
+
+static const Bound *constant(const BoundScope *s, int64_t k) {
+    return new_bound(s, &(Bound){.kind = BOUND_const, .k = k});
 }
 
 static bool is_constant(const Bound *bound, int64_t k) {
     return bound->kind == BOUND_const && bound->k == k;
 }
 
-static int64_t folded(BoundKind kind, int64_t a, int64_t b) {
-    uint64_t x = (uint64_t)a, y = (uint64_t)b;
+/* False where the result is beyond 64 bits. */
+static bool fold(BoundKind kind, int64_t a, int64_t b, int64_t *result) {
     switch (kind) {
     case BOUND_add:
-        return (int64_t)(x + y);
+        return !__builtin_add_overflow(a, b, result);
     case BOUND_sub:
-        return (int64_t)(x - y);
+        return !__builtin_sub_overflow(a, b, result);
     case BOUND_mul:
-        return (int64_t)(x * y);
+        return !__builtin_mul_overflow(a, b, result);
     case BOUND_div:
-        return a / b;
+        *result = a / b;
+        return true;
     case BOUND_min:
-        return a < b ? a : b;
+        *result = a < b ? a : b;
+        return true;
     default:
-        return a > b ? a : b;
+        *result = a > b ? a : b;
+        return true;
     }
 }
 
@@ -46,8 +83,9 @@ static const Bound *combine(const BoundScope *s, BoundKind kind, const Bound *a,
     if (!a || !b) {
         return NULL;
     }
-    if (a->kind == BOUND_const && b->kind == BOUND_const) {
-        return constant(s, folded(kind, a->k, b->k));
+    int64_t known;
+    if (a->kind == BOUND_const && b->kind == BOUND_const && fold(kind, a->k, b->k, &known)) {
+        return constant(s, known);
     }
     if (a == b && (kind == BOUND_min || kind == BOUND_max)) {
         return a;
@@ -66,34 +104,7 @@ static const Bound *combine(const BoundScope *s, BoundKind kind, const Bound *a,
     if ((kind == BOUND_add && is_constant(a, 0)) || (kind == BOUND_mul && is_constant(a, 1))) {
         return b;
     }
-    Bound *bound = ARENA_NEW(s->arena, Bound);
-    *bound = (Bound){.kind = kind, .a = a, .b = b};
-    return bound;
-}
-
-/* Whether the bound is at least k (0 or 1) by its form; sizes are never negative. */
-static bool is_at_least(const Bound *bound, int64_t k) {
-    if (!bound) {
-        return false;
-    }
-    switch (bound->kind) {
-    case BOUND_const:
-        return bound->k >= k;
-    case BOUND_sym:
-        return k == 0;
-    case BOUND_add:
-        return (is_at_least(bound->a, 0) && is_at_least(bound->b, k)) ||
-               (is_at_least(bound->a, k) && is_at_least(bound->b, 0));
-    case BOUND_mul:
-    case BOUND_min:
-        return is_at_least(bound->a, k) && is_at_least(bound->b, k);
-    case BOUND_div:
-        return k == 0 && is_at_least(bound->a, 0);
-    case BOUND_max:
-        return is_at_least(bound->a, k) || is_at_least(bound->b, k);
-    default:
-        return false;
-    }
+    return new_bound(s, &(Bound){.kind = kind, .a = a, .b = b});
 }
 
 static bool is_not_negative(const Bound *bound) {
@@ -108,15 +119,21 @@ static const Bound *at_least_zero(const BoundScope *s, const Bound *bound) {
 
 static Interval value_interval(const BoundScope *s, const Value *v, int depth);
 
-/* Sizes of the function are checked on entry; a symbol bound to a value has its interval, which may
- * hold negative numbers (in `2 - k` only the whole must not be negative). */
+/* Sizes of the function are checked on entry; a symbol bound to a value has its interval. That of
+ * a value in code that does not run, an index of a loop without iterations, may be negative where
+ * the symbol cannot be: it must not take anything away from what it is added to, because memory
+ * that is large enough for n + i elements is used for n others as well. */
 static Interval symbol_interval(const BoundScope *s, const SizeSym *sym, int depth) {
-    if (sym->value) {
-        return value_interval(s, sym->value, depth);
+    if (!sym->value) {
+        const Bound *bound = new_bound(s, &(Bound){.kind = BOUND_sym, .sym = sym});
+        return (Interval){bound, bound};
     }
-    Bound *bound = ARENA_NEW(s->arena, Bound);
-    *bound = (Bound){.kind = BOUND_sym, .sym = sym};
-    return (Interval){bound, bound};
+    Interval x = value_interval(s, sym->value, depth);
+    if (!sym->any_sign) {
+        x.low = x.low ? at_least_zero(s, x.low) : constant(s, 0);
+        x.high = at_least_zero(s, x.high);
+    }
+    return x;
 }
 
 /* The largest absolute value; where nothing is known of the lower end, of what a checked axis can
@@ -187,7 +204,11 @@ static bool is_positive(const Value *v) {
     return inst->op == OP_const && inst->attr.integer > 0;
 }
 
+/* The largest divisor may come out as 0 where the quotient is not needed. */
 static const Bound *least_quotient(const BoundScope *s, const Bound *x, const Bound *divisor) {
+    if (divisor && !is_at_least(divisor, 1)) {
+        divisor = combine(s, BOUND_max, divisor, constant(s, 1));
+    }
     return divisor ? combine(s, BOUND_div, x, divisor) : constant(s, 0);
 }
 
@@ -206,6 +227,15 @@ static Interval quotient_interval(const BoundScope *s, const Value *divisor, Int
 
 static const Bound *either(const BoundScope *s, BoundKind kind, const Bound *a, const Bound *b) {
     return !a ? b : !b ? a : combine(s, kind, a, b);
+}
+
+/* Of the sign of what is divided, and not larger; smaller than the divisor where that is positive.
+ */
+static Interval remainder_interval(const BoundScope *s, const Value *divisor, Interval x,
+                                   Interval y) {
+    bool positive = is_at_least(y.low, 1) || is_positive(divisor);
+    return (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL,
+                      either(s, BOUND_min, at_least_zero(s, x.high), positive ? y.high : NULL)};
 }
 
 /* max(max(n, 0), 1) is max(n, 1). */
@@ -228,8 +258,8 @@ static Interval binary_interval(const BoundScope *s, const Inst *inst, int depth
         return product_interval(s, x, y);
     case OP_div:
         return quotient_interval(s, inst->in[1], x, y);
-    case OP_rem: /* at most one less than the divisor */
-        return (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL, y.high};
+    case OP_rem:
+        return remainder_interval(s, inst->in[1], x, y);
     case OP_min:
         return (Interval){combine(s, BOUND_min, x.low, y.low),
                           either(s, BOUND_min, x.high, y.high)};
@@ -269,16 +299,12 @@ static Interval param_interval(const BoundScope *s, const Value *v) {
     if (!ptrmap_has(&s->params, v)) {
         return unknown;
     }
-    Bound *bound = ARENA_NEW(s->arena, Bound);
-    *bound = (Bound){.kind = BOUND_param, .param = v};
+    const Bound *bound = new_bound(s, &(Bound){.kind = BOUND_param, .param = v});
     return (Interval){bound, bound};
 }
 
-static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
+static Interval find_interval(const BoundScope *s, const Value *v, int depth) {
     const SizeSym *ignored;
-    if (depth > DEEPEST) {
-        return unknown;
-    }
     if (v->inst && v->inst->op == OP_if) {
         Region *const *branch = v->inst->regions;
         return choice_interval(s, branch[0]->yields.data[v->index],
@@ -298,18 +324,36 @@ static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
     return unknown;
 }
 
+/* Each value once: there are many ways to it where values are used twice. */
+static Interval value_interval(const BoundScope *s, const Value *v, int depth) {
+    Interval *known = ptrmap_get(s->known, v);
+    if (known || depth > DEEPEST) {
+        return known ? *known : unknown;
+    }
+    known = ARENA_NEW(s->arena, Interval);
+    *known = find_interval(s, v, depth);
+    ptrmap_put(s->known, v, known);
+    return *known;
+}
+
 const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded) {
     return at_least_zero(scope, size_end(scope, size, true, 0, unbounded));
 }
 
+BoundScope bound_scope_of(Arena *arena, const PtrMap *params) {
+    BoundScope scope = {.arena = arena, .params = *params, .known = ARENA_NEW(arena, PtrMap)};
+    ptrmap_init(scope.known, arena);
+    return scope;
+}
+
 BoundScope bound_scope(Arena *arena, const Export *export) {
-    BoundScope scope = {.arena = arena};
-    ptrmap_init(&scope.params, arena);
+    PtrMap params;
+    ptrmap_init(&params, arena);
     for (int i = 0, leaf = 0; i < export->n_params; i++) {
         if (param_is_integer(&export->params[i])) {
-            ptrmap_put(&scope.params, export->func->body->params.data[leaf], NULL);
+            ptrmap_put(&params, export->func->body->params.data[leaf], NULL);
         }
         leaf += param_leaves(&export->params[i]);
     }
-    return scope;
+    return bound_scope_of(arena, &params);
 }

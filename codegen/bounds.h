@@ -22,22 +22,30 @@ typedef enum BoundKind {
     BOUND_max,
 } BoundKind;
 
-/* Constants are folded: an expression without names is a BOUND_const. */
+/* Constants are folded, but for what is beyond 64 bits. Parts are shared: what walks a bound meets
+ * each of them once or has to look at `nodes`. */
 typedef struct Bound {
     BoundKind kind;
+    bool at_least[2]; /* 0, 1, by its form; sizes are never negative */
+    int nodes;        /* as a tree; many: MANY_NODES */
     int64_t k;
     const SizeSym *sym;
     const Value *param;
     const struct Bound *a, *b;
 } Bound;
 
+enum { MANY_NODES = 1000000 };
+
 typedef struct BoundScope {
     Arena *arena;
     PtrMap params; /* keys: Value* of the integer parameters that NAME_work gets, too */
+    PtrMap *known; /* of values that were looked at */
 } BoundScope;
 
 /* With the integer parameters of an exported function. */
 BoundScope bound_scope(Arena *arena, const Export *export);
+/* With these. */
+BoundScope bound_scope_of(Arena *arena, const PtrMap *params);
 
 /* The most that `size` can be, and at least 0. NULL when nothing bounds it; then *unbounded is the
  * symbol to blame. */

@@ -6,12 +6,21 @@
 #include "codegen/bounds.h"
 #include "codegen/csource_print.h"
 
-/* A bound as an expression. Sums and products are checked: see the helpers. */
-static CExpr bound_text(CSource *c, const Bound *bound) {
+typedef struct BoundTexts {
+    CSource *c;
+    Text *statements; /* of what is too long for an expression */
+    PtrMap known;     /* Bound* -> CExpr* */
+} BoundTexts;
+
+static CExpr bound_text(BoundTexts *t, const Bound *bound);
+
+/* Sums and products are checked: see the helpers. */
+static CExpr new_bound_text(BoundTexts *t, const Bound *bound) {
     static const char *const functions[] = {
         [BOUND_add] = "bp_work_add", [BOUND_sub] = "bp_work_sub", [BOUND_mul] = "bp_work_mul",
         [BOUND_min] = "bp_min_i64",  [BOUND_max] = "bp_max_i64",
     };
+    CSource *c = t->c;
     switch (bound->kind) {
     case BOUND_const:
         return cs_int(c, bound->k);
@@ -22,7 +31,7 @@ static CExpr bound_text(CSource *c, const Bound *bound) {
     default:
         break;
     }
-    CExpr a = bound_text(c, bound->a), b = bound_text(c, bound->b);
+    CExpr a = bound_text(t, bound->a), b = bound_text(t, bound->b);
     if (bound->kind == BOUND_div) {
         return cs_expr(
             arena_printf(c->arena, "%s/%s", cs_wrap(c, a, PREC_mul), cs_wrap(c, b, PREC_unary)),
@@ -32,6 +41,23 @@ static CExpr bound_text(CSource *c, const Bound *bound) {
     const char *text = arena_printf(c->arena, "%s(%s, %s%s)", functions[bound->kind], a.text,
                                     b.text, checked ? ", &fits" : "");
     return cs_expr(text, PREC_primary);
+}
+
+/* Long ones have a name, so that what is used twice is printed once. */
+static CExpr bound_text(BoundTexts *t, const Bound *bound) {
+    enum { LONGEST = 12 };
+    CExpr *known = ptrmap_get(&t->known, bound);
+    if (!known) {
+        known = ARENA_NEW(t->c->arena, CExpr);
+        *known = new_bound_text(t, bound);
+        if (bound->nodes > LONGEST) {
+            const char *name = cs_fresh(t->c, "bound");
+            text_printf(t->statements, "    const int64_t %s = %s;\n", name, known->text);
+            *known = cs_expr(name, PREC_primary);
+        }
+        ptrmap_put(&t->known, bound, known);
+    }
+    return *known;
 }
 
 static void report_unbounded(CSource *c, const SizeSym *sym) {
@@ -47,12 +73,15 @@ static void report_unbounded(CSource *c, const SizeSym *sym) {
 /* Statements that set at[] and total; `statements` is empty when all is known. */
 void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statements) {
     const Plan *plan = c->plan;
-    BoundScope scope = {.arena = c->arena, .params = *integers};
+    const int64_t most = INT64_MAX / 4;
+    BoundScope scope = bound_scope_of(c->arena, integers);
     *layout = (CLayout){.constant = true,
                         .offsets = ARENA_ARRAY(c->arena, plan->slots.n + 1, int64_t),
                         .numbers = ARENA_ARRAY(c->arena, plan->slots.n + 1, int)};
     Text text;
     text_init(&text, c->arena);
+    BoundTexts texts = {.c = c, .statements = &text};
+    ptrmap_init(&texts.known, c->arena);
     for (int s = 0; s < plan->slots.n; s++) {
         if (plan->slots.data[s].on_stack) {
             continue;
@@ -63,13 +92,14 @@ void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statem
             report_unbounded(c, unbounded);
             return;
         }
-        layout->constant = layout->constant && bytes->kind == BOUND_const;
+        layout->constant = layout->constant && bytes->kind == BOUND_const && bytes->k < most &&
+                           layout->total < most;
         layout->offsets[s] = layout->total;
-        layout->total +=
-            layout->constant && bytes->k < INT64_MAX / 4 ? (bytes->k + 63) / 64 * 64 : 0;
+        layout->total += layout->constant ? (bytes->k + 63) / 64 * 64 : 0;
         layout->numbers[s] = layout->n;
+        const char *end = bound_text(&texts, bytes).text;
         text_printf(&text, "    at[%d] = total;\n    total = bp_work_end(total, %s, &fits);\n",
-                    layout->n++, bound_text(c, bytes).text);
+                    layout->n++, end);
     }
     if (!layout->constant) {
         text_add(statements, text.data, text.n);

@@ -68,6 +68,7 @@ typedef struct Layout {
     BoundScope scope;
     LLVMValueRef total;    /* bytes so far */
     LLVMValueRef overflow; /* i1, or NULL where nothing can overflow */
+    PtrMap values;         /* Bound* -> LLVMValueRef */
 } Layout;
 
 static LLVMValueRef checked(Emit *e, Layout *layout, BoundKind kind, LLVMValueRef a,
@@ -85,14 +86,22 @@ static LLVMValueRef checked(Emit *e, Layout *layout, BoundKind kind, LLVMValueRe
     return LLVMBuildExtractValue(e->builder, pair, 0, "");
 }
 
+static bool are_small(LLVMValueRef a, LLVMValueRef b) {
+    int64_t sum;
+    return LLVMIsAConstantInt(a) && LLVMIsAConstantInt(b) &&
+           !__builtin_add_overflow(LLVMConstIntGetSExtValue(a), LLVMConstIntGetSExtValue(b), &sum);
+}
+
 static LLVMValueRef checked_add(Emit *e, Layout *layout, LLVMValueRef a, LLVMValueRef b) {
-    if (is_int(a, 0) || is_int(b, 0) || (LLVMIsConstant(a) && LLVMIsConstant(b))) {
+    if (is_int(a, 0) || is_int(b, 0) || are_small(a, b)) {
         return emit_iadd(e, a, b);
     }
     return checked(e, layout, BOUND_add, a, b);
 }
 
-static LLVMValueRef bound_value(Emit *e, Layout *layout, const Bound *bound) {
+static LLVMValueRef bound_value(Emit *e, Layout *layout, const Bound *bound);
+
+static LLVMValueRef new_bound_value(Emit *e, Layout *layout, const Bound *bound) {
     LLVMValueRef a = bound->a ? bound_value(e, layout, bound->a) : NULL;
     LLVMValueRef b = bound->b ? bound_value(e, layout, bound->b) : NULL;
     switch (bound->kind) {
@@ -112,6 +121,15 @@ static LLVMValueRef bound_value(Emit *e, Layout *layout, const Bound *bound) {
     default:
         return checked(e, layout, bound->kind, a, b);
     }
+}
+
+static LLVMValueRef bound_value(Emit *e, Layout *layout, const Bound *bound) {
+    LLVMValueRef v = ptrmap_get(&layout->values, bound);
+    if (!v) {
+        v = new_bound_value(e, layout, bound);
+        ptrmap_put(&layout->values, bound, v);
+    }
+    return v;
 }
 
 static void report_unbounded(Emit *e, const SizeSym *sym) {
@@ -143,6 +161,7 @@ static int collect_integers(const Export *export, int *leaves) {
 static Layout new_layout(Emit *e) {
     Layout layout = {.scope = bound_scope(e->arena, e->export),
                      .total = emit_i64(e, e->m->watched ? NAN_REPORT_BYTES : 0)};
+    ptrmap_init(&layout.values, e->arena);
     return layout;
 }
 

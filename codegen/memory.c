@@ -43,6 +43,11 @@ static void print_infix(Text *out, const Bound *bound, char sign, int own, int l
 }
 
 static void print_bound(Text *out, const Bound *bound, int level) {
+    enum { LONGEST = 200 }; /* and what is used twice is printed twice */
+    if (bound->nodes > LONGEST) {
+        text_puts(out, "...");
+        return;
+    }
     switch (bound->kind) {
     case BOUND_const:
         text_printf(out, "%lld", (long long)bound->k);

@@ -162,13 +162,67 @@ Value *ir_size(IrBuilder *b, const Size *size) {
         emit_value(b, &(Inst){.op = OP_size, .attr.size = size}, ir_scalar(b->m, S_i64)), name);
 }
 
+static bool is_nonneg_size(const Size *size) {
+    for (int t = 0; t < size->n; t++) {
+        bool known = size->terms[t].coef >= 0;
+        for (int k = 0; k < size->terms[t].degree; k++) {
+            known = known && !size->terms[t].syms[k]->any_sign;
+        }
+        if (!known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By its form. */
+static bool is_nonneg(const Value *v, int depth) {
+    enum { DEEPEST = 6 };
+    const Inst *inst = v->inst;
+    if (!inst) {
+        const Inst *owner = v->region->owner;
+        return owner && owner->op == OP_loop && v->index == 0;
+    }
+    if (depth > DEEPEST) {
+        return false;
+    }
+    switch (inst->op) {
+    case OP_const:
+        return inst->attr.integer >= 0;
+    case OP_size:
+        return is_nonneg_size(inst->attr.size);
+    case OP_max:
+        return is_nonneg(inst->in[0], depth + 1) || is_nonneg(inst->in[1], depth + 1);
+    case OP_min:
+    case OP_add:
+    case OP_mul:
+    case OP_div:
+        return is_nonneg(inst->in[0], depth + 1) && is_nonneg(inst->in[1], depth + 1);
+    case OP_rem: /* has the sign of what is divided */
+        return is_nonneg(inst->in[0], depth + 1);
+    default:
+        return false;
+    }
+}
+
+void ir_bind_sym(SizeSym *sym, Value *k) {
+    sym->value = k;
+    sym->any_sign = !is_nonneg(k, 0);
+}
+
+SizeSym *ir_extent(IrBuilder *b, Value *k, Atom name) {
+    SizeSym *sym = ir_dim(b, k, name);
+    sym->any_sign = false;
+    return sym;
+}
+
 SizeSym *ir_dim(IrBuilder *b, Value *k, Atom name) {
     assert(k->type == ir_scalar(b->m, S_i64));
     Inst draft = {.op = OP_dim, .n_in = 1, .in = &k};
     Inst *inst = emit_shared(b, &draft, 0, NULL);
     if (!inst->attr.sym) {
         inst->attr.sym = sizesym_new(&b->m->ctx->polys, name, b->loc);
-        inst->attr.sym->value = k;
+        ir_bind_sym(inst->attr.sym, k);
     }
     return inst->attr.sym;
 }

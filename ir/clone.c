@@ -127,7 +127,8 @@ static const Size *bound_size(IrBuilder *b, const Value *k) {
 static void clone_dim(IrBuilder *b, const Inst *inst, Value *k, IrMap *map) {
     const Size *size = bound_size(b, k);
     if (!size) {
-        size = size_sym(&b->m->ctx->polys, ir_dim(b, k, inst->attr.sym->name));
+        SizeSym *(*bind)(IrBuilder *, Value *, Atom) = inst->attr.sym->any_sign ? ir_dim : ir_extent;
+        size = size_sym(&b->m->ctx->polys, bind(b, k, inst->attr.sym->name));
     }
     ptrmap_put(&map->syms, inst->attr.sym, (void *)(uintptr_t)size);
 }

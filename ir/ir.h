@@ -303,8 +303,10 @@ Value *ir_ew(IrBuilder *b, Op op,
 Value *ir_ew1(IrBuilder *b, Op op, Value *x);
 Value *ir_ew2(IrBuilder *b, Op op, Value *x, Value *y);
 Value *ir_ew3(IrBuilder *b, Op op, Value *x, Value *y, Value *z);
-Value *ir_convert(IrBuilder *b, Value *x, Scalar to);       /* x itself when it has that type */
-SizeSym *ir_dim(IrBuilder *b, Value *k, Atom name);         /* binds a new symbol */
+Value *ir_convert(IrBuilder *b, Value *x, Scalar to);  /* x itself when it has that type */
+SizeSym *ir_dim(IrBuilder *b, Value *k, Atom name);    /* binds a new symbol */
+SizeSym *ir_extent(IrBuilder *b, Value *k, Atom name); /* the same, to what cannot be negative */
+void ir_bind_sym(SizeSym *sym, Value *k);
 void ir_check(IrBuilder *b, Value *cond, const char *text); /* nothing for a constant true */
 Value *ir_stop(IrBuilder *b, Value *x);
 Value *ir_broadcast(IrBuilder *b, Value *x, const Type *to); /* x itself when it has that type */

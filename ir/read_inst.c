@@ -79,7 +79,7 @@ static bool read_dim(Reader *r, Draft *d) {
         return false;
     }
     d->inst.attr.sym = sizesym_new(&r->ctx->polys, name, token.loc);
-    d->inst.attr.sym->value = d->in.data[0];
+    ir_bind_sym(d->inst.attr.sym, d->in.data[0]);
     return read_define_sym(r, name, token.loc, d->inst.attr.sym);
 }
 

@@ -37,6 +37,7 @@ void fnctx_close(Lower *L, FnCtx *fn, Tree *result) {
 
 static void own_sym(Lower *L, FnCtx *fn, SizeSym *sym, bool nonneg) {
     ptrmap_put(&L->sym_owner, sym, fn);
+    sym->any_sign = sym->any_sign && !nonneg;
     if (nonneg)
         ptrmap_put(&L->nonneg, sym, sym);
 }
@@ -50,6 +51,7 @@ static SizeSym *import_sym(Lower *L, FnCtx *fn, SizeSym *sym) {
         return known;
     SizeSym *outer = import_sym(L, fn->parent, sym);
     SizeSym *inner = sizesym_new(&L->ctx->polys, sym->name, sym->loc);
+    inner->any_sign = outer->any_sign;
     vec_push(L->m->arena, &fn->fn->func->sizes, inner);
     vec_push(L->arena, &fn->fn->captured_sizes, size_sym(&L->ctx->polys, outer));
     own_sym(L, fn, inner, ptrmap_has(&L->nonneg, outer));

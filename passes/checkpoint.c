@@ -90,19 +90,19 @@ static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map) {
     g.k = ir_size(b, irmap_size(map, loop->attr.loop.checkpoint_arg));
     Value *whole = ir_ew2(b, OP_sub, ir_ew2(b, OP_max, g.n, one), one); /* n/k, rounded up */
     Value *count = ir_ew2(b, OP_add, ir_ew2(b, OP_div, whole, g.k), ir_ew2(b, OP_min, g.n, one));
-    LoopSpec spec = {
-        .extent = size_sym(&m->ctx->polys, ir_dim(b, count, atom_of(&m->ctx->atoms, "segments"))),
-        .checkpoint = CHECK_inner,
-        .n_carry = nc,
-        .n_acc = g.states.n - nc,
-        .carries = g.states.data,
-        .accs = g.states.data + nc};
+    LoopSpec spec = {.extent = size_sym(&m->ctx->polys,
+                                        ir_extent(b, count, atom_of(&m->ctx->atoms, "segments"))),
+                     .checkpoint = CHECK_inner,
+                     .n_carry = nc,
+                     .n_acc = g.states.n - nc,
+                     .carries = g.states.data,
+                     .accs = g.states.data + nc};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = loop->loc;
     Value *start = ir_ew2(&body, OP_mul, ir_body_index(&body), g.k);
     Value *length = ir_ew2(&body, OP_min, g.k, ir_ew2(&body, OP_sub, g.n, start));
-    SizeSym *segment = ir_dim(&body, length, atom_of(&m->ctx->atoms, "segment"));
+    SizeSym *segment = ir_extent(&body, length, atom_of(&m->ctx->atoms, "segment"));
     Value **out = emit_segment(&g, &body, start, size_sym(&m->ctx->polys, segment),
                                body.region->params.data + 1, map);
     for (int k = 0; k < loop->n_out; k++)

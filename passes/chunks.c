@@ -50,7 +50,7 @@ Chunks chunks_of(IrBuilder *b, const Size *extent, int most) {
     Context *ctx = b->m->ctx;
     Value *size = chunk_size(b, extent, most);
     SizeSym *count =
-        ir_dim(b, quotient(b, ir_size(b, extent), size), atom_of(&ctx->atoms, "chunks"));
+        ir_extent(b, quotient(b, ir_size(b, extent), size), atom_of(&ctx->atoms, "chunks"));
     return (Chunks){.extent = extent, .size = size, .count = size_sym(&ctx->polys, count)};
 }
 
@@ -62,7 +62,7 @@ const Size *chunk_rows(IrBuilder *body, const Chunks *c, Value *lo) {
     Context *ctx = body->m->ctx;
     Value *left = ir_ew2(body, OP_sub, ir_size(body, c->extent), lo);
     Value *n = ir_ew2(body, OP_min, left, c->size);
-    return size_sym(&ctx->polys, ir_dim(body, n, atom_of(&ctx->atoms, "rows")));
+    return size_sym(&ctx->polys, ir_extent(body, n, atom_of(&ctx->atoms, "rows")));
 }
 
 /* min(.., most), also one of several in one another. */

@@ -96,7 +96,7 @@ static Rank find_rank(IrBuilder *b, Value *l, Value *c, const Size *rounds) {
 }
 
 static SizeSym *bind(IrBuilder *b, Value *k, const char *name) {
-    return ir_dim(b, k, atom_of(&b->m->ctx->atoms, name));
+    return ir_extent(b, k, atom_of(&b->m->ctx->atoms, name));
 }
 
 /* All forward steps and reversals; also sets g->rounds. */

@@ -262,7 +262,12 @@ bool size_at_least(PolyTable *table, const Size *a, const Size *b) {
         return false;
     }
     for (int i = 0; i < difference->n; i++) {
-        if (difference->terms[i].coef < 0) {
+        const SizeTerm *term = &difference->terms[i];
+        bool any_sign = term->coef < 0;
+        for (int k = 0; k < term->degree; k++) {
+            any_sign = any_sign || term->syms[k]->any_sign;
+        }
+        if (any_sign) {
             return false;
         }
     }

@@ -15,6 +15,7 @@ typedef struct SizeSym {
     void *value;   /* the IR value (i64) that defines it at run time; NULL for a parameter of a
                       function */
     bool computed; /* stands for a value of the program: equality with it is checked at run time */
+    bool any_sign; /* may be negative, as long as the sizes that it is part of are not */
 } SizeSym;
 
 typedef struct SizeTerm {
@@ -45,15 +46,15 @@ const Size *size_sub(PolyTable *table, const Size *a, const Size *b);
 const Size *size_mul(PolyTable *table, const Size *a, const Size *b);
 bool size_is_const(const Size *size, int64_t *value);
 SizeSym *size_is_sym(const Size *size); /* the symbol when size is exactly one, else NULL */
-/* True when a >= b for all non-negative values of the symbols (every coefficient of a-b is >= 0).
- */
+/* True when a >= b for all values of the symbols: every coefficient of a-b is >= 0, and no symbol
+ * of a-b can be negative. */
 bool size_at_least(PolyTable *table, const Size *a, const Size *b);
 /* Replaces symbols: lookup returns the replacement or NULL to keep. NULL on overflow. */
 const Size *size_subst(PolyTable *table, const Size *size,
                        const Size *(*lookup)(void *user, SizeSym *sym), void *user);
-/* Solves a == b for a symbol for which `bindable` holds, which occurs in one term of a-b, with known
- * factors by which the rest can be divided: returns the symbol and sets *solution; NULL when there
- * is none. 2*n + 1 == 5 gives n = 2; n*m == 6*m gives n = 6 where m is not bindable. */
+/* Solves a == b for a symbol for which `bindable` holds, which occurs in one term of a-b, with
+ * known factors by which the rest can be divided: returns the symbol and sets *solution; NULL when
+ * there is none. 2*n + 1 == 5 gives n = 2; n*m == 6*m gives n = 6 where m is not bindable. */
 SizeSym *size_solve(PolyTable *table, const Size *a, const Size *b,
                     bool (*bindable)(void *user, SizeSym *sym), void *user, const Size **solution);
 void size_print(Text *out, const Size *size); /* as bp source, highest degree first: d*d - d + 1 */
