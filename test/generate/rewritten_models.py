@@ -2,6 +2,8 @@
 import os
 import re
 
+from variants import gradients_alike
+
 OF_LOOPS = ("@checkpoint ", "@checkpoint(every = 1) ", "@checkpoint(every = 3) ", "@checkpoint(binomial = 2) ")
 LOOP = re.compile(r"(@checkpoint(?:\([^)]*\))? )?\bloop (\((?:[^()]|\([^()]*\))*\)|\w+ = [^;{]*?) for (\w+) < ([^{]+?) \{")
 
@@ -94,7 +96,7 @@ def model_module(path, specs):
         kinds[kind] = 1
         for f, export in exports:
             lines.append("export %s as %s_%s;" % (renamed_call(f, body, "_" + kind), export, kind))
-            directives.append("same %s %s_%s near" % (export, export, kind))
+            directives.append("same %s %s_%s %s" % (export, export, kind, gradients_alike(kind, body)))
         if "checkpoint" in kind:
             lines += ["export %s_%s as %s_%s_value;" % (f, kind, f, kind) for f in functions]
             values += ["same %s_value %s_%s_value bits" % (f, f, kind) for f in functions]

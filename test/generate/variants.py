@@ -1,13 +1,23 @@
 """Programs that must have the same values and derivatives: one function of a program, rewritten in a way that means the same.
 
 Each `make_*` changes a copy of the program in place; False where there is no place for the change. Gradients stay the same but for
-rounding. So do values, and where only an attribute changed every bit of them.
+rounding. So do values, and where only an attribute changed every bit of them; and every bit of the gradient, where a loop without
+products has another setting.
 """
 import re
 
 from tree import REAL, Function, Node, Ref
 
 ATTRIBUTES = ("checkpoint", "loop_checkpoint")
+
+# What becomes a product with something that all steps of a loop share. Its adjoint is one product of all steps where they are stored
+# and a sum step by step where they are computed again: the same but for rounding.
+PRODUCT = re.compile(r" @ |\b(sum|mean|dot|outer|cross|trace|solve|cholsolve|trisolve|cholesky|inv|det|logdet|linear|conv2d|attention)\(")
+
+
+def gradients_alike(kind, text):
+    """How the gradients of a program and of its variant agree: `bits` (of code that is not optimised) or `near`."""
+    return "bits" if kind.startswith("loop_checkpoint") and not PRODUCT.search(text) else "near"
 
 
 def places(node):
@@ -164,8 +174,7 @@ class Rewriter:
         return parent is not None
 
     def make_loop_checkpoint(self, program, holder):
-        """Another setting of a loop, or none. A sweep that stores adds what all iterations give at once, one that computes again adds
-        in another order, so the bits of the gradient are not the same."""
+        """Another setting of a loop, or none."""
         found = [(node, k) for node in all_nodes(holder) for k, p in enumerate(node.parts) if isinstance(p, str) and LOOP.search(p)]
         if not found:
             return False
