@@ -129,7 +129,9 @@ static const char *write_wrapper(Wrapper *b, const char *name) {
                         text_at(b, param->type->loc));
             first = false;
         }
-        text_printf(&call, "%s%s", i > 0 ? ", " : "", argument ? argument : "");
+        bool comments = argument && strstr(argument, "//");
+        text_printf(&call, "%s%s%s", i > 0 ? ", " : "", argument ? argument : "",
+                    comments ? "\n" : "");
     }
     text_puts(&head, ")");
     if (fn->result)
@@ -177,6 +179,8 @@ bool function_args_bind(Context *ctx, Source *source, const CompileOptions *how,
     Wrapper b = {ctx, &ctx->arena, source, fn, given, choose, {0}};
     text_init(&b.chosen, b.arena);
     const char *with = arena_printf(b.arena, "%s_with_arguments", name);
+    while (find_fn_of(ast, with))
+        with = arena_printf(b.arena, "%s_", with);
     bound->function = arena_printf(b.arena, "%.*s%s%s", (int)begin, function, with,
                                    function + begin + strlen(name));
     const char *wrapper = write_wrapper(&b, with);
