@@ -377,9 +377,39 @@ bool arguments_bind(Context *ctx, const Callable *f, const ArgumentTexts *texts,
     return check_extents(&b);
 }
 
+/* Whether the one size in the extent that is not known is the k-th. */
+static bool needs_only(const Binding *b, const Size *extent, int k) {
+    bool only = size_mentions(extent, b->f->sizes.data[k]);
+    for (int i = 0; i < b->f->sizes.n; i++)
+        only = only && (i == k || b->sizes[i] >= 0 || !size_mentions(extent, b->f->sizes.data[i]));
+    return only;
+}
+
+/* The given arguments whose extents should have told the k-th size, and fit none. */
+static bool note_misfits(Binding *b, Diag *diag, int k) {
+    bool any = false;
+    for (int i = 0; i < b->f->inputs.n; i++) {
+        const Leaf *leaf = &b->f->inputs.data[i];
+        bool told = false;
+        for (int axis = 0; axis < leaf->type->rank; axis++)
+            told = told || needs_only(b, leaf->type->dims[axis], k);
+        if (!b->inputs[i] || !told)
+            continue;
+        diag_note(&b->ctx->diags, diag, "`%s` is %s, and the argument is %s: no `%s` fits",
+                  leaf->path, type_text(b, leaf->type), shape_text(b, b->inputs[i]),
+                  b->f->sizes.data[k]->name);
+        any = true;
+    }
+    return any;
+}
+
 bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs,
                         const int64_t *sizes) {
-    Binding b = {.ctx = ctx, .arena = &ctx->arena, .f = f};
+    Binding b = {.ctx = ctx,
+                 .arena = &ctx->arena,
+                 .f = f,
+                 .inputs = (Array **)inputs,
+                 .sizes = (int64_t *)sizes};
     bool ok = true;
     for (int i = 0; i < f->inputs.n; i++) {
         const Leaf *leaf = &f->inputs.data[i];
@@ -395,7 +425,8 @@ bool arguments_complete(Context *ctx, const Callable *f, Array *const *inputs,
         ok = false;
         Diag *diag = COMPLAIN(&b, "the size `%s` does not follow from the arguments",
                               f->sizes.data[i]->name);
-        diag_hint(&ctx->diags, diag, "--size %s=...", f->sizes.data[i]->name);
+        if (!note_misfits(&b, diag, i))
+            diag_hint(&ctx->diags, diag, "--size %s=...", f->sizes.data[i]->name);
     }
     return ok;
 }

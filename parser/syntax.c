@@ -507,12 +507,25 @@ static bool label_missing_semicolon(const Clash *c, Diag *diag) {
     return true;
 }
 
+/* assert c, "text" */
+static const char *hint_assertion(const Clash *c) {
+    const char *begin = c->text;
+    while (begin > c->start && !strchr(";{}\n", begin[-1])) {
+        begin--;
+    }
+    begin += strspn(begin, " \t");
+    return got(c, "`,`") && wants(c, "`;`") && strncmp(begin, "assert ", 7) == 0
+               ? "an assertion has no text of its own: its message shows the line"
+               : NULL;
+}
+
 /* Adds what is known; false when the fault lies on a line before, so that the rest of this one may
  * have faults of its own. */
 static bool hint_at(const Clash *c, Diag *diag) {
     static const char *(*const hints[])(const Clash *) = {
-        hint_comment, hint_word,      hint_import, hint_assignment, hint_loop,      hint_range,
-        hint_number,  hint_parameter, hint_type,   hint_record,     hint_expression};
+        hint_comment, hint_word,   hint_import,    hint_assignment,
+        hint_loop,    hint_range,  hint_number,    hint_parameter,
+        hint_type,    hint_record, hint_assertion, hint_expression};
     const char *hint = NULL;
     if (!diag_is_kept(&c->b->ctx->diags, diag)) { /* some hints read the file from its start */
         return true;
