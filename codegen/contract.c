@@ -13,7 +13,8 @@
 typedef struct Problem {
     LLVMValueRef m, n, k, accumulate;
     ContractOperand a, b, c;
-    bool add; /* accumulate */
+    bool add;       /* accumulate */
+    bool symmetric; /* C is, and nothing was in it */
 } Problem;
 
 /* ---- orientation ---- */
@@ -373,6 +374,52 @@ static bool fits_row(const Gen *g, const Problem *p) {
            g->target->vector_bytes > 16;
 }
 
+/* ---- blocked ---- */
+
+/* C[i,row] = C[row,i] for i from `from` to row. */
+static void mirror_elements(Gen *g, const Problem *p, LLVMValueRef row, LLVMValueRef from) {
+    GenLoop by_col = gen_loop(g, from, row, gen_int(g, 1));
+    LLVMValueRef below = gen_load(g, gen_element(g, &p->c, row, by_col.i));
+    gen_store(g, below, gen_element(g, &p->c, by_col.i, row));
+    gen_loop_end(g, &by_col);
+}
+
+/* The squares left of the diagonal, of as many rows from `row` on as a vector has lanes. */
+static void mirror_squares(Gen *g, const Problem *p, LLVMValueRef row) {
+    LLVMValueRef v[GEN_MAX_LANES], lanes = gen_int(g, g->lanes);
+    GenLoop by_col = gen_loop(g, gen_int(g, 0), row, lanes);
+    for (int i = 0; i < g->lanes; i++) {
+        LLVMValueRef from = gen_element(g, &p->c, gen_add(g, row, gen_int(g, i)), by_col.i);
+        v[i] = gen_load_lanes(g, from, lanes);
+    }
+    gen_transpose(g, v);
+    for (int i = 0; i < g->lanes; i++)
+        gen_store_lanes(g, v[i], gen_element(g, &p->c, gen_add(g, by_col.i, gen_int(g, i)), row),
+                        lanes);
+    gen_loop_end(g, &by_col);
+}
+
+/* What was computed below the diagonal goes above it. */
+static void mirror(Gen *g, const Problem *p) {
+    LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), lanes = gen_int(g, g->lanes);
+    LLVMValueRef whole = gen_is(p->c.col_stride, 1) ? gen_round_down(g, p->m, g->lanes) : zero;
+    GenLoop squares = gen_loop(g, zero, whole, lanes);
+    mirror_squares(g, p, squares.i);
+    GenLoop diagonal = gen_loop(g, squares.i, gen_add(g, squares.i, lanes), one);
+    mirror_elements(g, p, diagonal.i, squares.i);
+    gen_loop_end(g, &diagonal);
+    gen_loop_end(g, &squares);
+    GenLoop rest = gen_loop(g, whole, p->m, one);
+    mirror_elements(g, p, rest.i, zero);
+    gen_loop_end(g, &rest);
+}
+
+static void emit_blocked(Gen *g, const Problem *p) {
+    blocked_product(g, p->accumulate, p->symmetric, p->m, p->n, p->k, p->a, p->b, p->c);
+    if (p->symmetric)
+        mirror(g, p);
+}
+
 /* ---- choice ---- */
 
 static void emit_vector_form(Gen *g, Problem *p) {
@@ -387,14 +434,16 @@ static void emit_vector_form(Gen *g, Problem *p) {
     else if (fits_row(g, p))
         emit_row(g, p);
     else
-        blocked_product(g, p->accumulate, p->m, p->n, p->k, p->a, p->b, p->c);
+        emit_blocked(g, p);
 }
 
-void contract_emit(ContractTarget *target, bool is_f64, bool accumulate, LLVMValueRef m,
+void contract_emit(ContractTarget *target, bool is_f64, ContractInto into, LLVMValueRef m,
                    LLVMValueRef n, LLVMValueRef k, ContractOperand a, ContractOperand b,
                    ContractOperand c) {
+    bool accumulate = into == INTO_sum;
     Gen g = gen_open(target, is_f64, target->builder, target->function);
     Problem p = {.m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .add = accumulate};
+    p.symmetric = into == INTO_symmetric;
     p.accumulate = LLVMConstInt(g.i1, accumulate, 0);
     if (gen_is(m, 0) || gen_is(n, 0) || (accumulate && gen_is(k, 0)))
         return;

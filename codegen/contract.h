@@ -34,9 +34,13 @@ typedef struct ContractOperand {
     LLVMValueRef row_stride, col_stride;
 } ContractOperand;
 
+/* What C is: new, a sum that is added to, or new and known to be symmetric up to rounding, so that
+ * half of it may be computed. */
+typedef enum ContractInto { INTO_new, INTO_sum, INTO_symmetric } ContractInto;
+
 /* contract : A:[m,k]T, B:[k,n]T -> C:[m,n]T     C[i,j] (= or +=) sum_k A[i,k]*B[k,j], T f32 or f64
  * errors   : none                               sizes are i64 values, LLVMConstInt where known */
-void contract_emit(ContractTarget *target, bool is_f64, bool accumulate, LLVMValueRef m,
+void contract_emit(ContractTarget *target, bool is_f64, ContractInto into, LLVMValueRef m,
                    LLVMValueRef n, LLVMValueRef k, ContractOperand a, ContractOperand b,
                    ContractOperand c);
 

@@ -40,12 +40,12 @@ static const char *const kind_names[] = {"product", "tile", "pack", "turn", "spi
 
 /* Parameters by letter: i an i64, p a pointer, b an i1. */
 static const char *const kind_params[] = {
-    "biiipiipiipii", /* accumulate, m, n, k, three operands */
-    "bipiipipi",     /* accumulate, k, a, b and its row stride, c and its row stride */
-    "pipiiii",       /* panel and its width, b, rows, cols */
-    "ppiii",         /* copy, a and what its columns are apart, rows, depth */
-    "bppiiii",       /* accumulate, buffer, c, rows, cols */
-    "biipippi",      /* accumulate, m, k, a and its row stride, x, c and its row stride */
+    "bbiiipiipiipii", /* accumulate, lower, m, n, k, three operands */
+    "bipiipipi",      /* accumulate, k, a, b and its row stride, c and its row stride */
+    "pipiiii",        /* panel and its width, b, rows, cols */
+    "ppiii",          /* copy, a and what its columns are apart, rows, depth */
+    "bppiiii",        /* accumulate, buffer, c, rows, cols */
+    "biipippi",       /* accumulate, m, k, a and its row stride, x, c and its row stride */
 };
 
 static const unsigned on_function = (unsigned)LLVMAttributeFunctionIndex;
@@ -345,9 +345,10 @@ static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args) {
     LLVMBuildCall2(g->b, kind_type(g, kind), fn, args, (unsigned)strlen(kind_params[kind]), "");
 }
 
-void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n,
+void blocked_product(Gen *g, LLVMValueRef accumulate, bool lower, LLVMValueRef m, LLVMValueRef n,
                      LLVMValueRef k, ContractOperand a, ContractOperand b, ContractOperand c) {
     LLVMValueRef args[] = {accumulate,
+                           LLVMConstInt(g->i1, lower, 0),
                            m,
                            n,
                            k,
@@ -381,8 +382,8 @@ void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMV
 /* ---- the product ---- */
 
 typedef struct Product {
-    int vecs; /* of a panel */
-    LLVMValueRef accumulate, m, n, k;
+    int vecs;                                /* of a panel */
+    LLVMValueRef accumulate, lower, m, n, k; /* lower: above the diagonal nothing is wanted */
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
     LLVMValueRef rows, cols, depth, direct,
         buffer;                /* of the panel; direct: tiles go to C at once */
@@ -410,8 +411,10 @@ static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
 
 typedef void TileBody(Gen *g, const void *user, LLVMValueRef row, int height);
 
-/* Tiles from the first row to the last, high ones as long as they fit. */
-static void each_tile(Gen *g, int vecs, LLVMValueRef rows, TileBody *body, const void *user) {
+/* Tiles from the first row to the last, high ones as long as they fit; no high ones that end before
+ * row `start`. */
+static void each_tile(Gen *g, int vecs, LLVMValueRef start, LLVMValueRef rows, TileBody *body,
+                      const void *user) {
     /* By registers (32, 16, 16 without fma), and by vectors. */
     static const int all_heights[3][2][3] = {
         {{16, 4, 1}, {12, 4, 1}}, {{12, 4, 1}, {6, 2, 1}}, {{8, 4, 1}, {4, 2, 1}}};
@@ -423,6 +426,8 @@ static void each_tile(Gen *g, int vecs, LLVMValueRef rows, TileBody *body, const
         LLVMValueRef height = gen_int(g, heights[i]);
         LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, rows, from), height, "");
         LLVMValueRef end = gen_sub(g, rows, odd);
+        if (i == 0)
+            from = gen_min(g, gen_sub(g, start, LLVMBuildURem(g->b, start, height, "")), end);
         GenLoop loop = gen_loop(g, from, end, height);
         body(g, user, loop.i, heights[i]);
         gen_loop_end(g, &loop);
@@ -459,7 +464,7 @@ static void turn_tile(Gen *g, const void *user, LLVMValueRef row, int height) {
 static void turn_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows;
     Turn turn = {.copy = p[0], .base = p[1], .apart = p[2], .depth = p[4]};
-    each_tile(g, vecs, p[3], turn_tile, &turn);
+    each_tile(g, vecs, gen_int(g, 0), p[3], turn_tile, &turn);
 }
 
 /* Where columns are half a page apart, a few of them fill their lines of the nearest cache; several
@@ -534,7 +539,11 @@ static void product_by_tiles(Gen *g, const Product *p) {
     LLVMValueRef later = gen_less(g, zero, by_k.i);
     panel.accumulate = LLVMBuildOr(g->b, p->accumulate, later, "");
     choose_b(g, &panel);
-    each_tile(g, panel.vecs, panel.rows, tile_of_panel, &panel);
+    /* columns from by_n on meet the diagonal at that row */
+    LLVMValueRef above = gen_less(g, by_m.i, by_n.i);
+    LLVMValueRef start = LLVMBuildSelect(g->b, LLVMBuildAnd(g->b, p->lower, above, ""),
+                                         gen_sub(g, by_n.i, by_m.i), zero, "");
+    each_tile(g, panel.vecs, start, panel.rows, tile_of_panel, &panel);
     gen_loop_end(g, &by_n);
     gen_loop_end(g, &by_k);
     gen_loop_end(g, &by_m);
@@ -542,10 +551,11 @@ static void product_by_tiles(Gen *g, const Product *p) {
 
 static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows;
-    Product product = {.vecs = vecs, .accumulate = p[0], .m = p[1], .n = p[2], .k = p[3]};
-    product.a = (ContractOperand){p[4], p[5], p[6]};
-    product.b = (ContractOperand){p[7], p[8], p[9]};
-    product.c = (ContractOperand){p[10], p[11], p[12]};
+    Product product = {
+        .vecs = vecs, .accumulate = p[0], .lower = p[1], .m = p[2], .n = p[3], .k = p[4]};
+    product.a = (ContractOperand){p[5], p[6], p[7]};
+    product.b = (ContractOperand){p[8], p[9], p[10]};
+    product.c = (ContractOperand){p[11], p[12], p[13]};
     LLVMValueRef along_k = LLVMBuildAnd(g->b, equals(g, product.a.col_stride, 1),
                                         equals(g, product.b.row_stride, 1), "");
     LLVMValueRef few = gen_less(g, product.m, gen_int(g, 3));

@@ -11,8 +11,9 @@ enum { PANEL_BYTES = 32768, PANEL_VECS = 2 };
 /* Rows of B that one panel holds. */
 int panel_rows(const Gen *g, int vecs);
 
-/* Calls the blocked product. `accumulate` is an i1. */
-void blocked_product(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n,
+/* Calls the blocked product. `accumulate` is an i1; lower: of C, what is above the diagonal may be
+ * left as it is. */
+void blocked_product(Gen *g, LLVMValueRef accumulate, bool lower, LLVMValueRef m, LLVMValueRef n,
                      LLVMValueRef k, ContractOperand a, ContractOperand b, ContractOperand c);
 
 /* Calls C[i] (+)= sum_k A[i,k]*x[k], A and x of unit stride along k; C along its rows. */

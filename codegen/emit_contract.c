@@ -7,6 +7,7 @@
  * contract_emit, the others are loops around it. */
 #include "codegen/contract.h"
 #include "codegen/emit.h"
+#include "codegen/symmetry.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ typedef struct Axis {
 
 typedef struct Product {
     bool is_float, is_f64;
+    bool symmetric; /* the result, up to rounding */
     Scalar elem;
     LLVMValueRef base[3];
     Axis axes[MOST_LABELS]; /* in the order of the result, then sums */
@@ -200,8 +202,8 @@ static void emit_matrices(Emit *e, const Product *p, const Axis *row, const Axis
     ContractOperand a = {p->base[0], row->stride[0], sum->stride[0]};
     ContractOperand b = {p->base[1], sum->stride[1], column->stride[1]};
     ContractOperand c = {p->base[2], row->stride[2], column->stride[2]};
-    contract_emit(&target, p->is_f64, accumulate, row->extent, column->extent, sum->extent, a, b,
-                  c);
+    ContractInto into = accumulate ? INTO_sum : p->symmetric ? INTO_symmetric : INTO_new;
+    contract_emit(&target, p->is_f64, into, row->extent, column->extent, sum->extent, a, b, c);
 }
 
 static void emit_core(Emit *e, const Product *p, const Axis *row, const Axis *column,
@@ -308,6 +310,7 @@ typedef struct SplitProduct {
 
 static void emit_range(Emit *e, void *user, LLVMValueRef lo, LLVMValueRef hi) {
     SplitProduct part = *(const SplitProduct *)user;
+    part.p.symmetric = false; /* some rows of it are not */
     Axis *axis = &part.p.axes[part.axis];
     axis->extent = emit_isub(e, hi, lo);
     for (int k = 0; k < 3; k++) {
@@ -353,6 +356,7 @@ void emit_contract(Emit *e, const Inst *inst) {
     const View *views[] = {in_memory(e, inst->in[0]), in_memory(e, inst->in[1]), result};
     Product p = {.elem = out->type->elem, .is_float = type_is_float(out->type)};
     p.is_f64 = p.elem == S_f64;
+    p.symmetric = contract_is_symmetric(inst);
     for (int k = 0; k < 3; k++) {
         p.base[k] = views[k]->base;
     }

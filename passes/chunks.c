@@ -25,7 +25,7 @@
 enum {
     GUESS = 64,
     FEW_ROWS = 64,         /* a chunk: enough to pay for its start */
-    MANY_ROWS = 128,       /* where sums are matrices, which each chunk reads and writes */
+    MANY_ROWS = 256,       /* where sums are matrices, which each chunk reads and writes */
     SHORT = 4 * MANY_ROWS, /* extents known to be below are left alone */
     WINDOW = 256           /* instructions from the first member on that may be members */
 };
