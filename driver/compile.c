@@ -96,8 +96,7 @@ static bool give_sizes(Context *ctx, IrModule *ir, const CompileOptions *options
         hint_sizes(ctx, ir, diag, unknown->name);
         return false;
     }
-    sizes_specialize(ir, options->sizes, options->n_sizes);
-    return true;
+    return sizes_specialize(ir, options->sizes, options->n_sizes);
 }
 
 /* The host of what is watched or freestanding brings no threads, and -O0 is for debuggers. */

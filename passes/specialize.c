@@ -86,13 +86,47 @@ const SizeValue *sizes_unknown(const IrModule *m, const SizeValue *values, int n
     return NULL;
 }
 
-void sizes_specialize(IrModule *m, const SizeValue *values, int n) {
+/* An axis that would have a negative extent, or NULL. */
+static const Size *negative_axis(Special *s, const Value *v, int64_t *extent) {
+    for (int d = 0; d < v->type->rank; d++) {
+        const Size *special = size_subst(&s->m->ctx->polys, v->type->dims[d], given, s);
+        if (special && size_is_const(special, extent) && *extent < 0)
+            return v->type->dims[d];
+    }
+    return NULL;
+}
+
+/* Of what goes in and out, and of what the function itself computes. */
+static bool check_extents(Special *s, const Export *export) {
+    const Region *body = export->func->body;
+    const Size *axis = NULL;
+    int64_t extent = 0;
+    for (int i = 0; i < body->params.n && !axis; i++)
+        axis = negative_axis(s, body->params.data[i], &extent);
+    for (int i = 0; i < body->insts.n && !axis; i++)
+        for (int k = 0; k < body->insts.data[i]->n_out && !axis; k++)
+            axis = negative_axis(s, body->insts.data[i]->out[k], &extent);
+    if (!axis)
+        return true;
+    Text text;
+    text_init(&text, s->m->ctx->diags.arena);
+    size_print(&text, axis);
+    diag_error(&s->m->ctx->diags, DIAG_usage, export->loc,
+               "for these sizes an axis of length `%s` in `%s` would have %lld elements", text.data,
+               export->name, (long long)extent);
+    return false;
+}
+
+bool sizes_specialize(IrModule *m, const SizeValue *values, int n) {
     Special s = {m, values, n};
     for (int i = 0; i < m->exports.n; i++) {
         Export *export = m->exports.data[i];
         if (!concerns(&s, export->func))
             continue;
+        if (!check_extents(&s, export))
+            return false;
         export->func = special(&s, export->func, export->loc);
         vec_push(m->keep, &m->funcs, export->func);
     }
+    return true;
 }

@@ -12,7 +12,7 @@ typedef struct SizeValue {
 /* The first that is a size of no export; NULL: all are. */
 const SizeValue *sizes_unknown(const IrModule *m, const SizeValue *values, int n);
 /* Exports of functions with such a size become functions for its value, with the same interface and
- * a status for calls with another. */
-void sizes_specialize(IrModule *m, const SizeValue *values, int n);
+ * a status for calls with another. False after a message, where an extent would be negative. */
+bool sizes_specialize(IrModule *m, const SizeValue *values, int n);
 
 #endif
