@@ -93,7 +93,10 @@ static bool type_mentions(const Type *type, const PtrMap *syms) {
     return false;
 }
 
-static void fail(Vjp *s, const Func *func, Loc loc, const char *why) {
+const char vjp_too_many_axes[] =
+    "a loop in it carries an array of 8 axes, and storing that would take a ninth";
+
+void vjp_fail(Vjp *s, const Func *func, Loc loc, const char *why) {
     if (!s->failed)
         *s->error = (DeriveError){.func = func, .loc = loc, .why = why};
     s->failed = true;
@@ -158,8 +161,7 @@ static void forward_saving_loop(Vjp *s, IrBuilder *b, const Inst *loop, SavedLis
         Value *v = saved_value(s, &offered.data[i]);
         bool carry = i < spec.n_carry;
         if (carry && v->type->rank == IR_MAX_RANK)
-            fail(s, s->func, loop->loc,
-                 "a loop in it carries an array of 8 axes, and storing that would take a ninth");
+            vjp_fail(s, s->func, loop->loc, vjp_too_many_axes);
         if (type_mentions(v->type, &dims) || v->type->rank == IR_MAX_RANK)
             continue;
         ir_yield(&body, v);
@@ -613,7 +615,7 @@ static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
             return;
         }
     } else {
-        fail(s, f, call->loc, "it has no rule");
+        vjp_fail(s, f, call->loc, "it has no rule");
         return;
     }
     b->origin = derived;

@@ -59,6 +59,9 @@ static inline void set_adjoint(Vjp *s, const Value *v, Value *g) {
         name_after(s->m, g, name_of_element(s->m, v), "_adj");
 }
 
+/* Why `func` cannot be differentiated; the first reason counts. */
+void vjp_fail(Vjp *s, const Func *func, Loc loc, const char *why);
+extern const char vjp_too_many_axes[]; /* of a state that should be stored */
 bool vjp_is_active(const Vjp *s, const Value *v);
 void vjp_accumulate(Vjp *s, IrBuilder *b, const Value *v, Value *g); /* nothing for NULL */
 Value *vjp_adjoint_or_zeros(Vjp *s, IrBuilder *b, Value *v);

@@ -448,11 +448,18 @@ static void begin_after_run(Binomial *g, IrBuilder *b, Value *const *stack) {
     g->actions = minus(b, g->actions, ir_ew2(b, OP_max, before_last, zero));
 }
 
+static bool can_be_stored(const Inst *loop) {
+    for (int k = 0; k < loop->attr.loop.n_carry; k++)
+        if (loop->out[k]->type->rank == IR_MAX_RANK)
+            return false;
+    return true;
+}
+
 bool vjp_run_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
     bool active = false;
     for (int k = 0; k < loop->n_out; k++)
         active |= vjp_is_active(s, loop->out[k]);
-    if (!active || ir_loop_flag_of_carries(loop) >= 0)
+    if (!active || ir_loop_flag_of_carries(loop) >= 0 || !can_be_stored(loop))
         return false;
     Binomial *g = ARENA_NEW(s->arena, Binomial);
     *g = start(s, b, loop);
@@ -491,6 +498,10 @@ static void begin_afresh(Binomial *g, IrBuilder *b) {
 }
 
 void vjp_sweep_binomial(Vjp *s, IrBuilder *b, const Inst *loop) {
+    if (!can_be_stored(loop)) {
+        vjp_fail(s, s->func, loop->loc, vjp_too_many_axes);
+        return;
+    }
     const Binomial *run = ptrmap_get(&s->runs, loop);
     Binomial g = run ? *run : start(s, b, loop);
     if (!run)
