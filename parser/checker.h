@@ -136,6 +136,9 @@ bool check_bool(Checker *c, Expr *e, const char *what);
 /* The type of an elementwise operation of n operands, which are cast to agree; NULL after a
  * message. */
 const Ty *combine(Checker *c, Loc loc, const char *op, int n, Expr *const *operands);
+const Ty *check_binary(Checker *c, Expr *e);
+const Ty *check_unary(Checker *c, Expr *e);
+const Ty *check_transpose(Checker *c, Expr *e);
 const Ty *fail(Expr *e);         /* sets and gives the error type */
 bool numbers_only(const Ty *ty); /* every leaf is a number */
 
