@@ -234,7 +234,9 @@ static const Ty *check_arithmetic(Checker *c, Expr *e) {
     if (op == BIN_pow && ty_scalar_kind(ty) >= 0 && sk_is_int((ScalarKind)ty_scalar_kind(ty))) {
         Diag *diag = diag_error(c->diags, DIAG_operand_types, e->as.binary.op_loc,
                                 "`**` takes floats, not `%s`", ty_text(c, ty));
-        diag_hint(c->diags, diag, "write the product, or convert: `f64(k)**2`");
+        diag_hint(c->diags, diag, "%s",
+                  is_literal_type(ty) ? "with a point it is a float: `2.0**-1`"
+                                      : "write the product, or convert: `f64(k)**2`");
         return fail(e);
     }
     e->ty = ty;
