@@ -6,11 +6,11 @@
  * RUN: %unit %s %libbpc -ldl -o %t
  * RUN: %t %t.dir gcc -O2 %top/examples/models %top/examples/digits %S/Inputs/loops \
  * RUN:     %S/Inputs/csource
- * RUN: %t %t.dir clang-19 "-O1 -fsanitize=undefined -fsanitize-trap=undefined" \
- * RUN:     %top/examples/models %S/Inputs/loops %S/Inputs/csource
- * RUN: sh -c 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) \
+ * RUN: %if !asan %{ %t %t.dir clang-19 "-O1 -fsanitize=undefined -fsanitize-trap=undefined" \
+ * RUN:     %top/examples/models %S/Inputs/loops %S/Inputs/csource %}
+ * RUN: %if !asan %{ sh -c 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) \
  * RUN:     %t %t.dir gcc "-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
- * RUN:     %top/examples/models %S/Inputs/loops %S/Inputs/csource'
+ * RUN:     %top/examples/models %S/Inputs/loops %S/Inputs/csource' %}
  */
 #include "codegen/csource.h"
 #include "codegen/header.h"

@@ -11,12 +11,12 @@
  *                 [--through COMMAND]
  *
  * RUN: %unit -I %S/Inputs %s %S/Inputs/vecmath_maps.c -o %t %libbpc
- * RUN: %t
- * RUN: %t --quick --cpu haswell
- * RUN: %t --quick --cpu x86-64
+ * RUN: %if asan %{ %t --quick %} %else %{ %t %}
+ * RUN: %if !asan %{ %t --quick --cpu haswell %}
+ * RUN: %if !asan %{ %t --quick --cpu x86-64 %}
  * RUN: %t --quick --calls always
- * RUN: %t --quick --calls never
- * RUN: %t --quick --libm
+ * RUN: %if !asan %{ %t --quick --calls never %}
+ * RUN: %if !asan %{ %t --quick --libm %}
  */
 #include "vecmath_maps.h"
 

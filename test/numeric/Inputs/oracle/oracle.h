@@ -36,6 +36,8 @@ typedef struct Config {
                      place */
     int threads;  /* above 1: the work is shared, however short */
     bool swift;   /* cheap: what is run on every random program */
+    bool foreign; /* little of bpc runs here that does not for another configuration; what differs
+                     is LLVM's or a C compiler's. Left out where ORACLE_CONFIGS=own */
     bool watched; /* --sanitize=nan: no status where the interpreter finds finite numbers, and one
                      where it does not */
 } Config;
