@@ -32,9 +32,10 @@ Val emit_lgamma(const Lanes *l, Val *args) {
     return LLVMBuildCall2(b, type, fn, (Val[]){args[0], sign}, 2, "");
 }
 
-/* Moves a state along while a condition holds: while (more(z)) { step; }, two doubles z and sum. */
+/* Moves a state along while a condition holds: while (more(z)) { step; }, of doubles z, sum, and
+ * what rounding took from the sum. */
 typedef struct Shift {
-    Val z, sum;
+    Val z, sum, lost;
     LLVMBasicBlockRef head, body, done;
 } Shift;
 
@@ -48,18 +49,24 @@ static Shift shift_begin(const Lanes *l, Val z, LLVMRealPredicate more, Val boun
     LLVMPositionBuilderAtEnd(b, s.head);
     s.z = LLVMBuildPhi(b, l->type, "z");
     s.sum = LLVMBuildPhi(b, l->type, "sum");
+    s.lost = LLVMBuildPhi(b, l->type, "lost");
     Val zero = v_const(l, 0.0);
     LLVMAddIncoming(s.z, &z, &before, 1);
     LLVMAddIncoming(s.sum, &zero, &before, 1);
+    LLVMAddIncoming(s.lost, &zero, &before, 1);
     LLVMBuildCondBr(b, LLVMBuildFCmp(b, more, s.z, bound, ""), s.body, s.done);
     LLVMPositionBuilderAtEnd(b, s.body);
     return s;
 }
 
-static void shift_end(const Lanes *l, const Shift *s, Val z, Val sum) {
+/* `term` goes to the sum. What is lost there is exact where terms decrease, and finite. */
+static void shift_end(const Lanes *l, const Shift *s, Val z, Val term) {
+    Val sum = v_add(l, s->sum, term);
+    Val lost = v_add(l, s->lost, v_sub(l, term, v_sub(l, sum, s->sum)));
     LLVMBasicBlockRef last = LLVMGetInsertBlock(l->vm->builder);
     LLVMAddIncoming(s->z, &z, &last, 1);
     LLVMAddIncoming(s->sum, &sum, &last, 1);
+    LLVMAddIncoming(s->lost, &lost, &last, 1);
     LLVMBuildBr(l->vm->builder, s->head);
     LLVMPositionBuilderAtEnd(l->vm->builder, s->done);
 }
@@ -82,7 +89,7 @@ static Val digamma_small(const Lanes *l, Val y) {
     Val one = v_const(l, 1.0);
     Shift s = shift_begin(l, y, LLVMRealOGT, v_const(l, 2.0));
     Val lower = v_sub(l, s.z, one);
-    shift_end(l, &s, lower, v_add(l, s.sum, reciprocal(l, lower)));
+    shift_end(l, &s, lower, reciprocal(l, lower));
     Val below = v_lt(l, s.z, one);
     Val z = v_select(l, below, v_add(l, s.z, one), s.z);
     Val sum = v_select(l, below, v_neg(l, reciprocal(l, s.z)), s.sum);
@@ -141,6 +148,21 @@ Val emit_digamma(const Lanes *l, Val *args) {
     return result;
 }
 
+/* What `value` = z^p of a sum z = a + b, or something that changes with z as fast, is without the p
+ * ulps that the rounding of the sum costs: with its error e (Knuth's exact sum) times 1 + p e/z. */
+static Val correct_for_sum(const Lanes *l, Val value, Val p, Val a, Val b) {
+    Val sum = v_add(l, a, b), from_b = v_sub(l, sum, a);
+    Val error = v_add(l, v_sub(l, a, v_sub(l, sum, from_b)), v_sub(l, b, from_b));
+    Val inexact = LLVMBuildFCmp(l->vm->builder, LLVMRealONE, error, v_const(l, 0.0), "");
+    Val relative = v_mul(l, p, v_div(l, error, sum));
+    return v_select(l, inexact, v_fma(l, value, relative, value), value);
+}
+
+static Val power_of_sum(const Lanes *l, Val a, Val b, Val p) {
+    Val power = v_libm(l, "pow", "powf", 2, (Val[]){v_add(l, a, b), p});
+    return correct_for_sum(l, power, p, a, b);
+}
+
 /* Hurwitz's zeta(s, z) = sum over k >= 0 of (z + k)^-s, for integers s >= 2 and z > 0: terms one by
  * one up to z + k >= s + 13, from there Euler and Maclaurin (DLMF 25.11.28): z^(1-s) (1/(s-1) +
  * (1/2 + sum B_2k/(2k)! s(s+1)...(s+2k-2) z^(1-2k))/z). */
@@ -157,11 +179,13 @@ Val emit_zeta(const Lanes *l, Val *args) {
         -3617.0 / 10670622842880000,
         43867.0 / 5109094217170944000,
     };
-    Val s = args[0], one = v_const(l, 1.0), minus_s = v_neg(l, s);
-    Shift shift = shift_begin(l, args[1], LLVMRealOLT, v_add(l, s, v_const(l, 13.0)));
-    Val term = v_libm(l, "pow", "powf", 2, (Val[]){shift.z, minus_s});
-    shift_end(l, &shift, v_add(l, shift.z, one), v_add(l, shift.sum, term));
-    Val z = shift.z, inverse = reciprocal(l, z), square = v_mul(l, inverse, inverse);
+    Val s = args[0], one = v_const(l, 1.0), enough = v_add(l, s, v_const(l, 13.0));
+    Shift shift = shift_begin(l, v_const(l, 0.0), LLVMRealOLT, v_sub(l, enough, args[1]));
+    Val term = power_of_sum(l, args[1], shift.z, v_neg(l, s));
+    shift_end(l, &shift, v_add(l, shift.z, one), term);
+    Val z = v_add(l, args[1], shift.z);
+    Val scale = power_of_sum(l, args[1], shift.z, v_sub(l, one, s));
+    Val inverse = reciprocal(l, z), square = v_mul(l, inverse, inverse);
     Val rising = v_mul(l, s, inverse), series = v_const(l, 0.0);
     for (int k = 0; k < (int)(sizeof bernoulli / sizeof *bernoulli); k++) {
         series = v_fma(l, rising, v_const(l, bernoulli[k]), series);
@@ -169,13 +193,15 @@ Val emit_zeta(const Lanes *l, Val *args) {
         rising = v_mul(l, rising, v_mul(l, next, square));
     }
     Val rest = v_mul(l, v_add(l, series, v_const(l, 0.5)), inverse);
-    Val scale = v_libm(l, "pow", "powf", 2, (Val[]){z, v_sub(l, one, s)});
     Val tail = v_mul(l, scale, v_add(l, reciprocal(l, v_sub(l, s, one)), rest));
-    return v_add(l, shift.sum, tail);
+    Val lost = v_select(l, v_eq(l, shift.lost, shift.lost), shift.lost, v_const(l, 0.0));
+    return v_add(l, shift.sum, v_add(l, tail, lost));
 }
 
-static Val call_zeta(const Lanes *l, Val *args) {
-    return vecmath_emit(l->vm, MATH_zeta, args);
+/* zeta(s, a + b), where its first term is most of it or all are small. */
+static Val zeta_of_sum(const Lanes *l, Val s, Val a, Val b) {
+    Val value = vecmath_emit(l->vm, MATH_zeta, (Val[]){s, v_add(l, a, b)});
+    return correct_for_sum(l, value, v_neg(l, s), a, b);
 }
 
 /* The sum of (f + k)^-s over all integers k, f the distance from a pole: zeta(s, x) for x <= 0 is
@@ -183,9 +209,9 @@ static Val call_zeta(const Lanes *l, Val *args) {
 static Val zeta_mirrored(const Lanes *l, Val s, Val x, Val mirror_sign) {
     Val one = v_const(l, 1.0), f = from_pole(l, x);
     Val pole = v_libm(l, "pow", "powf", 2, (Val[]){f, v_neg(l, s)});
-    Val above = call_zeta(l, (Val[]){s, v_add(l, one, f)});
-    Val below = call_zeta(l, (Val[]){s, v_sub(l, one, f)});
-    Val beyond = call_zeta(l, (Val[]){s, v_sub(l, one, x)});
+    Val above = zeta_of_sum(l, s, one, f);
+    Val below = zeta_of_sum(l, s, one, v_neg(l, f));
+    Val beyond = zeta_of_sum(l, s, one, v_neg(l, x));
     Val near = v_add(l, above, v_mul(l, mirror_sign, v_sub(l, below, beyond)));
     return v_add(l, pole, near);
 }
@@ -202,7 +228,7 @@ Val emit_polygamma(const Lanes *l, Val *args) {
     LLVMBasicBlockRef done = new_block(l, "done");
     LLVMBuildCondBr(b, LLVMBuildFCmp(b, LLVMRealOLE, x, zero, ""), mirror, positive);
     LLVMPositionBuilderAtEnd(b, positive);
-    Val direct = call_zeta(l, (Val[]){s, x});
+    Val direct = vecmath_emit(l->vm, MATH_zeta, (Val[]){s, x});
     LLVMBuildBr(b, done);
     LLVMPositionBuilderAtEnd(b, mirror);
     Val at_pole = v_eq(l, from_pole(l, x), zero);
