@@ -110,7 +110,8 @@ typedef struct Group {
     Part *part;    /* of each instruction of the block */
     PtrMap ties;   /* value -> Tie, but FREE */
     PtrMap shared; /* values whose rows a member goes through -> how many members, as uintptr_t */
-    bool matrices; /* among the sums */
+    VEC(const Type *) matrices;  /* among the sums */
+    VEC(const Type *) gone_over; /* matrices from outside whose rows several members go through */
     double gain, cost;
 } Group;
 
@@ -227,6 +228,8 @@ static void count_member(Group *g, const Inst *inst, const Places *places) {
             uintptr_t before = (uintptr_t)ptrmap_get(&g->shared, v);
             ptrmap_put(&g->shared, v, (void *)(before + 1));
             double row = v->type->rank > 1 ? guess(v->type, 1) : 0;
+            if (before == 1 && v->type->rank == 2 && tie_of(g, v) == FREE)
+                vec_push(g->arena, &g->gone_over, v->type);
             g->gain += before > 0 ? row : tie_of(g, v) == ROWS ? 2 * row : 0;
         } else if (inst->op == OP_contract) {
             g->cost += guess(v->type, 0);
@@ -237,7 +240,8 @@ static void count_member(Group *g, const Inst *inst, const Places *places) {
         if (makes_rows(inst, k, places))
             continue;
         g->cost += 2 * guess(type, 0);
-        g->matrices = g->matrices || type->rank > 1;
+        if (type->rank > 1)
+            vec_push(g->arena, &g->matrices, type);
     }
 }
 
@@ -311,7 +315,7 @@ static bool can_hand_out(const Group *g, const PtrMap *wanted) {
 }
 
 static int rows_of_chunk(const Group *g) {
-    return g->matrices ? MANY_ROWS : FEW_ROWS;
+    return g->matrices.n > 0 ? MANY_ROWS : FEW_ROWS;
 }
 
 static bool has_product(const Group *g) {
@@ -321,8 +325,20 @@ static bool has_product(const Group *g) {
     return false;
 }
 
+static bool is_row_length(const Group *g, const Size *extent) {
+    for (int k = 0; k < g->gone_over.n; k++)
+        if (g->gone_over.data[k]->dims[1] == extent)
+            return true;
+    return false;
+}
+
 static bool pays(const Group *g) {
-    return g->gain > 2 * g->cost / rows_of_chunk(g);
+    const double MARGIN = 4;
+    for (int k = 0; k < g->matrices.n; k++)
+        for (int d = 0; d < g->matrices.data[k]->rank; d++)
+            if (g->matrices.data[k]->rank > 2 || !is_row_length(g, g->matrices.data[k]->dims[d]))
+                return false;
+    return g->gain > MARGIN * g->cost / rows_of_chunk(g);
 }
 
 /* ---- emission ---- */
@@ -478,7 +494,7 @@ static bool find_group(Group *g, int first, PtrMap *wanted) {
     memset(g->part, 0, (size_t)g->block->insts.n * sizeof *g->part);
     g->first = g->last = first;
     g->gain = g->cost = 0;
-    g->matrices = false;
+    g->matrices.n = g->gone_over.n = 0;
     g->rows = rows_of_start(g->block->insts.data[first]);
     if (!g->rows)
         return false;
