@@ -385,8 +385,8 @@ typedef struct Product {
     int vecs;                                /* of a panel */
     LLVMValueRef accumulate, lower, m, n, k; /* lower: above the diagonal nothing is wanted */
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
-    LLVMValueRef rows, cols, depth, direct,
-        buffer;                /* of the panel; direct: tiles go to C at once */
+    LLVMValueRef rows, start, cols, depth, direct,
+        buffer; /* of the panel, from row `start` on; direct: tiles go to C at once */
     LLVMValueRef turned, copy; /* whether A stands in the copy, tile by tile */
 } Product;
 
@@ -494,7 +494,7 @@ static void choose_b(Gen *g, Product *p) {
     LLVMValueRef panel = gen_scratch(g, "bpc.panel", PANEL_BYTES);
     LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef whole = equals(g, p->cols, p->vecs * g->lanes);
-    LLVMValueRef few = gen_less(g, p->rows, gen_int(g, PACK_FROM_ROWS));
+    LLVMValueRef few = gen_less(g, gen_sub(g, p->rows, p->start), gen_int(g, PACK_FROM_ROWS));
     LLVMValueRef unit = equals(g, p->b.col_stride, 1);
     LLVMValueRef ready = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, whole, few, ""), unit, "");
     GenIf pack = gen_if(g, LLVMBuildNot(g->b, ready, ""));
@@ -538,12 +538,12 @@ static void product_by_tiles(Gen *g, const Product *p) {
     panel.c = gen_shift(g, p->c, by_m.i, by_n.i);
     LLVMValueRef later = gen_less(g, zero, by_k.i);
     panel.accumulate = LLVMBuildOr(g->b, p->accumulate, later, "");
-    choose_b(g, &panel);
     /* columns from by_n on meet the diagonal at that row */
     LLVMValueRef above = gen_less(g, by_m.i, by_n.i);
-    LLVMValueRef start = LLVMBuildSelect(g->b, LLVMBuildAnd(g->b, p->lower, above, ""),
-                                         gen_sub(g, by_n.i, by_m.i), zero, "");
-    each_tile(g, panel.vecs, start, panel.rows, tile_of_panel, &panel);
+    panel.start = LLVMBuildSelect(g->b, LLVMBuildAnd(g->b, p->lower, above, ""),
+                                  gen_sub(g, by_n.i, by_m.i), zero, "");
+    choose_b(g, &panel);
+    each_tile(g, panel.vecs, panel.start, panel.rows, tile_of_panel, &panel);
     gen_loop_end(g, &by_n);
     gen_loop_end(g, &by_k);
     gen_loop_end(g, &by_m);

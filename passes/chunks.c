@@ -408,39 +408,126 @@ static void emit_product(Emission *s, Value **sums, const Inst *inst, IrMap *map
     }
 }
 
+static void clone(IrBuilder *b, const Inst *inst, IrMap *map) {
+    b->loc = inst->loc;
+    b->origin = inst->origin;
+    ir_clone_inst(b, inst, map);
+}
+
+static void map_params(Emission *s, IrBuilder *body, const Region *source, IrMap *map) {
+    for (int k = 1; k < source->params.n && k < body->region->params.n; k++) {
+        body->region->params.data[k]->name = source->params.data[k]->name;
+        irmap_put(map, source->params.data[k], body->region->params.data[k]);
+    }
+    irmap_put(map, source->params.data[0], ir_ew2(body, OP_add, s->lo, ir_body_index(body)));
+}
+
+/* Note [Dear numbers of a row]
+ * Where the loops inside a row have the lanes, what is dear and done once a row would be done one
+ * row at a time. So it gets a loop of its own in front, whose rows run in lanes, and is handed
+ * over. */
+typedef struct Dear {
+    PtrMap numbers;   /* body values that are computed of the numbers of the row alone */
+    ValueList values; /* the dear ones among them */
+} Dear;
+
+static bool is_number(const Dear *d, const Region *body, const Value *v) {
+    if (v->region != body)
+        return true;
+    return v->inst ? ptrmap_has(&d->numbers, v) : v->type->rank == 0 && !v->is_acc;
+}
+
+static void find_dear(Emission *s, const Inst *loop, Dear *d) {
+    const Region *body = loop->regions[0];
+    bool nested = false;
+    ptrmap_init(&d->numbers, s->g->arena);
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        bool number = op_is_elementwise(inst->op) || inst->op == OP_const;
+        nested = nested || inst->op == OP_loop;
+        for (int k = 0; k < inst->n_in; k++)
+            number = number && is_number(d, body, inst->in[k]) && !inst->in[k]->is_acc;
+        if (!number)
+            continue;
+        ptrmap_put(&d->numbers, inst->out[0], NULL);
+        if (op_info[inst->op].cost >= DEAR_COST && value_is_float(inst->out[0]))
+            vec_push(s->g->arena, &d->values, inst->out[0]);
+    }
+    if (!nested)
+        d->values.n = 0;
+}
+
+/* The loop in front; its results become slices of that behind. */
+static void emit_dear(Emission *s, const Inst *loop, const Dear *d, ValueList *slices, IrMap *map) {
+    const Region *source = loop->regions[0];
+    LoopSpec spec = {.extent = s->rows, .n_slice = slices->n, .slices = slices->data};
+    IrBuilder body;
+    ir_loop_begin(&s->body, &spec, &body);
+    map_params(s, &body, source, map);
+    for (int i = 0; i < source->insts.n; i++) {
+        const Inst *inst = source->insts.data[i];
+        if (inst->n_out == 1 && ptrmap_has(&d->numbers, inst->out[0]))
+            clone(&body, inst, map);
+    }
+    for (int k = 0; k < d->values.n; k++)
+        ir_yield(&body, irmap_get(map, d->values.data[k]));
+    Inst *out = ir_loop_end(&s->body, &spec, &body);
+    for (int k = 0; k < d->values.n; k++)
+        vec_push(s->g->arena, slices, out->out[k]);
+}
+
+static void clone_body(const Region *source, const Dear *d, int first, IrBuilder *body,
+                       IrMap *map) {
+    for (int i = 0; i < source->insts.n; i++) {
+        const Inst *inst = source->insts.data[i];
+        int dear = -1;
+        for (int k = 0; k < d->values.n; k++)
+            dear = inst->out && inst->n_out == 1 && inst->out[0] == d->values.data[k] ? k : dear;
+        if (dear < 0)
+            clone(body, inst, map);
+        else
+            irmap_put(map, inst->out[0], body->region->params.data[first + dear]);
+    }
+}
+
+static void take_loop_results(Emission *s, Value **sums, const Inst *loop, Inst *out, IrMap *map) {
+    for (int k = 0; k < loop->n_out; k++) {
+        out->out[k]->name = loop->out[k]->name;
+        if (k < loop->attr.loop.n_acc)
+            *sum_so_far(s, sums, loop->out[k]) = out->out[k];
+        else
+            give_rows(s, sums, loop->out[k], out->out[k], map);
+    }
+}
+
 static void emit_loop(Emission *s, Value **sums, const Inst *loop, IrMap *map) {
     const Region *source = loop->regions[0];
     int ns = loop->attr.loop.n_slice, na = loop->attr.loop.n_acc;
     ValueList slices = {0}, accs = {0};
+    Dear dear = {0};
     for (int k = 0; k < ns; k++)
         vec_push(s->g->arena, &slices, chunk_of(s, loop->in[k], map));
     for (int k = 0; k < na; k++)
         vec_push(s->g->arena, &accs, *sum_so_far(s, sums, loop->out[k]));
+    find_dear(s, loop, &dear);
+    if (dear.values.n > 0)
+        emit_dear(s, loop, &dear, &slices, map);
     LoopSpec spec = {.extent = s->rows,
-                     .n_slice = ns,
+                     .n_slice = slices.n,
                      .n_acc = na,
                      .slices = slices.data,
                      .accs = accs.data,
                      .index_name = source->params.data[0]->name};
     IrBuilder body;
     ir_loop_begin(&s->body, &spec, &body);
-    for (int k = 1; k < source->params.n; k++) {
-        body.region->params.data[k]->name = source->params.data[k]->name;
-        irmap_put(map, source->params.data[k], body.region->params.data[k]);
-    }
-    irmap_put(map, source->params.data[0], ir_ew2(&body, OP_add, s->lo, ir_body_index(&body)));
-    ir_clone_insts(&body, source, map);
+    map_params(s, &body, source, map);
+    for (int k = 0; k < na; k++) /* they stand behind the dear numbers */
+        irmap_put(map, source->params.data[1 + ns + k], body.region->params.data[1 + slices.n + k]);
+    clone_body(source, &dear, 1 + ns, &body, map);
     for (int k = 0; k < source->yields.n; k++)
         ir_yield(&body, irmap_get(map, source->yields.data[k]));
     s->body.loc = loop->loc;
-    Inst *out = ir_loop_end(&s->body, &spec, &body);
-    for (int k = 0; k < loop->n_out; k++) {
-        out->out[k]->name = loop->out[k]->name;
-        if (k < na)
-            *sum_so_far(s, sums, loop->out[k]) = out->out[k];
-        else
-            give_rows(s, sums, loop->out[k], out->out[k], map);
-    }
+    take_loop_results(s, sums, loop, ir_loop_end(&s->body, &spec, &body), map);
 }
 
 static void emit_members(Emission *s, Value **sums, IrMap *map) {
@@ -503,12 +590,6 @@ static bool find_group(Group *g, int first, PtrMap *wanted) {
         return false;
     find_wanted(g, wanted);
     return can_hand_out(g, wanted);
-}
-
-static void clone(IrBuilder *b, const Inst *inst, IrMap *map) {
-    b->loc = inst->loc;
-    b->origin = inst->origin;
-    ir_clone_inst(b, inst, map);
 }
 
 /* The instructions up to the last member; the next to look at. */
