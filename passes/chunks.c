@@ -482,7 +482,7 @@ static void clone_body(const Region *source, const Dear *d, int first, IrBuilder
         const Inst *inst = source->insts.data[i];
         int dear = -1;
         for (int k = 0; k < d->values.n; k++)
-            dear = inst->out && inst->n_out == 1 && inst->out[0] == d->values.data[k] ? k : dear;
+            dear = inst->n_out == 1 && inst->out[0] == d->values.data[k] ? k : dear;
         if (dear < 0)
             clone(body, inst, map);
         else
