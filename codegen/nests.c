@@ -12,6 +12,7 @@
 
 #include "codegen/lanes.h"
 #include "codegen/plan.h"
+#include "passes/chunks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,27 @@ static const Size *product_cost(Report *r, const Inst *inst) {
     return n;
 }
 
+/* A term of the cost of one iteration, for all of them: the rows of all chunks are the whole. */
+static const Size *term_of_all(Report *r, const Inst *loop, const SizeTerm *term) {
+    const Size *n = number(r, term->coef), *whole = NULL;
+    for (int k = 0; k < term->degree; k++) {
+        const SizeSym *sym = term->syms[k];
+        const Value *rows = sym->value;
+        bool own = !whole && rows && rows->region == loop->regions[0];
+        const Size *all = own ? chunk_whole(sym) : NULL;
+        n = times(r, n, all ? all : size_sym(&r->m->ctx->polys, term->syms[k]));
+        whole = all ? all : whole;
+    }
+    return whole ? n : times(r, n, loop->attr.loop.extent);
+}
+
+static const Size *cost_of_all(Report *r, const Inst *loop, const Size *each) {
+    const Size *n = number(r, 0);
+    for (int k = 0; k < each->n; k++)
+        n = plus(r, n, term_of_all(r, loop, &each->terms[k]));
+    return n;
+}
+
 static const Size *region_cost(Report *r, const Region *region);
 
 static const Size *inst_cost(Report *r, const Inst *inst) {
@@ -66,7 +88,7 @@ static const Size *inst_cost(Report *r, const Inst *inst) {
         return type_is_float(inst->out[0]->type) ? product_cost(r, inst) : n;
     for (int k = 0; k < inst->n_region; k++)
         n = plus(r, n, region_cost(r, inst->regions[k]));
-    return inst->op == OP_loop ? times(r, n, inst->attr.loop.extent) : n;
+    return inst->op == OP_loop ? cost_of_all(r, inst, n) : n;
 }
 
 static const Size *region_cost(Report *r, const Region *region) {

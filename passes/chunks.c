@@ -80,6 +80,17 @@ bool is_chunk(const Size *extent) {
     return sym && is_rows_of_chunk(sym->value);
 }
 
+const Size *chunk_whole(const SizeSym *rows) {
+    const Value *n = rows->value;
+    for (int k = 0; k < 2 && n && is_rows_of_chunk(n); k++) {
+        const Inst *left =
+            n->inst->op == OP_min && n->inst->in[k]->inst ? n->inst->in[k]->inst : NULL;
+        if (left && left->op == OP_sub && left->in[0]->inst && left->in[0]->inst->op == OP_size)
+            return left->in[0]->inst->attr.size;
+    }
+    return NULL;
+}
+
 /* The numbers in an array, one for each guess. */
 static double guess(const Type *type, int from_axis) {
     double numbers = 1;

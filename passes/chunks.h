@@ -19,5 +19,7 @@ const Size *chunk_rows(IrBuilder *body, const Chunks *c, Value *lo);
 
 /* Whether an extent is that of a chunk: at most as many rows as one has, and mostly that many. */
 bool is_chunk(const Size *extent);
+/* What the rows of all chunks add up to; NULL: not the rows of a chunk of a known extent. */
+const Size *chunk_whole(const SizeSym *rows);
 
 #endif
