@@ -34,6 +34,16 @@ static bool is_repeated(const Inst *inst, int k) {
     }
 }
 
+/* Of a value that a size symbol is bound to, and of what it is computed from: where nothing
+ * mentions the size, nothing may mention those. */
+static void mark_size(CSource *c, const Value *v) {
+    if (cs_value(c, v)->size)
+        return;
+    cs_value(c, v)->size = true;
+    for (int k = 0; v->inst && op_is_elementwise(v->inst->op) && k < v->inst->n_in; k++)
+        mark_size(c, v->inst->in[k]);
+}
+
 static void count_region(CSource *c, const Liveness *live, const Region *region);
 
 static void count_inst(CSource *c, const Liveness *live, const Inst *inst) {
@@ -44,7 +54,7 @@ static void count_inst(CSource *c, const Liveness *live, const Inst *inst) {
         }
     }
     if (inst->op == OP_dim) {
-        cs_value(c, inst->in[0])->size = true;
+        mark_size(c, inst->in[0]);
     }
     for (int k = 0; k < inst->n_region; k++) {
         count_region(c, live, inst->regions[k]);

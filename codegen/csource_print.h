@@ -46,7 +46,7 @@ typedef struct CValue {
     CView *view; /* array */
     int uses;
     bool foreign; /* used in a region nested in its own */
-    bool size;    /* a size symbol is bound to it */
+    bool size;    /* a size symbol is bound to it, or to what is computed of it */
     bool inlined; /* its text stands at its use */
 } CValue;
 
