@@ -382,6 +382,8 @@ typedef struct SizeParam {
     const Size *size;
     int from_param; /* the i64 parameter of this name that passes it, or -1: fixed by the types of
                        arguments */
+    Atom
+        of_type; /* the type parameter in whose place it was made, with a made-up name; else NULL */
 } SizeParam;
 
 typedef struct SigParam {

@@ -167,8 +167,10 @@ static bool expect_argument(Checker *c, Solve *s, Expr *arg, const Signature *si
     /* What fixed the other size: the argument that came first. */
     for (int k = 0; k < sig->sizes.n; k++) {
         if (s->values[k] && s->from[k].begin != arg->loc.begin && s->values[k] == b) {
-            diag_label(c->diags, diag, s->from[k], "this fixes the size `%s` of `%s` to `%s`",
-                       sig->sizes.data[k].name.atom, sig->name, size_text(c, b));
+            const SizeParam *size = &sig->sizes.data[k];
+            diag_label(c->diags, diag, s->from[k], "this fixes %s `%s` of `%s` to `%s`",
+                       size->of_type ? "a size in" : "the size",
+                       size->of_type ? size->of_type : size->name.atom, sig->name, size_text(c, b));
             break;
         }
     }

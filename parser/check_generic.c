@@ -31,7 +31,8 @@ const Ty *find_type_arg(const Checker *c, Atom name) {
 static const Size *new_size(Checker *c, const TypeParam *param, int *count) {
     Atom name =
         atom_of(&c->ctx->atoms, arena_printf(c->arena, "%s_%d", param->name.atom, (*count)++));
-    SizeParam size = {.name = {name, param->name.loc}, .from_param = -1};
+    SizeParam size = {
+        .name = {name, param->name.loc}, .from_param = -1, .of_type = param->name.atom};
     size.sym = sizesym_new(c->polys, name, param->name.loc);
     size.size = size_sym(c->polys, size.sym);
     vec_push(c->arena, &c->sig->sizes, size);
