@@ -99,7 +99,7 @@ static double guess(const Type *type, int from_axis) {
         for (int t = 0; t < type->dims[d]->n; t++) {
             double term = (double)type->dims[d]->terms[t].coef;
             for (int k = 0; k < type->dims[d]->terms[t].degree; k++)
-                term *= GUESS;
+                term *= (double)GUESS;
             extent += term;
         }
         numbers *= extent > 1 ? extent : 1;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { LEVELS = 8 };
+static const double FAR = 1e-6; /* more than steps so narrow are wrong where wide ones are right */
 
 static int64_t float_count(const Outcome *o) {
     int64_t n = 0;
@@ -40,13 +41,18 @@ static void extrapolate(double (*rows)[LEVELS], int level, Derivative *out, int6
 }
 
 /* Where a function is flat but for a narrow place, wide steps agree on 0, with next to no error.
- * The narrowest steps decide: what lies outside of what they leave open is not the derivative. */
+ * The narrowest steps decide: what lies outside of what they leave open is not the derivative, and
+ * while they leave that open, far from what the wide ones say, nothing is known better than that.
+ */
 static void mind_the_narrowest(double (*rows)[LEVELS], Derivative *out, int64_t k) {
     const double *last = rows[LEVELS - 1], *before = rows[LEVELS - 2];
     double open = fabs(last[1] - last[0]) + fabs(last[1] - before[1]) + fabs(last[0] - before[0]);
-    if (fabs(out->value[k] - last[1]) > 8 * (open + out->error[k])) {
+    double apart = fabs(out->value[k] - last[1]);
+    if (apart > 8 * (open + out->error[k])) {
         out->value[k] = last[1];
         out->error[k] = open;
+    } else if (apart > FAR * (fabs(out->value[k]) + fabs(last[1]) + fabs(out->at[k]))) {
+        out->error[k] = fmax(out->error[k], apart);
     }
 }
 
