@@ -141,9 +141,8 @@ static const char *joined(Printer *p, const Inst *inst, int depth) {
 
 /* f64(n) is n_f64. */
 static const char *of_conversion(Printer *p, const Inst *inst, int depth) {
-    static const char *const widths[] = {
-        [S_bool] = "bool", [S_i32] = "i32", [S_i64] = "i64", [S_f32] = "f32", [S_f64] = "f64"};
-    const char *name = part(p, inst->in[0], depth + 1), *width = widths[inst->out[0]->type->elem];
+    const char *name = part(p, inst->in[0], depth + 1),
+               *width = scalar_name(inst->out[0]->type->elem);
     return name ? arena_printf(p->arena, "%s_%s", name, width) : "converted";
 }
 
@@ -205,8 +204,8 @@ static const char *of_elementwise(Printer *p, const Inst *inst, int depth) {
     case OP_not:
         return prefixed(p, "not", "negated", inst->in[0], depth);
     case OP_select:
-        return bp_is_zero(inst->in[2]) ? prefixed(p, "gated", "gated", inst->in[1], depth)
-                                       : "chosen";
+        return inst_is_zero(inst->in[2]) ? prefixed(p, "gated", "gated", inst->in[1], depth)
+                                         : "chosen";
     default:
         return prefixed(p, name, arena_printf(p->arena, "%s_value", name), inst->in[0], depth);
     }
@@ -230,7 +229,7 @@ static const char *of_place_of(Printer *p, const Value *v) {
 
 /* Like what is updated, else like what is put there. */
 static const char *of_update(Printer *p, const Inst *inst, int depth) {
-    bool fresh = bp_is_zero(inst->in[0]);
+    bool fresh = inst_is_zero(inst->in[0]);
     const char *name = fresh ? NULL : describe(p, inst->in[0], depth);
     if (fresh && inst->in[1]->inst && inst->in[1]->inst->op == OP_const)
         return "one_hot";

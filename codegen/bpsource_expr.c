@@ -376,7 +376,7 @@ static Code add_slice_code(Printer *p, const Inst *inst) {
     Level level;
     const char *a = bp_names_new(&p->names, p->arena, "a"), *i = axis_name(p, 0);
     const char *lo = bp_code_of(p, inst->in[2]).text, *at = i;
-    if (!bp_is_zero(inst->in[2]))
+    if (!inst_is_zero(inst->in[2]))
         at = arena_printf(p->arena, "%s + %s", lo, i);
     const char *from = bp_code_of(p, inst->in[0]).text,
                *v = bp_element_of(p, bp_code_of(p, inst->in[1]), i).text;
@@ -569,10 +569,6 @@ static Code reshape_code(Printer *p, const Inst *inst) {
                   .level = L_postfix};
 }
 
-static const char *const scalar_words[] = {
-    [S_bool] = "bool", [S_i32] = "i32", [S_i64] = "i64", [S_f32] = "f32", [S_f64] = "f64",
-};
-
 Code bp_inst_code(Printer *p, const Inst *inst) {
     if (op_is_elementwise(inst->op))
         return elementwise_code(p, inst);
@@ -581,7 +577,7 @@ Code bp_inst_code(Printer *p, const Inst *inst) {
     switch (inst->op) {
     case OP_convert:
         x = bp_code_of(p, inst->in[0]);
-        return call_code(p, scalar_words[inst->out[0]->type->elem], 1, &x);
+        return call_code(p, scalar_name(inst->out[0]->type->elem), 1, &x);
     case OP_stop:
         return list_code(p, inst, "stop(", ")");
     case OP_iota:

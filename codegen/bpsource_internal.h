@@ -111,7 +111,6 @@ bool bp_is_running_sum(const Printer *p, const Value *v);
 const Inst *bp_nested_same(const Printer *p, const Inst *loop, LoopForm form);
 /* broadcast x: written as x beside an array of the whole shape. */
 bool bp_is_transparent(const Value *v);
-bool bp_is_zero(const Value *v);
 /* How a contraction is written: the operators that take operands as they are, or a sum over
  * indices. */
 typedef enum ProductForm {

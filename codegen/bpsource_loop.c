@@ -96,7 +96,7 @@ static void print_map(Printer *p, const Inst *loop) {
 
 /* init + text; the text alone where the sum starts from zero. */
 static const char *added_to(Printer *p, const Value *init, const char *text) {
-    return bp_is_zero(init) || bp_is_running_sum(p, init)
+    return inst_is_zero(init) || bp_is_running_sum(p, init)
                ? text
                : arena_printf(p->arena, "%s + %s", bp_at_level(p, bp_operand_of(p, init), L_add),
                               text);
@@ -121,7 +121,7 @@ static void print_sum(Printer *p, const Inst *loop) {
     }
     bp_bind_results(p, na, loop->out, NULL, text);
     for (int k = 0; k < na; k++) {
-        if (bp_is_zero(loop->in[ns + k]) || bp_is_running_sum(p, loop->in[ns + k]) ||
+        if (inst_is_zero(loop->in[ns + k]) || bp_is_running_sum(p, loop->in[ns + k]) ||
             bp_use_of(p, loop->out[k])->n == 0)
             continue;
         const char *total = added_to(p, loop->in[ns + k], bp_code_of(p, loop->out[k]).text),

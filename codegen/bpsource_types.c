@@ -52,17 +52,13 @@ const char *bp_size_text(Printer *p, const Size *size, Level *level) {
     return text.data;
 }
 
-static const char *const scalar_words[] = {
-    [S_bool] = "bool", [S_i32] = "i32", [S_i64] = "i64", [S_f32] = "f32", [S_f64] = "f64",
-};
-
 /* [a,b]f64 of the texts of the axes */
 static const char *array_text(Printer *p, Scalar elem, int rank, const char *const *axes) {
     Text text;
     text_init(&text, p->arena);
     for (int k = 0; k < rank; k++)
         text_printf(&text, "%s%s", k == 0 ? "[" : ",", axes[k]);
-    text_printf(&text, "%s%s", rank > 0 ? "]" : "", scalar_words[elem]);
+    text_printf(&text, "%s%s", rank > 0 ? "]" : "", scalar_name(elem));
     return text.data;
 }
 

@@ -11,14 +11,6 @@ bool bp_is_transparent(const Value *v) {
     return v->inst && v->inst->op == OP_broadcast;
 }
 
-bool bp_is_zero(const Value *v) {
-    while (bp_is_transparent(v))
-        v = v->inst->in[0];
-    if (!v->inst || v->inst->op != OP_const)
-        return false;
-    return type_is_float(v->type) ? v->inst->attr.num == 0.0 : v->inst->attr.integer == 0;
-}
-
 Use *bp_use_of(Printer *p, const Value *v) {
     Use *use = ptrmap_get(&p->uses, v);
     if (!use) {
@@ -254,7 +246,7 @@ bool bp_is_fresh_put(const Inst *inst) {
     enum { MOST = 16 };
     int n = 0;
     const Inst *seen[MOST];
-    if (bp_is_zero(inst->in[0]))
+    if (inst_is_zero(inst->in[0]))
         return true;
     for (const Value *base = inst->in[0];; base = base->inst->in[0]) {
         for (int k = 2; k < inst->n_in; k++)
@@ -267,7 +259,7 @@ bool bp_is_fresh_put(const Inst *inst) {
             if (same || seen[s]->n_in != inst->n_in)
                 return false;
         }
-        if (bp_is_zero(base))
+        if (inst_is_zero(base))
             return true;
         if (!base->inst || base->inst->op != OP_add_at || n == MOST)
             return false;
@@ -292,7 +284,7 @@ int bp_array_of_adds(Printer *p, const Value *v, Value **parts) {
             return 0;
         parts[index->attr.integer] = at->inst->in[1];
         if (left == 1)
-            return bp_is_zero(at->inst->in[0]) ? (int)n : 0;
+            return inst_is_zero(at->inst->in[0]) ? (int)n : 0;
     }
     return 0;
 }
@@ -324,7 +316,7 @@ static bool check_is_of_index(const Inst *check, const Inst *inst) {
     bool constant = compares(check->in[0], OP_gt, &extent, &i);
     if (!constant &&
         (!compares(check->in[0], OP_and, &low, &high) || !compares(low, OP_ge, &i, &zero) ||
-         !compares(high, OP_lt, &j, &extent) || i != j || !bp_is_zero(zero)))
+         !compares(high, OP_lt, &j, &extent) || i != j || !inst_is_zero(zero)))
         return false;
     for (int k = first; k < inst->n_in; k++)
         if (inst->in[k] == i && is_size_value(extent, inst->in[0]->type->dims[k - first]))
@@ -426,7 +418,7 @@ static void note_put(Printer *p, const Inst *inst) {
         return;
     bool slice = inst->op == OP_add_slice;
     bool twice = slice || (inst->op == OP_add_at && !bp_is_fresh_put(inst));
-    if (slice || !bp_is_zero(inst->in[0]))
+    if (slice || !inst_is_zero(inst->in[0]))
         note(p, inst->in[0], inst->region, twice);
     note(p, inst->in[1], inst->region, slice);
     for (int k = 2; k < inst->n_in; k++)

@@ -295,12 +295,10 @@ static void name_all_buffers(CSource *c) {
 
 static const char *print_stack_array(CSource *c, Text *out, const Slot *slot, const Buffer *buffer,
                                      const char *name) {
-    static const int bytes_of[] = {
-        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
     int64_t bytes = 0;
     size_is_const(slot->bytes, &bytes);
     Scalar elem = buffer->type->elem;
-    int64_t n = bytes > 0 ? bytes / bytes_of[elem] : 1;
+    int64_t n = bytes > 0 ? bytes / scalar_bytes(elem) : 1;
     text_printf(out, "    %s %s[%" PRId64 "];\n", header_c_type(elem), name, n > 0 ? n : 1);
     (void)c;
     return name;

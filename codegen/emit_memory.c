@@ -114,9 +114,7 @@ View view_index(Emit *e, const View *view, int n, const Val *index) {
 /* ---- access ---- */
 
 static unsigned alignment(Scalar elem) {
-    static const unsigned bytes[] = {
-        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
-    return bytes[elem];
+    return (unsigned)scalar_bytes(elem);
 }
 
 /* The masked operations of LLVM have lost their alignment operand in 22; the declaration tells. */

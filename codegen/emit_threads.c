@@ -37,11 +37,9 @@ static bool calls_out(const Region *region) {
 }
 
 static const Size *copy_size(const Emit *e, const Type *type) {
-    static const int64_t bytes[] = {
-        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
     PolyTable *polys = &e->m->ctx->polys;
     const Size *count = ir_type_count(e->m, type);
-    return count ? size_mul(polys, count, size_const(polys, bytes[type->elem])) : NULL;
+    return count ? size_mul(polys, count, size_const(polys, scalar_bytes(type->elem))) : NULL;
 }
 
 /* Arrays that are summed up have places of their own, which a part can take a copy of. */

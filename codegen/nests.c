@@ -99,9 +99,7 @@ static const Size *region_cost(Report *r, const Region *region) {
 }
 
 static const Size *bytes_of(Report *r, const Type *type) {
-    static const int64_t bytes[] = {
-        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
-    return times(r, kept(r, ir_type_count(r->m, type)), number(r, bytes[type->elem]));
+    return times(r, kept(r, ir_type_count(r->m, type)), number(r, scalar_bytes(type->elem)));
 }
 
 /* The array that a view is of. */
@@ -144,13 +142,12 @@ static const Size *bytes_written(Report *r, const Inst *inst) {
 /* ---- text ---- */
 
 static void print_type(Report *r, const Type *type) {
-    static const char *const names[] = {"bool", "i32", "i64", "f32", "f64"};
     text_puts(r->out, "[");
     for (int d = 0; d < type->rank; d++) {
         text_puts(r->out, d ? "," : "");
         size_print(r->out, type->dims[d]);
     }
-    text_printf(r->out, "]%s", names[type->elem]);
+    text_printf(r->out, "]%s", scalar_name(type->elem));
 }
 
 static unsigned line_of(Report *r, Loc loc) {

@@ -379,7 +379,7 @@ static void assign_init(Plan *plan, const Inst *loop, int j, Buffer *home) {
 static Buffer *new_sums(Plan *plan, const Inst *loop, int j) {
     enum { SUM_BYTES = 16 };
     const Type *type = loop->out[j]->type;
-    int lanes = plan_lanes(plan, loop), most = SUM_BYTES / plan_element_bytes(type->elem);
+    int lanes = plan_lanes(plan, loop), most = SUM_BYTES / scalar_bytes(type->elem);
     if (lanes == 1 || type->rank == 0 ||
         !lanes_sum_apart(plan->m, loop, j - loop->attr.loop.n_carry, lanes)) {
         return NULL;

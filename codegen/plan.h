@@ -84,6 +84,5 @@ int plan_lanes(const Plan *plan, const Inst *loop); /* 1: a loop of scalars */
 /* ---- of the files of the plan alone ---- */
 /* Gives the buffers of the workspace slots (plan_slots.c); false when a size overflows. */
 bool plan_place_slots(Plan *plan);
-int plan_element_bytes(Scalar elem);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { ONE_ON_STACK = 1024, ALL_ON_STACK = 16384 };
+static const double SOME = 100; /* for sizes that are not known */
 
 typedef struct Placing {
     Buffer *buffer;
@@ -18,29 +19,11 @@ typedef struct Placing {
     int number;
 } Placing;
 
-int plan_element_bytes(Scalar elem) {
-    static const int bytes[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
-    return bytes[elem];
-}
-
 static const Size *buffer_bytes(const Plan *plan, const Buffer *buffer) {
     PolyTable *polys = &plan->m->ctx->polys;
     const Size *count = ir_type_count(plan->m, buffer->type);
-    int64_t each = (int64_t)plan_element_bytes(buffer->type->elem) * buffer->lanes;
+    int64_t each = (int64_t)scalar_bytes(buffer->type->elem) * buffer->lanes;
     return count ? size_mul(polys, count, size_const(polys, each)) : NULL;
-}
-
-/* Where every size that is not known is some size. */
-static double guess(const Size *size) {
-    const double SOME = 100;
-    double sum = 0;
-    for (int t = 0; t < size->n; t++) {
-        double term = (double)size->terms[t].coef;
-        for (int k = 0; k < size->terms[t].degree; k++)
-            term *= SOME;
-        sum += term;
-    }
-    return sum;
 }
 
 /* The largest first; of equals, the one that is needed first, or was planned first. */
@@ -92,7 +75,8 @@ static int best_slot(Plan *plan, const Placing *p, int *fit) {
         const Slot *slot = &plan->slots.data[s];
         int here = slot_fit(plan, slot, p->bytes);
         bool tighter =
-            here == 2 && *fit == 2 && guess(slot->bytes) < guess(plan->slots.data[best].bytes);
+            here == 2 && *fit == 2 &&
+            size_guess(slot->bytes, SOME) < size_guess(plan->slots.data[best].bytes, SOME);
         if ((here > *fit || tighter) && place_among(slot, p->buffer) >= 0) {
             best = s;
             *fit = here;
@@ -140,7 +124,7 @@ bool plan_place_slots(Plan *plan) {
         const Size *bytes = buffer_bytes(plan, buffer);
         if (!bytes)
             return false;
-        order[n] = (Placing){buffer, bytes, guess(bytes), n};
+        order[n] = (Placing){buffer, bytes, size_guess(bytes, SOME), n};
         n++;
     }
     qsort(order, (size_t)n, sizeof *order, by_size);

@@ -49,13 +49,9 @@ static bool is_shared(const Inst *loop, const Value *v, int depth) {
     return true;
 }
 
-static bool is_zero(const Value *v) {
-    return v->inst && v->inst->op == OP_const && v->inst->attr.num == 0.0;
-}
-
 /* v = w*x with w the same throughout the loop, where x is the element of `row`. */
 static bool is_multiple(const Inst *loop, const Value *v, const Value *row, int depth) {
-    if (sliced(loop, v) == row || is_zero(v))
+    if (sliced(loop, v) == row || inst_is_zero(v))
         return true;
     const Inst *inst = v->inst;
     if (!inst || depth == MOST_DEPTH)

@@ -179,7 +179,7 @@ static const char *type_text(Binding *b, const Type *type) {
         text_puts(&text, axis == 0 ? "[" : ", ");
         size_print(&text, type->dims[axis]);
     }
-    text_printf(&text, "%s%s", type->rank > 0 ? "]" : "", array_elem_name(type->elem));
+    text_printf(&text, "%s%s", type->rank > 0 ? "]" : "", scalar_name(type->elem));
     return text.data;
 }
 

@@ -6,18 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-size_t array_elem_bytes(Scalar elem) {
-    static const size_t bytes[] = {
-        [S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
-    return bytes[elem];
-}
-
-const char *array_elem_name(Scalar elem) {
-    static const char *const names[] = {
-        [S_bool] = "bool", [S_i32] = "i32", [S_i64] = "i64", [S_f32] = "f32", [S_f64] = "f64"};
-    return names[elem];
-}
-
 Array *array_new(Arena *arena, Scalar elem, int rank, const int64_t *dims) {
     Array *a = ARENA_NEW(arena, Array);
     a->elem = elem;
@@ -27,7 +15,7 @@ Array *array_new(Arena *arena, Scalar elem, int rank, const int64_t *dims) {
         a->dims[axis] = dims[axis];
         a->count *= dims[axis];
     }
-    a->data = arena_array(arena, (size_t)a->count + 1, array_elem_bytes(elem));
+    a->data = arena_array(arena, (size_t)a->count + 1, (size_t)scalar_bytes(elem));
     return a;
 }
 
@@ -119,7 +107,7 @@ Array *array_convert(Arena *arena, const Array *a, Scalar to, const char **error
             text_puts(&text, ", ");
         }
         array_print_element(&text, a, k);
-        text_printf(&text, "%s is no %s", a->rank > 0 ? "," : "", array_elem_name(to));
+        text_printf(&text, "%s is no %s", a->rank > 0 ? "," : "", scalar_name(to));
         *error = text.data;
         return NULL;
     }

@@ -26,8 +26,6 @@ typedef struct ArrayError {
     const char *other_text; /* what disagrees, at `other`; NULL: nothing */
 } ArrayError;
 
-size_t array_elem_bytes(Scalar elem);
-const char *array_elem_name(Scalar elem); /* "f64" */
 /* Zeros. The product of the dims times 8 must be within 63 bits. */
 Array *array_new(Arena *arena, Scalar elem, int rank, const int64_t *dims);
 double array_get(const Array *a, int64_t k);        /* of any element type */

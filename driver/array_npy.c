@@ -302,7 +302,7 @@ void array_write_npy(Text *out, const Array *a) {
     memcpy(start, magic, sizeof magic);
     text_add(out, start, sizeof start);
     text_add(out, header.data, header.n);
-    size_t width = array_elem_bytes(a->elem);
+    size_t width = (size_t)scalar_bytes(a->elem);
     const char *data = a->data;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     for (size_t at = 0; at < (size_t)a->count * width; at++)

@@ -206,22 +206,21 @@ static bool emit_c(Context *ctx, const Options *options, Source *source, const C
            write_with_header(ctx, options, output, text.data, text.n, header);
 }
 
-/* `--size d=64,h=128`; any number of them. Gives the one that is not of this form, or NULL. */
+/* `--size d=64`; any number of them. Gives the one that is not of this form, or NULL. */
 static const char *read_sizes(Context *ctx, const Options *options, CompileOptions *how) {
     VEC(SizeValue) sizes = {0};
-    for (int i = 0; i < options->sizes.n; i++)
-        for (const char *at = options->sizes.data[i], *next; at; at = next) {
-            size_t n = strcspn(at, ","), name = strcspn(at, "=,");
-            char *end = NULL;
-            errno = 0;
-            SizeValue size = {arena_strdup(&ctx->arena, at, name), 0};
-            if (at[name] == '=' && at[name + 1] >= '0' && at[name + 1] <= '9')
-                size.value = strtoll(at + name + 1, &end, 10);
-            if (end != at + n || errno || name == 0)
-                return options->sizes.data[i];
-            vec_push(&ctx->arena, &sizes, size);
-            next = at[n] ? at + n + 1 : NULL;
-        }
+    for (int i = 0; i < options->sizes.n; i++) {
+        const char *at = options->sizes.data[i], *value = strchr(at, '=');
+        char *end = NULL;
+        if (!value || value == at || value[1] < '0' || value[1] > '9')
+            return at;
+        errno = 0;
+        SizeValue size = {arena_strdup(&ctx->arena, at, (size_t)(value - at)),
+                          strtoll(value + 1, &end, 10)};
+        if (*end || errno)
+            return at;
+        vec_push(&ctx->arena, &sizes, size);
+    }
     how->sizes = sizes.data;
     how->n_sizes = sizes.n;
     return NULL;

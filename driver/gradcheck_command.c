@@ -185,7 +185,7 @@ static bool evaluate(Check *c, Array *const *inputs, const char **failed) {
 
 static Array *copy_array(Arena *arena, const Array *a) {
     Array *copy = array_new(arena, a->elem, a->rank, a->dims);
-    memcpy(copy->data, a->data, (size_t)a->count * array_elem_bytes(a->elem));
+    memcpy(copy->data, a->data, (size_t)a->count * (size_t)scalar_bytes(a->elem));
     return copy;
 }
 

@@ -3,23 +3,48 @@
 #include "support/diag.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef enum OptionForm { FLAG, VALUE, JOINED } OptionForm;
 
 typedef enum OptionId {
-#define OPTION(id, spelling, form, value, commands, help) OPT_##id,
+#define OPTION(id, ...) OPT_##id,
 #include "driver/options.def"
 #undef OPTION
     OPT_COUNT
 } OptionId;
+
+/* How an option sets a field of Options: to true; to its value; one more of a
+ * list, or several, with commas between; to a number
+ * from 1 to `most`, or any; to the index of its value among `names`, or to whether it is the last.
+ */
+typedef enum SettingKind {
+    SET_on,
+    SET_text,
+    SET_list,
+    SET_items,
+    SET_count,
+    SET_number,
+    SET_one_of,
+    SET_last_of
+} SettingKind;
+
+typedef struct Setting {
+    SettingKind kind;
+    size_t field;
+    unsigned long long most;
+    const char *const *names;
+    int n_names;
+} Setting;
 
 typedef struct OptionRow {
     const char *spelling;
     OptionForm form;
     const char *value;
     unsigned commands; /* a bit each */
+    Setting sets;
     const char *help;
 } OptionRow;
 
@@ -35,16 +60,32 @@ enum {
     ANY = CODE | FMT | 1u << COMMAND_explain | 1u << COMMAND_help
 };
 
-static const OptionRow rows[OPT_COUNT] = {
-#define OPTION(id, spelling, form, value, commands, help) {spelling, form, value, commands, help},
-#include "driver/options.def"
-#undef OPTION
-};
-
 static const char *const emit_names[] = {
 #define EMIT(kind, help) #kind,
 #include "driver/options.def"
 #undef EMIT
+};
+
+static const char *const widths[] = {"f64", "f32"}, *const levels[] = {"0", "1", "2", "3"},
+                         *const formats[] = {"text", "json"}, *const sanitizers[] = {"nan"},
+                         *const colors[] = {"auto", "always", "never"};
+
+/* Of the column `sets`. */
+#define FIELD(kind, field, ...) {SET_##kind, offsetof(Options, field), __VA_ARGS__}
+#define ON(field) FIELD(on, field, 0, NULL, 0)
+#define TEXT(field) FIELD(text, field, 0, NULL, 0)
+#define LIST(field) FIELD(list, field, 0, NULL, 0)
+#define ITEMS(field) FIELD(items, field, 0, NULL, 0)
+#define COUNT(field, most) FIELD(count, field, most, NULL, 0)
+#define NUMBER(field) FIELD(number, field, UINT64_MAX, NULL, 0)
+#define ONE_OF(field, names) FIELD(one_of, field, 0, names, sizeof names / sizeof *names)
+#define LAST_OF(field, names) FIELD(last_of, field, 0, names, sizeof names / sizeof *names)
+
+static const OptionRow rows[OPT_COUNT] = {
+#define OPTION(id, spelling, form, value, commands, sets, help)                                    \
+    {spelling, form, value, commands, sets, help},
+#include "driver/options.def"
+#undef OPTION
 };
 
 static const char *const emit_help[] = {
@@ -65,8 +106,6 @@ static const CommandRow commands[] = {
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
-
-enum { MOST_THREADS = 64 }; /* see runtime/pool.h */
 
 enum { EMIT_COUNT = sizeof emit_names / sizeof *emit_names };
 
@@ -122,26 +161,23 @@ static bool fail_value(Reader *reader, OptionId id, const char *value) {
     return FAIL(reader, "option '%s' takes %s, not '%s'", rows[id].spelling, rows[id].value, value);
 }
 
+/* Where there are too many to show as A|B. */
+static bool fail_choice(Reader *reader, OptionId id, const char *value) {
+    const Setting *sets = &rows[id].sets;
+    Text list;
+    text_init(&list, reader->arena);
+    for (int i = 0; i < sets->n_names; i++)
+        text_printf(&list, "%s%s", i > 0 ? ", " : "", sets->names[i]);
+    suggest(reader, value, sets->names, sets->n_names);
+    return FAIL(reader, "'%s' takes one of %s, not '%s'", rows[id].spelling, list.data, value);
+}
+
 /* Index of `value` among n names, or -1. */
 static int choose(const char *value, const char *const *names, int n) {
     for (int i = 0; i < n; i++)
         if (strcmp(value, names[i]) == 0)
             return i;
     return -1;
-}
-
-static bool set_emit(Reader *reader, Options *options, const char *value) {
-    int kind = choose(value, emit_names, EMIT_COUNT);
-    if (kind >= 0) {
-        options->emit = (OutputKind)kind;
-        return true;
-    }
-    Text list;
-    text_init(&list, reader->arena);
-    for (int i = 0; i < EMIT_COUNT; i++)
-        text_printf(&list, "%s%s", i > 0 ? ", " : "", emit_names[i]);
-    suggest(reader, value, emit_names, EMIT_COUNT);
-    return FAIL(reader, "'--emit' takes one of %s, not '%s'", list.data, value);
 }
 
 /* A number without a sign, at most `most`. */
@@ -152,98 +188,64 @@ static bool read_count(const char *value, unsigned long long most, unsigned long
     return value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && *number <= most;
 }
 
-static bool set_option(Reader *reader, Options *options, OptionId id, const char *value) {
-    static const char *const widths[] = {"f64", "f32"}, *const levels[] = {"0", "1", "2", "3"},
-                             *const formats[] = {"text", "json"}, *const sanitizers[] = {"nan"},
-                             *const colors[] = {"auto", "always", "never"};
-    int choice = 0;
-    unsigned long long number = 0;
-    switch (id) {
-    case OPT_output:
-        options->output = value;
-        break;
-    case OPT_emit:
-        return set_emit(reader, options, value);
-    case OPT_export:
-        vec_push(reader->arena, &options->exports, value);
-        break;
-    case OPT_real:
-        choice = choose(value, widths, 2);
-        options->real_is_f32 = choice == 1;
-        break;
-    case OPT_opt:
-        choice = choose(value, levels, 4);
-        options->opt_level = choice;
-        break;
-    case OPT_cpu:
-        options->cpu = value;
-        break;
-    case OPT_target:
-        options->target = value;
-        break;
-    case OPT_debug:
-        options->debug_info = true;
-        break;
-    case OPT_freestanding:
-        options->freestanding = true;
-        break;
-    case OPT_threads:
-        choice = read_count(value, MOST_THREADS, &number) && number > 0 ? 0 : -1;
-        options->threads = (int)number;
-        reader->hint = choice < 0 ? "N is 2 to 64; 1 is none" : NULL;
-        break;
-    case OPT_sanitize:
-        choice = choose(value, sanitizers, 1);
-        options->sanitize_nan = choice == 0;
-        break;
-    case OPT_diagnostics:
-        choice = choose(value, formats, 2);
-        options->json = choice == 1;
-        break;
-    case OPT_color:
-        choice = choose(value, colors, 3);
-        options->color = (ColorWhen)choice;
-        break;
-    case OPT_link_flags:
-        options->link_flags = true;
-        break;
-    case OPT_explain:
-        options->explain = value;
-        break;
-    case OPT_interpret:
-        options->interpret = true;
-        break;
-    case OPT_load:
-        vec_push(reader->arena, &options->libraries, value);
-        break;
-    case OPT_arg:
-        vec_push(reader->arena, &options->args, value);
-        break;
-    case OPT_size:
-        vec_push(reader->arena, &options->sizes, value);
-        break;
-    case OPT_points:
-        choice = read_count(value, 1000000, &number) && number > 0 ? 0 : -1;
-        options->points = (int)number;
-        reader->hint = choice < 0 ? "N is 1 to 1000000" : NULL;
-        break;
-    case OPT_seed:
-        choice = read_count(value, UINT64_MAX, &number) ? 0 : -1;
-        options->seed = number;
-        break;
-    case OPT_check:
-        options->check = true;
-        break;
-    case OPT_help:
-        options->help = true;
-        break;
-    case OPT_version:
-        options->version = true;
-        break;
-    case OPT_COUNT:
-        break;
+static bool set_choice(Reader *reader, Options *options, OptionId id, const char *value) {
+    const Setting *sets = &rows[id].sets;
+    void *field = (char *)options + sets->field;
+    int choice = choose(value, sets->names, sets->n_names);
+    if (choice < 0)
+        return sets->names == emit_names ? fail_choice(reader, id, value)
+                                         : fail_value(reader, id, value);
+    if (sets->kind == SET_last_of)
+        *(bool *)field = choice == sets->n_names - 1;
+    else
+        *(int *)field = choice;
+    return true;
+}
+
+static bool set_number(Reader *reader, Options *options, OptionId id, const char *value) {
+    const Setting *sets = &rows[id].sets;
+    void *field = (char *)options + sets->field;
+    unsigned long long number;
+    int least = sets->kind == SET_count;
+    if (!read_count(value, sets->most, &number) || number < (unsigned long long)least)
+        return FAIL(reader, "option '%s' takes a number from %d to %llu, not '%s'",
+                    rows[id].spelling, least, sets->most, value);
+    if (sets->kind == SET_count)
+        *(int *)field = (int)number;
+    else
+        *(uint64_t *)field = number;
+    return true;
+}
+
+static void add_items(Reader *reader, Words *words, const char *value) {
+    for (const char *at = value, *next; at; at = next) {
+        size_t n = strcspn(at, ",");
+        vec_push(reader->arena, words, arena_strdup(reader->arena, at, n));
+        next = at[n] ? at + n + 1 : NULL;
     }
-    return choice < 0 ? fail_value(reader, id, value) : true;
+}
+
+static bool set_option(Reader *reader, Options *options, OptionId id, const char *value) {
+    void *field = (char *)options + rows[id].sets.field;
+    switch (rows[id].sets.kind) {
+    case SET_on:
+        *(bool *)field = true;
+        return true;
+    case SET_text:
+        *(const char **)field = value;
+        return true;
+    case SET_list:
+        vec_push(reader->arena, (Words *)field, value);
+        return true;
+    case SET_items:
+        add_items(reader, field, value);
+        return true;
+    case SET_count:
+    case SET_number:
+        return set_number(reader, options, id, value);
+    default:
+        return set_choice(reader, options, id, value);
+    }
 }
 
 static bool read_option(Reader *reader, Options *options, const char *arg) {

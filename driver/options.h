@@ -22,12 +22,14 @@ typedef enum Command {
 #undef COMMAND
 } Command;
 
+typedef VEC(const char *) Words;
+
 typedef struct Options {
     Command command;
     const char *input;  /* "-": standard input */
     const char *output; /* NULL: none given; "-": standard output */
     OutputKind emit;
-    VEC(const char *) exports;
+    Words exports;
     bool real_is_f32;
     int opt_level;
     const char *cpu, *target; /* NULL: this machine's */
@@ -38,10 +40,10 @@ typedef struct Options {
     ColorWhen color;
     bool link_flags, help, version;
     bool interpret;
-    VEC(const char *) libraries;
+    Words libraries;
     const char *function; /* run, gradcheck */
-    VEC(const char *) args;
-    VEC(const char *) sizes;
+    Words args;
+    Words sizes;
     int points; /* gradcheck; 0: not given */
     uint64_t seed;
     bool check;          /* fmt */

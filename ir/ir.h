@@ -261,6 +261,8 @@ const Type *ir_drop_axes(IrModule *m, const Type *type, int n);        /* withou
 const Type *ir_add_axis(IrModule *m, const Type *type, const Size *n); /* with a new first axis */
 const Type *ir_subst_type(IrModule *m, const Type *type, const Size *(*lookup)(void *, SizeSym *),
                           void *user);
+int scalar_bytes(Scalar elem);        /* in memory */
+const char *scalar_name(Scalar elem); /* "f64" */
 static inline bool type_is_float(const Type *t) {
     return t->elem >= S_f32;
 }
@@ -389,6 +391,9 @@ void ir_move_func(IrModule *m, Func *f, Arena *to);
 void ir_move(IrModule *m, Arena *to);
 
 /* ---- queries ---- */
+/* One constant in every element; it is 0, of floats either zero. Through broadcasts. */
+bool inst_is_const(const Value *v);
+bool inst_is_zero(const Value *v);
 bool region_contains(const Region *outer, const Region *inner); /* inner == outer or nested in it */
 /* A loop that only goes on while one of its carries, a bool, is true: after that no iteration
  * changes a carry or has an effect, so it may be left. Found by its form (what lowering makes of

@@ -140,15 +140,12 @@ static void print_size(Printer *p, const Size *size) {
     }
 }
 
-static const char *const scalar_name[] = {
-    [S_bool] = "bool", [S_i32] = "i32", [S_i64] = "i64", [S_f32] = "f32", [S_f64] = "f64"};
-
 static void print_type(Printer *p, const Type *type) {
     for (int i = 0; i < type->rank; i++) {
         text_puts(p->out, i == 0 ? "[" : ",");
         print_size(p, type->dims[i]);
     }
-    text_printf(p->out, "%s%s", type->rank ? "]" : "", scalar_name[type->elem]);
+    text_printf(p->out, "%s%s", type->rank ? "]" : "", scalar_name(type->elem));
 }
 
 /* ---- values ---- */

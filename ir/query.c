@@ -4,6 +4,21 @@
  * generation. */
 #include "ir/ir.h"
 
+bool inst_is_const(const Value *v) {
+    while (v->inst && v->inst->op == OP_broadcast) {
+        v = v->inst->in[0];
+    }
+    return v->inst && v->inst->op == OP_const;
+}
+
+bool inst_is_zero(const Value *v) {
+    while (v->inst && v->inst->op == OP_broadcast) {
+        v = v->inst->in[0];
+    }
+    return v->inst && v->inst->op == OP_const &&
+           (type_is_float(v->type) ? v->inst->attr.num == 0.0 : v->inst->attr.integer == 0);
+}
+
 bool region_contains(const Region *outer, const Region *inner) {
     while (inner->depth > outer->depth) {
         inner = inner->parent;

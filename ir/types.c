@@ -15,6 +15,17 @@ IrModule *ir_module_new(Context *ctx, Arena *arena, const char *name) {
     return m;
 }
 
+int scalar_bytes(Scalar elem) {
+    static const int bytes[] = {[S_bool] = 1, [S_i32] = 4, [S_i64] = 8, [S_f32] = 4, [S_f64] = 8};
+    return bytes[elem];
+}
+
+const char *scalar_name(Scalar elem) {
+    static const char *const names[] = {
+        [S_bool] = "bool", [S_i32] = "i32", [S_i64] = "i64", [S_f32] = "f32", [S_f64] = "f64"};
+    return names[elem];
+}
+
 static uint32_t type_hash(Scalar elem, int rank, const Size *const *dims) {
     uint32_t h = 2166136261u ^ ((uint32_t)elem * 31u + (uint32_t)rank);
     for (int i = 0; i < rank; i++) {

@@ -17,13 +17,14 @@
  * The last pass but for simplify: it works on the loop form, and what it groups, fuse has left
  * apart because a product stands between. */
 #include "passes/chunks.h"
+#include "passes/internal.h"
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
 
 #include <string.h>
 
+static const double GUESS = 64;
 enum {
-    GUESS = 64,
     FEW_ROWS = 64,         /* a chunk: enough to pay for its start */
     MANY_ROWS = 256,       /* where sums are matrices, which each chunk reads and writes */
     SHORT = 4 * MANY_ROWS, /* extents known to be below are left alone */
@@ -82,9 +83,10 @@ bool is_chunk(const Size *extent) {
 
 const Size *chunk_whole(const SizeSym *rows) {
     const Value *n = rows->value;
-    for (int k = 0; k < 2 && n && is_rows_of_chunk(n); k++) {
-        const Inst *left =
-            n->inst->op == OP_min && n->inst->in[k]->inst ? n->inst->in[k]->inst : NULL;
+    if (!is_rows_of_chunk(n) || n->inst->op != OP_min)
+        return NULL;
+    for (int k = 0; k < 2; k++) {
+        const Inst *left = n->inst->in[k]->inst;
         if (left && left->op == OP_sub && left->in[0]->inst && left->in[0]->inst->op == OP_size)
             return left->in[0]->inst->attr.size;
     }
@@ -95,13 +97,7 @@ const Size *chunk_whole(const SizeSym *rows) {
 static double guess(const Type *type, int from_axis) {
     double numbers = 1;
     for (int d = from_axis; d < type->rank; d++) {
-        double extent = 0;
-        for (int t = 0; t < type->dims[d]->n; t++) {
-            double term = (double)type->dims[d]->terms[t].coef;
-            for (int k = 0; k < type->dims[d]->terms[t].degree; k++)
-                term *= (double)GUESS;
-            extent += term;
-        }
+        double extent = size_guess(type->dims[d], GUESS);
         numbers *= extent > 1 ? extent : 1;
     }
     return numbers;
@@ -616,27 +612,20 @@ static int emit_around(Group *g, IrBuilder *b, const PtrMap *wanted, IrMap *map)
 }
 
 static void chunk_func(IrModule *m, Func *f) {
-    Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
+    const Region *old = f->body;
     IrMap map;
     IrBuilder b;
     PtrMap wanted;
     Group g = {.m = m, .arena = m->arena, .block = old};
     g.part = ARENA_ARRAY(m->arena, old->insts.n + 1, Part);
-    body->func = f;
-    irmap_init(&map, m, m->arena);
-    for (int i = 0; i < old->params.n; i++)
-        irmap_put(&map, old->params.data[i],
-                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
-    ir_builder_init(&b, m, body);
+    rebuild_begin(m, f, &b, &map);
     for (int i = 0; i < old->insts.n;) {
         if (find_group(&g, i, &wanted))
             i = emit_around(&g, &b, &wanted, &map);
         else
             clone(&b, old->insts.data[i++], &map);
     }
-    for (int i = 0; i < old->yields.n; i++)
-        ir_yield(&b, irmap_get(&map, old->yields.data[i]));
-    f->body = body;
+    rebuild_end(f, &b, &map);
 }
 
 static bool has_products(const Region *block) {

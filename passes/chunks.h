@@ -2,7 +2,7 @@
 #ifndef BPC_PASSES_CHUNKS_H
 #define BPC_PASSES_CHUNKS_H
 
-#include "passes/internal.h"
+#include "ir/ir.h"
 
 /* A loop over chunks of an extent, of `most` rows at most. */
 typedef struct Chunks {

@@ -135,11 +135,5 @@ Atom name_of_element(IrModule *m, const Value *v);
 static inline int loop_results(const Inst *l) {
     return l->attr.loop.n_carry + l->attr.loop.n_acc + l->attr.loop.n_stack;
 }
-static inline bool inst_is_zero(const Value *v) {
-    while (v->inst && v->inst->op == OP_broadcast)
-        v = v->inst->in[0];
-    return v->inst && v->inst->op == OP_const &&
-           (type_is_float(v->type) ? v->inst->attr.num == 0.0 : v->inst->attr.integer == 0);
-}
 
 #endif

@@ -158,18 +158,26 @@ void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, voi
         ir_clone_inst(b, inst, map);
 }
 
-void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user) {
+void rebuild_begin(IrModule *m, Func *f, IrBuilder *b, IrMap *map) {
     Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
+    body->func = f;
+    irmap_init(map, m, m->arena);
+    for (int i = 0; i < old->params.n; i++)
+        irmap_put(map, old->params.data[i],
+                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
+    ir_builder_init(b, m, body);
+}
+
+void rebuild_end(Func *f, IrBuilder *b, IrMap *map) {
+    for (int i = 0; i < f->body->yields.n; i++)
+        ir_yield(b, irmap_get(map, f->body->yields.data[i]));
+    f->body = b->region;
+}
+
+void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user) {
     IrMap map;
     IrBuilder b;
-    body->func = f;
-    irmap_init(&map, m, m->arena);
-    for (int i = 0; i < old->params.n; i++)
-        irmap_put(&map, old->params.data[i],
-                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
-    ir_builder_init(&b, m, body);
-    rebuild_insts(&b, old, &map, emit, user);
-    for (int i = 0; i < old->yields.n; i++)
-        ir_yield(&b, irmap_get(&map, old->yields.data[i]));
-    f->body = body;
+    rebuild_begin(m, f, &b, &map);
+    rebuild_insts(&b, f->body, &map, emit, user);
+    rebuild_end(f, &b, &map);
 }

@@ -11,7 +11,10 @@ typedef void (*EmitInst)(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
 void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user);
 /* The default emission: a copy, with the instructions of nested regions going through `emit`. */
 void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user);
-/* A new body for f. */
+/* A new body for f, with its parameters, which are mapped; then with its yields, in f's place. */
+void rebuild_begin(IrModule *m, Func *f, IrBuilder *b, IrMap *map);
+void rebuild_end(Func *f, IrBuilder *b, IrMap *map);
+/* Both, and every instruction between. */
 void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user);
 bool region_has_effect(const Region *region); /* holds a check */
 

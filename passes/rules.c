@@ -152,12 +152,6 @@ static Value *index_position(IrBuilder *b, Value *x, int k, Value *const *idx) {
                   index_position(b, inst->in[1], k, idx));
 }
 
-static bool is_number(const Value *v) {
-    while (v->inst && v->inst->op == OP_broadcast)
-        v = v->inst->in[0];
-    return v->inst && v->inst->op == OP_const;
-}
-
 Value *index_gate(Gates *gates, IrBuilder *b, Value *x, int k, Value *const *idx) {
     const Inst *equal = is_open(x) && x->type->rank > 0 ? x->inst->in[0]->inst : NULL;
     if (!equal || equal->op != OP_eq || !is_position(equal->in[0]) || !is_position(equal->in[1]))
@@ -173,7 +167,7 @@ Value *index_gate(Gates *gates, IrBuilder *b, Value *x, int k, Value *const *idx
 
 Value *slice_gate(Gates *gates, IrBuilder *body, Value *x, Value *slice) {
     Value *at = ir_body_index(body);
-    bool numbers = is_gate(x) && is_number(x->inst->in[1]) && is_number(x->inst->in[2]);
+    bool numbers = is_gate(x) && inst_is_const(x->inst->in[1]) && inst_is_const(x->inst->in[2]);
     return numbers ? index_gate(gates, body, x, 1, &at) : slice;
 }
 

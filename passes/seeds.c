@@ -13,16 +13,11 @@ static bool is_loop_index(const Value *v) {
     return !v->inst && v->index == 0 && v->region->owner && v->region->owner->op == OP_loop;
 }
 
-static bool is_number(const Value *v) {
-    v = through(v, OP_broadcast);
-    return v->inst && v->inst->op == OP_const;
-}
-
 /* The k of select(position == k, 1, 0), the index of a loop; NULL: it is no basis vector. */
 static const Value *basis_index(const Value *seed) {
     const Inst *gate = through(seed, OP_reshape)->inst;
-    if (!gate || gate->op != OP_select || !is_number(gate->in[1]) || inst_is_zero(gate->in[1]) ||
-        !inst_is_zero(gate->in[2]))
+    if (!gate || gate->op != OP_select || !inst_is_const(gate->in[1]) ||
+        inst_is_zero(gate->in[1]) || !inst_is_zero(gate->in[2]))
         return NULL;
     const Inst *equal = gate->in[0]->inst;
     for (int side = 0; equal && equal->op == OP_eq && side < 2; side++) {

@@ -429,21 +429,13 @@ static void simplify_round(IrModule *m, Func *f, bool hoist) {
     ptrmap_init(&s.sym_region, s.arena);
     ptrmap_init(&s.bound, s.arena);
     count_uses(f->body, &s.uses);
-    Region *old = f->body, *body = ARENA_NEW(m->arena, Region);
     IrMap map;
     IrBuilder b;
-    body->func = f;
-    irmap_init(&map, m, m->arena);
-    for (int i = 0; i < old->params.n; i++)
-        irmap_put(&map, old->params.data[i],
-                  ir_param(m, body, old->params.data[i]->type, old->params.data[i]->name));
-    ir_builder_init(&b, m, body);
+    rebuild_begin(m, f, &b, &map);
     Level level = {.b = &b};
     s.level = &level;
-    rebuild_insts(&b, old, &map, emit, &s);
-    for (int i = 0; i < old->yields.n; i++)
-        ir_yield(&b, irmap_get(&map, old->yields.data[i]));
-    f->body = body;
+    rebuild_insts(&b, f->body, &map, emit, &s);
+    rebuild_end(f, &b, &map);
 }
 
 /* Of each round only the new body is kept. */

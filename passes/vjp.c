@@ -259,22 +259,12 @@ static void forward_inst(Vjp *s, IrBuilder *b, const Inst *inst, SavedList *savi
 
 /* ---- the sweep ---- */
 
-static void collect_operands(const Region *region, PtrMap *operands) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        for (int k = 0; k < inst->n_in; k++)
-            ptrmap_put(operands, inst->in[k], NULL);
-        for (int k = 0; k < inst->n_region; k++)
-            collect_operands(inst->regions[k], operands);
-    }
-}
-
 /* An `if` of which nothing is computed: its adjoint computes the branches again itself. So the last
  * of a chain of `else if` is not computed once for each of those around it. */
 static bool only_yields(const Vjp *s, const Inst *inst) {
     bool used = inst->op != OP_if;
     for (int i = 0; i < inst->n_out; i++)
-        used |= ptrmap_has(&s->operands, inst->out[i]);
+        used |= ptrmap_has(&s->users, inst->out[i]);
     return !used;
 }
 
@@ -673,8 +663,6 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     ptrmap_init(&s.adjoints, s.arena);
     ptrmap_init(&s.varied, s.arena);
     ptrmap_init(&s.useful, s.arena);
-    ptrmap_init(&s.operands, s.arena);
-    collect_operands(f->body, &s.operands);
     ptrmap_init(&s.gates.solid, s.arena);
     ptrmap_init(&s.records, s.arena);
     ptrmap_init(&s.runs, s.arena);

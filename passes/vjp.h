@@ -29,7 +29,6 @@ typedef struct Vjp {
     PtrMap adjoints; /* source value -> emitted adjoint */
     PtrMap varied;   /* depends on what is differentiated */
     PtrMap useful;   /* reaches a result that has a cotangent */
-    PtrMap operands; /* of the instructions of the source */
     Gates gates;
     PtrMap records;   /* source loop -> LoopRecord, valid in the current scope */
     PtrMap runs;      /* source loop marked CHECK_binomial -> what its first run left, likewise */

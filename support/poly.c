@@ -249,6 +249,18 @@ bool size_is_const(const Size *size, int64_t *value) {
     return false;
 }
 
+double size_guess(const Size *size, double each) {
+    double sum = 0;
+    for (int t = 0; t < size->n; t++) {
+        double term = (double)size->terms[t].coef;
+        for (int k = 0; k < size->terms[t].degree; k++) {
+            term *= each;
+        }
+        sum += term;
+    }
+    return sum;
+}
+
 SizeSym *size_is_sym(const Size *size) {
     if (size->n == 1 && size->terms[0].degree == 1 && size->terms[0].coef == 1) {
         return size->terms[0].syms[0];

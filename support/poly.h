@@ -46,6 +46,7 @@ const Size *size_sub(PolyTable *table, const Size *a, const Size *b);
 const Size *size_mul(PolyTable *table, const Size *a, const Size *b);
 bool size_is_const(const Size *size, int64_t *value);
 SizeSym *size_is_sym(const Size *size); /* the symbol when size is exactly one, else NULL */
+double size_guess(const Size *size, double each); /* what it is where every symbol is `each` */
 /* True when a >= b for all values of the symbols: every coefficient of a-b is >= 0, and no symbol
  * of a-b can be negative. */
 bool size_at_least(PolyTable *table, const Size *a, const Size *b);

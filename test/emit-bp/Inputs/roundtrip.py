@@ -12,11 +12,15 @@ Numbers are compared by position: the language does not name results.
 """
 import argparse
 import math
+import os
 import random
 import re
 import subprocess
 import sys
 import tempfile
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../driver/Inputs"))
+from exports_host import split  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("bpc")
@@ -38,18 +42,6 @@ def run(*command):
     if done.returncode != 0:
         sys.exit("%s\n%s%s" % (" ".join(command), done.stdout, done.stderr))
     return done.stdout
-
-
-def split(text):
-    """At the commas outside of brackets."""
-    parts, depth, start = [], 0, 0
-    for at, c in enumerate(text):
-        depth += (c in "[(") - (c in "])")
-        if c == "," and depth == 0:
-            parts.append(text[start:at].strip())
-            start = at + 1
-    last = text[start:].strip()
-    return parts + [last] if last else parts
 
 
 def exports(ir):
