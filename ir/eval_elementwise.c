@@ -3,6 +3,9 @@
 #include "ir/eval_internal.h"
 #include "ir/eval_math.h"
 
+#include <fenv.h>
+#include <math.h>
+
 /* Element k of an operand as a double. */
 static double number_at(const Datum *d, int64_t k) {
     return type_is_float(d->type) ? d->f[k] : (double)d->i[k];
@@ -19,14 +22,25 @@ static bool gather(Eval *e, const Inst *inst, const Datum **in) {
     return true;
 }
 
+/* Where a directed rounding mode is set, to learn what rounding does, functions that libm rounds to
+ * the nearest in any mode move by their last place as well. Whole numbers may be exact, and stay.
+ */
+static double directed(int mode, double r) {
+    if (mode == FE_TONEAREST || r == rint(r)) {
+        return r;
+    }
+    return nextafter(r, mode == FE_UPWARD ? (double)INFINITY : -(double)INFINITY);
+}
+
 static void on_floats(const Inst *inst, const Datum *const *in, Datum *out) {
     EvalFn *row = eval_function(inst->op);
+    int mode = op_info[inst->op].cost >= DEAR_COST ? fegetround() : FE_TONEAREST;
     for (int64_t k = 0; k < in[0]->count; k++) {
         double x[3] = {0, 0, 0};
         for (int i = 0; i < inst->n_in; i++) {
             x[i] = number_at(in[i], k);
         }
-        double r = row(x[0], x[1], x[2]);
+        double r = directed(mode, row(x[0], x[1], x[2]));
         if (type_is_float(out->type)) {
             out->f[k] = eval_round(out->type->elem, r);
         } else {

@@ -26,13 +26,15 @@ static void gather(const Outcome *o, double *to) {
     }
 }
 
-/* One row of the triangle from the row before; the best diagonal so far is kept. */
-static void extrapolate(double (*rows)[LEVELS], int level, Derivative *out, int64_t k) {
+/* One row of the triangle from the row before; the best diagonal so far is kept. rough: what the
+ * noise of the function makes of differences by this step. */
+static void extrapolate(double (*rows)[LEVELS], int level, double rough, Derivative *out,
+                        int64_t k) {
     double power = 1, *now = rows[level], *before = rows[level - 1];
     for (int j = 1; j <= level; j++) {
         power *= 4;
         now[j] = now[j - 1] + (now[j - 1] - before[j - 1]) / (power - 1);
-        double error = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1]));
+        double error = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1])) + rough;
         if (error < out->error[k]) {
             out->error[k] = error;
             out->value[k] = now[j];
@@ -56,9 +58,9 @@ static void mind_the_narrowest(double (*rows)[LEVELS], Derivative *out, int64_t 
     }
 }
 
-bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape, int n,
-                      const int *which, Datum *const *d, double step, Arena *arena,
-                      Derivative *out) {
+bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape,
+                      const double *noise, int n, const int *which, Datum *const *d, double step,
+                      Arena *arena, Derivative *out) {
     int64_t m = float_count(shape);
     *out = (Derivative){m, ARENA_ARRAY(arena, m + 1, double), ARENA_ARRAY(arena, m + 1, double),
                         ARENA_ARRAY(arena, m + 1, double)};
@@ -80,7 +82,7 @@ bool derivative_along(const Build *b, const Export *e, const Point *x, const Out
         for (int64_t k = 0; k < m; k++) {
             rows[k][level][0] = (side[0][k] - side[1][k]) / (2 * step);
             if (level > 0)
-                extrapolate(rows[k], level, out, k);
+                extrapolate(rows[k], level, 2 * noise[k] / step, out, k);
         }
     }
     for (int64_t k = 0; k < m; k++)

@@ -183,10 +183,11 @@ typedef struct Derivative { /* of all float results in order, flat */
     int64_t n;
     double *value, *error, *at; /* derivative, its estimated error, the function itself */
 } Derivative;
-/* Richardson differences along a direction. False where the function failed. */
-bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape, int n,
-                      const int *which, Datum *const *d, double step, Arena *arena,
-                      Derivative *out);
+/* Richardson differences along a direction; noise: what each result is known to. False where the
+ * function failed. */
+bool derivative_along(const Build *b, const Export *e, const Point *x, const Outcome *shape,
+                      const double *noise, int n, const int *which, Datum *const *d, double step,
+                      Arena *arena, Derivative *out);
 
 /* ---- the report (main.c) ---- */
 

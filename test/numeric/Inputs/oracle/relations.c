@@ -179,10 +179,11 @@ static void expect_derivative(Study *s, const char *what, const char *name, cons
     static const double steps[] = {0.05, 0.4, 0.005, 0.0005};
     const Build *b = &s->family.builds[s->family.ok[LEVEL_0] ? LEVEL_0 : INTERPRETER];
     Derivative best = {0};
+    Flat known = flat_results(&s->arena, base, 0, base->outcome.n);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         Derivative next;
-        if (!derivative_along(b, build_find(b, name), &base->point, &base->outcome, s->n_wrt,
-                              s->wrt, d, steps[i], &s->arena, &next))
+        if (!derivative_along(b, build_find(b, name), &base->point, &base->outcome, known.noise,
+                              s->n_wrt, s->wrt, d, steps[i], &s->arena, &next))
             continue;
         if (!best.value)
             best = next;
@@ -196,7 +197,6 @@ static void expect_derivative(Study *s, const char *what, const char *name, cons
         return;
     }
     long before = s->report->failures;
-    Flat known = flat_results(&s->arena, base, 0, base->outcome.n);
     for (int64_t k = 0; k < best.n && s->report->failures == before; k++) {
         double scale = scale_of(s, &best, k);
         if (!(best.error[k] <= RESOLVED * scale)) {
