@@ -75,7 +75,7 @@ static size_t mutate(char *bytes, size_t size) {
 static bool same(const Array *a, const Array *b) {
     return a && a->elem == b->elem && a->rank == b->rank &&
            memcmp(a->dims, b->dims, sizeof a->dims) == 0 &&
-           memcmp(a->data, b->data, (size_t)a->count * array_elem_bytes(a->elem)) == 0;
+           memcmp(a->data, b->data, (size_t)a->count * (size_t)scalar_bytes(a->elem)) == 0;
 }
 
 static bool round_trips(Alloc *alloc) {

@@ -13,7 +13,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 static bool same(const Array *a, const Array *b) {
     return a->elem == b->elem && a->rank == b->rank &&
            memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0 &&
-           memcmp(a->data, b->data, (size_t)a->count * array_elem_bytes(a->elem)) == 0;
+           memcmp(a->data, b->data, (size_t)a->count * (size_t)scalar_bytes(a->elem)) == 0;
 }
 
 static void round_trip(Context *ctx, const Array *a) {
