@@ -279,7 +279,10 @@ static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LL
     int64_t k = 8 * g->lanes;
     gen_known(block.k, &k);
     block.rows = rows;
-    int64_t hide = rows * block.cols < 8 ? 8 / (rows * block.cols) : 1;
+    /* Sums that hide the latency of eight additions under way; two loads for each, of a row and a
+     * column alone, leave time for four. */
+    int sums = rows * block.cols;
+    int64_t hide = sums == 1 ? 4 : sums < 8 ? 8 / sums : 1;
     int64_t most = k / g->lanes;
     block.splits = (int)floor_power(hide < most ? hide : most);
     LLVMValueRef end = gen_add(g, from, gen_round_down(g, gen_sub(g, m, from), rows));

@@ -181,45 +181,57 @@ void tile_emit(Gen *g, const Tile *t) {
 typedef struct DotRun {
     const DotBlock *block;
     Stripe a, b;
-    LLVMValueRef lanes; /* of each vector along k */
-    int acc;            /* in the state: [split][col][row] */
+    int acc;   /* in the state: [split][col][row] */
+    bool rest; /* of k there is less than a whole step, ... */
+    int left;  /* ... so many elements (in the state) */
 } DotRun;
 
 static void dot_step(Gen *g, GenState *state, const void *user, int unroll) {
     const DotRun *run = user;
     const DotBlock *d = run->block;
+    LLVMValueRef lanes = run->rest ? state->v[run->left] : gen_int(g, g->lanes);
     for (int q = 0; q < unroll; q++) {
         int64_t at = (int64_t)q * g->lanes;
         LLVMValueRef b[GEN_MAX_LANES];
         for (int j = 0; j < d->cols; j++)
-            b[j] = gen_load_lanes(g, stripe_at(g, state, &run->b, j, at), run->lanes);
+            b[j] = gen_load_lanes(g, stripe_at(g, state, &run->b, j, at), lanes);
         LLVMValueRef *acc = state->v + run->acc + q % d->splits * d->rows * d->cols;
         for (int i = 0; i < d->rows; i++) {
-            LLVMValueRef a = gen_load_lanes(g, stripe_at(g, state, &run->a, i, at), run->lanes);
+            LLVMValueRef a = gen_load_lanes(g, stripe_at(g, state, &run->a, i, at), lanes);
             for (int j = 0; j < d->cols; j++)
                 acc[j * d->rows + i] = gen_fma(g, a, b[j], acc[j * d->rows + i]);
         }
     }
     stripe_advance(g, state, &run->a, gen_int(g, (int64_t)unroll * g->lanes));
     stripe_advance(g, state, &run->b, gen_int(g, (int64_t)unroll * g->lanes));
+    if (run->rest)
+        state->v[run->left] = gen_sub(g, lanes, gen_int(g, g->lanes));
+}
+
+/* What is left of k behind whole steps, a vector at a time: each is masked where that costs
+ * nothing, else only the last one. */
+static void dot_rest(Gen *g, GenState *state, DotRun *run, LLVMValueRef rest) {
+    int64_t k, lanes = g->lanes;
+    if (gen_known(run->block->k, &k)) {
+        dot_step(g, state, run, (int)(k / lanes % run->block->splits));
+        rest = gen_int(g, k % lanes);
+    } else if (run->block->splits > 1 && !gen_has_masks(g)) {
+        LLVMValueRef vecs = LLVMBuildUDiv(g->b, rest, gen_int(g, lanes), "");
+        gen_repeat(g, state, vecs, dot_step, run, 1);
+        rest = LLVMBuildURem(g->b, rest, gen_int(g, lanes), "");
+    }
+    run->rest = true;
+    run->left = state->n;
+    state->v[state->n++] = rest;
+    LLVMValueRef up = gen_add(g, rest, gen_int(g, lanes - 1));
+    gen_repeat(g, state, LLVMBuildUDiv(g->b, up, gen_int(g, lanes), ""), dot_step, run, 1);
 }
 
 static void dot_run(Gen *g, GenState *state, DotRun *run) {
-    const DotBlock *d = run->block;
-    int64_t k, lanes = g->lanes;
-    bool known = gen_known(d->k, &k);
-    LLVMValueRef vecs = LLVMBuildUDiv(g->b, d->k, gen_int(g, lanes), "");
-    LLVMValueRef rest = LLVMBuildURem(g->b, d->k, gen_int(g, lanes), "");
-    run->lanes = gen_int(g, lanes);
-    LLVMValueRef splits = gen_int(g, d->splits);
-    gen_repeat(g, state, LLVMBuildUDiv(g->b, vecs, splits, ""), dot_step, run, d->splits);
-    if (known)
-        dot_step(g, state, run, (int)(k / lanes % d->splits));
-    else if (d->splits > 1)
-        gen_repeat(g, state, LLVMBuildURem(g->b, vecs, splits, ""), dot_step, run, 1);
-    run->lanes = rest;
-    LLVMValueRef any = LLVMBuildZExt(g->b, gen_less(g, gen_int(g, 0), rest), g->i64, "");
-    gen_repeat(g, state, any, dot_step, run, 1);
+    LLVMValueRef step = gen_int(g, (int64_t)run->block->splits * g->lanes);
+    LLVMValueRef steps = LLVMBuildUDiv(g->b, run->block->k, step, "");
+    gen_repeat(g, state, steps, dot_step, run, run->block->splits);
+    dot_rest(g, state, run, LLVMBuildURem(g->b, run->block->k, step, ""));
 }
 
 /* Column j of the block: a vector of `rows` results. */
