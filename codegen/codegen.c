@@ -177,7 +177,7 @@ typedef struct Session {
 
 static bool run(Session *s, Context *ctx, IrModule *m, const CodegenOptions *options,
                 EmitKind kind) {
-    if (!target_open(ctx, &s->arena, options, is_huge(m), &s->target)) {
+    if (!target_open(ctx, &s->arena, options, options->plain || is_huge(m), &s->target)) {
         return false;
     }
     codegen_default_exports(m);

@@ -15,6 +15,7 @@ typedef struct CodegenOptions {
     const char *triple;      /* NULL: the host's */
     bool debug;              /* line tables of the source */
     bool freestanding;       /* nothing but libm is called */
+    bool plain;              /* LLVM's plain code generator, as for huge functions */
     bool entries;            /* also NAME.entry and NAME_work.entry, see codegen/emit_entry.c */
     const char *module_name; /* prefix of <module>_error; NULL: the module's own name */
 } CodegenOptions;

@@ -153,6 +153,7 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
         .triple = options->triple,
         .debug = options->debug,
         .freestanding = options->freestanding,
+        .plain = options->plain,
         .entries = options->entries,
         .module_name = options->module_name,
     };

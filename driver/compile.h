@@ -21,6 +21,7 @@ typedef struct CompileOptions {
     const char *cpu;    /* NULL: this machine's */
     const char *triple; /* NULL: this machine's */
     bool debug, freestanding;
+    bool plain;             /* see CodegenOptions */
     const SizeValue *sizes; /* of exports that are compiled for these values alone */
     int n_sizes;
     int threads;         /* above 1: that many share the work of a call */

@@ -30,18 +30,30 @@ def kind_of(output):
 
 
 class Oracle:
-    """One process of the oracle, which answers for many programs; not shared by threads. `how`: swift, the cheap configurations, or full."""
+    """One process of the oracle, which answers for many programs; not shared by threads. `how`: swift, the cheap configurations, or full.
+    What fails is asked again in a process that answered for nothing yet."""
 
     def __init__(self, binary):
-        self.binary, self.process = binary, None
+        self.binary, self.process, self.fresh = binary, None, True
         self.folder = tempfile.TemporaryDirectory()
 
     def run(self, text, seed, how):
+        verdict = self.ask(text, seed, how)
+        if verdict.kind == "well" or self.fresh:
+            return verdict
+        self.stop()
+        again = self.ask(text, seed, how)
+        return again if again.kind != "well" else Verdict("only after other programs", verdict.output)
+
+    def ask(self, text, seed, how):
         path = os.path.join(self.folder.name, "program.bp")
         with open(path, "w", encoding="utf-8") as handle:
             handle.write(text)
         if self.process is None:
             self.process = subprocess.Popen([self.binary, "-serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.fresh = True
+        else:
+            self.fresh = False
         self.process.stdin.write(("%s %d %d %s\n" % (how, seed, LIMIT_SECONDS, path)).encode())
         self.process.stdin.flush()
         return verdict_of(*self.answer())
@@ -56,10 +68,14 @@ class Oracle:
         self.process = None
         return b"".join(lines).decode("utf-8", "replace"), -1
 
-    def close(self):
+    def stop(self):
         if self.process:
             self.process.stdin.close()
             self.process.wait()
+            self.process = None
+
+    def close(self):
+        self.stop()
         self.folder.cleanup()
 
 

@@ -133,6 +133,7 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
                               .opt_level = b->config->level,
                               .cpu = b->config->cpu,
                               .threads = b->config->threads,
+                              .plain = b->config->plain,
                               .sanitize_nan = b->config->watched};
     AstModule *ast = compile_ast(&b->ctx, source, &options);
     b->m = ast ? compile_ir(&b->ctx, ast, &options) : NULL;
@@ -159,6 +160,8 @@ bool build_open(Build *b, const Program *p, const Config *config, const char *co
     b->ctx.real_is_f32 = config->narrow;
     arena_init(&b->arena, &b->ctx.alloc);
     bool ok = make(b, p, exports, n);
+    if (ok)
+        b->symbols = ARENA_ARRAY(&b->arena, b->m->exports.n + 1, Symbols);
     if (!ok && messages)
         *messages = render_diags(&b->ctx);
     return ok;
@@ -172,13 +175,37 @@ void build_close(Build *b) {
     context_free(&b->ctx);
 }
 
-void *build_symbol(const Build *b, const char *symbol) {
+static void *look_up(const Build *b, const char *format, const char *name) {
+    char symbol[160];
+    snprintf(symbol, sizeof symbol, format, name);
     return b->jit ? jit_lookup(b->jit, symbol) : dlsym(b->library, symbol);
+}
+
+/* Each call asks for three symbols, and the JIT locks and sorts before it answers. Threads ask only
+ * for what was asked before. */
+Symbols build_symbols(const Build *b, const Export *e) {
+    Symbols *known = b->symbols, *end = known + b->m->exports.n;
+    for (; known < end && known->of; known++)
+        if (known->of == e)
+            return *known;
+    Symbols found = {e, look_up(b, "%s", e->name), look_up(b, "%s_work", e->name),
+                     look_up(b, "%s_error", "m")};
+    if (known < end)
+        *known = found;
+    return found;
+}
+
+/* `name_2` for the second subject. */
+static bool is_called(const char *export, const char *name, int subject) {
+    size_t n = strlen(name);
+    if (strncmp(export, name, n) != 0)
+        return false;
+    return subject > 1 ? export[n] == '_' && atoi(export + n + 1) == subject : export[n] == '\0';
 }
 
 const Export *build_find(const Build *b, const char *name) {
     for (int i = 0; i < b->m->exports.n; i++)
-        if (strcmp(b->m->exports.data[i]->name, name) == 0)
+        if (is_called(b->m->exports.data[i]->name, name, b->subject))
             return b->m->exports.data[i];
     return NULL;
 }

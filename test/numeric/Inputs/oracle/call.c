@@ -214,12 +214,6 @@ static int leaf_count(const Param *p) {
     return n;
 }
 
-static void *lookup(const Build *b, const char *format, const char *name) {
-    char symbol[160];
-    snprintf(symbol, sizeof symbol, format, name);
-    return build_symbol(b, symbol);
-}
-
 static size_t work_bytes(const Build *b, const Export *e, const Point *p) {
     Call call = {0}, *c = &call;
     int leaf = 0;
@@ -231,7 +225,7 @@ static size_t work_bytes(const Build *b, const Export *e, const Point *p) {
         if (type && type_is_scalar(type) && (type->elem == S_i64 || type->elem == S_i32))
             push_int(c, p->args[leaf]->i[0]);
     }
-    AnyWorkFn *f = (AnyWorkFn *)lookup(b, "%s_work", e->name);
+    AnyWorkFn *f = (AnyWorkFn *)build_symbols(b, e).work;
     return f ? f(ALL_ARGS(c)) : 0;
 }
 
@@ -316,7 +310,7 @@ static void call_native(const Build *b, const Export *e, const Point *p, const O
         push_param(c, &e->results[i], out->out, &result, false);
     push_int(c,
              (int64_t)(intptr_t)new_block(c, work_bytes(b, e, p), WORK_ALIGN, place->fill)->data);
-    AnyFn *f = (AnyFn *)lookup(b, "%s", e->name);
+    AnyFn *f = (AnyFn *)build_symbols(b, e).function;
     if (!f || c->overflow || leaf != p->n_args || result != out->n) {
         out->misuse =
             !f ? none : "cannot be called: too many arguments, or descriptors that do not fit";
@@ -325,7 +319,7 @@ static void call_native(const Build *b, const Export *e, const Point *p, const O
     } else {
         if (place->side == SIDE_none)
             out->status = f(ALL_ARGS(c));
-        ErrorFn *error = (ErrorFn *)lookup(b, "%s_error", "m");
+        ErrorFn *error = (ErrorFn *)build_symbols(b, e).error;
         out->message = error && out->status ? error(out->status) : NULL;
         for (int i = 0; i < c->n_blocks && !out->misuse; i++)
             out->misuse = block_misuse(&c->blocks[i], place);
@@ -343,10 +337,13 @@ void build_run_placed(const Build *b, const Export *e, const Point *p, const Out
     call_native(b, e, p, shape, place, arena, out);
 }
 
+/* Without the number of a subject. */
 static bool is_named(const char *names, const char *name) {
     size_t n = strlen(name);
-    for (const char *at = strstr(names, name); at; at = strstr(at + 1, name))
-        if ((at == names || at[-1] == ';') && (at[n] == ';' || at[n] == '\0'))
+    while (strncmp(name, "o_", 2) == 0 && n > 0 && strchr("_0123456789", name[n - 1]))
+        n--;
+    for (const char *at = names; at; at = strchr(at, ';'), at += at != NULL)
+        if (strncmp(at, name, n) == 0 && (at[n] == ';' || at[n] == '\0'))
             return true;
     return false;
 }

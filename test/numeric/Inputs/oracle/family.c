@@ -35,7 +35,9 @@ static const double ROUNDED = 0.5;
 
 /* ---- building ---- */
 
-bool family_open(Family *f, Report *r, const char *const *exports, int n, bool single) {
+enum { TURNS = 4 };
+
+bool family_open(Family *f, Report *r, const char *const *exports, int n, bool single, bool all) {
     int built = 0;
     const char *wanted = getenv("ORACLE_CONFIGS");
     bool own = wanted && strcmp(wanted, "own") == 0;
@@ -46,18 +48,23 @@ bool family_open(Family *f, Report *r, const char *const *exports, int n, bool s
         if ((k == SINGLE && (!single || strstr(r->spec->without, "f32"))) ||
             (r->swift && !configs[k].swift) || (own && configs[k].foreign))
             continue;
-        f->ok[k] = build_open(&f->builds[k], r->program, &configs[k], exports, n, &messages);
+        f->configs[k] = configs[k];
+        f->configs[k].plain = r->turn > 0 && (r->turn + k) % TURNS != 0;
+        f->ok[k] = build_open(&f->builds[k], r->program, &f->configs[k], exports, n, &messages);
         f->builds[k].fault = &r->fault;
         built += f->ok[k];
-        if (!f->ok[k] && (k == 0 || built > 0))
+        if (!f->ok[k] && !all && (k == 0 || built > 0))
             report_fail(r, configs[k].name, NULL, "not compiled:\n%s", messages ? messages : "");
         free(messages);
-        if (built == 0) {
-            build_close(&f->builds[k]);
+        if (built == 0 || (all && !f->ok[k]))
             return false;
-        }
     }
     return f->ok[INTERPRETER];
+}
+
+void family_select(Family *f, int subject) {
+    for (int k = 0; k < CONFIGS; k++)
+        f->builds[k].subject = subject;
 }
 
 void family_close(Family *f) {
@@ -305,7 +312,7 @@ static void check_same_at(Family *f, const char *name, const SizeRow *row) {
 
 void check_same(Report *r) {
     Family f;
-    bool ok = family_open(&f, r, NULL, 0, false);
+    bool ok = family_open(&f, r, NULL, 0, false, false);
     for (int k = 0; ok && k < r->spec->same.n; k++) {
         const SameRule *rule = &r->spec->same.data[k];
         const Build *b = &f.builds[INTERPRETER];
@@ -375,7 +382,7 @@ void family_bad_inputs(Family *f) {
 
 void check_exports(Report *r) {
     Family f;
-    if (!family_open(&f, r, NULL, 0, true)) {
+    if (!family_open(&f, r, NULL, 0, true, false)) {
         family_close(&f);
         return;
     }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MOST_SHOWN = 40 };
@@ -81,9 +82,11 @@ static int run(Report *r, const char *only, Arena *arena) {
     }
     if (!only || strcmp(only, "exports") == 0)
         check_exports(r);
+    int n = 0;
     for (int i = 0; i < subjects.n; i++)
         if (!only || strstr(subjects.data[i].text, only))
-            check_subject(r, &subjects.data[i]);
+            subjects.data[n++] = subjects.data[i];
+    check_subjects(r, subjects.data, n);
     return finish(r);
 }
 
@@ -93,6 +96,7 @@ typedef struct Request {
     const char *path, *spec, *only, *code;
     uint64_t seed;
     bool swift;
+    int turn;
     Fault fault;
 } Request;
 
@@ -109,8 +113,12 @@ static int answer(const Request *q) {
     if (q->code && !program_read(&code, q->code))
         return usage();
     program.code = code.text;
-    Report r = {
-        .program = &program, .spec = &spec, .rng = {q->seed}, .swift = q->swift, .fault = q->fault};
+    Report r = {.program = &program,
+                .spec = &spec,
+                .rng = {q->seed},
+                .swift = q->swift,
+                .turn = q->turn,
+                .fault = q->fault};
     int status = run(&r, q->only, &arena);
     free(program.text);
     free(code.text);
@@ -120,52 +128,81 @@ static int answer(const Request *q) {
 
 /* ---- many programs ---- */
 
-enum { MEMORY_LIMIT_GB = 4 };
+enum { MEMORY_LIMIT_GB = 4, PROGRAMS_A_SERVER = 50 };
+/* Statuses of a serving process that nothing else of it ends with. */
+typedef enum ServerEnd { SERVER_done = 90, SERVER_replaced } ServerEnd;
 
-/* Of processor time; and much more of the clock, for what waits for ever. */
-static void limit(int seconds) {
-    struct rlimit time = {(rlim_t)seconds, (rlim_t)seconds};
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
-    struct rlimit memory = {(rlim_t)MEMORY_LIMIT_GB << 30, (rlim_t)MEMORY_LIMIT_GB << 30};
-    setrlimit(RLIMIT_AS, &memory);
-#endif
+/* Of processor time for the next program; and much more of the clock, for what waits for ever. */
+static void limit_time(int seconds) {
+    struct rlimit time;
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    getrlimit(RLIMIT_CPU, &time);
+    time.rlim_cur = (rlim_t)(used.tv_sec + seconds + 1);
     setrlimit(RLIMIT_CPU, &time);
     alarm((unsigned)seconds * 20);
 }
 
-/* In a process of its own, so that it may crash or hang, but one that has LLVM loaded already. */
-static int answer_apart(const Request *q, int seconds) {
-    int status = 0;
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        limit(seconds);
-        int answered = answer(q);
-        fflush(stdout);
-        _exit(answered);
-    }
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        return 2;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+static void limit_memory(void) {
+#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+    struct rlimit memory = {(rlim_t)MEMORY_LIMIT_GB << 30, (rlim_t)MEMORY_LIMIT_GB << 30};
+    setrlimit(RLIMIT_AS, &memory);
+#endif
 }
 
-static int serve(void) {
-    char line[1024], path[512], how[8];
+/* False: there is no other line, or not one that can be understood. */
+static bool read_request(Request *q, char path[512], int *seconds) {
+    char line[1024], how[8];
     unsigned long long seed;
-    int seconds;
-    while (fgets(line, sizeof line, stdin)) {
-        if (sscanf(line, "%7s %llu %d %511s", how, &seed, &seconds, path) != 4)
-            return usage();
-        bool same = strcmp(how, "same") == 0;
-        Request q = {.path = path,
-                     .only = same ? "same" : "",
-                     .seed = seed,
-                     .swift = same || strcmp(how, "swift") == 0};
-        int status = answer_apart(&q, seconds);
-        printf("== %d\n", status);
-        fflush(stdout);
+    if (!fgets(line, sizeof line, stdin) ||
+        sscanf(line, "%7s %llu %d %511s", how, &seed, seconds, path) != 4)
+        return false;
+    bool same = strcmp(how, "same") == 0;
+    *q = (Request){.path = path,
+                   .only = same ? "same" : "",
+                   .seed = seed,
+                   .turn = 1 + (int)(seed / 20 % 4), /* not what chooses between swift and full */
+                   .swift = same || strcmp(how, "swift") == 0};
+    return true;
+}
+
+static void say_status(int status) {
+    printf("== %d\n", status);
+    fflush(stdout);
+}
+
+/* What has served long enough is replaced, before what LLVM keeps adds up. */
+static ServerEnd answer_many(void) {
+    limit_memory();
+    for (int k = 0; k < PROGRAMS_A_SERVER; k++) {
+        char path[512];
+        Request q;
+        int seconds;
+        if (!read_request(&q, path, &seconds))
+            return SERVER_done;
+        limit_time(seconds);
+        say_status(answer(&q));
     }
-    return 0;
+    return SERVER_replaced;
+}
+
+/* Programs are answered in another process, so that they may crash or hang: then the status of the
+ * one that did is told here, and the next process goes on. Input has no buffer, or lines would be
+ * lost with the process. */
+static int serve(void) {
+    setvbuf(stdin, NULL, _IONBF, 0);
+    for (;;) {
+        int status = 0;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(answer_many());
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+            return 2;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == SERVER_done)
+            return 0;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != SERVER_replaced)
+            say_status(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    }
 }
 
 int main(int argc, char **argv) {

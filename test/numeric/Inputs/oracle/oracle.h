@@ -38,6 +38,8 @@ typedef struct Config {
     bool swift;   /* cheap: what is run on every random program */
     bool foreign; /* little of bpc runs here that does not for another configuration; what differs
                      is LLVM's or a C compiler's. Left out where ORACLE_CONFIGS=own */
+    bool plain; /* by LLVM's plain code generator, which takes half of the time; the passes and the
+                   LLVM IR are the same */
     bool watched; /* --sanitize=nan: no status where the interpreter finds finite numbers, and one
                      where it does not */
 } Config;
@@ -57,6 +59,9 @@ typedef struct Build {
     IrModule *m;
     Jit *jit;      /* NULL: evaluated by the interpreter, or */
     void *library; /* what a C compiler made */
+    struct Symbols *symbols;
+    int subject; /* whose exports build_find sees: those of subject 2 are called NAME_2; 0, 1: those
+                    without a number */
 } Build;
 
 /* With no `exports`, those of the text; else only these, each written as after `export`. On failure
@@ -67,8 +72,12 @@ bool build_open(Build *b, const Program *p, const Config *config, const char *co
 void build_close(Build *b);
 const Export *build_find(const Build *b, const char *name); /* NULL: no such export */
 
-/* A compiled function; NULL: no such symbol. */
-void *build_symbol(const Build *b, const char *symbol);
+/* Addresses of what is compiled of an export; NULL: no such symbol. */
+typedef struct Symbols {
+    const Export *of;
+    void *function, *work, *error;
+} Symbols;
+Symbols build_symbols(const Build *b, const Export *e);
 
 /* ---- inputs (spec.c) ---- */
 
@@ -196,6 +205,7 @@ typedef struct Report {
     const Spec *spec;
     Rng rng;
     bool swift; /* in the cheap configurations only */
+    int turn; /* which configurations have all of LLVM's optimisations, one in four; 0: every one */
     Fault fault;
     long checks, unresolved, failures;
     const char *subject; /* shown with a failure; NULL: the program's own exports */
@@ -209,6 +219,7 @@ enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 11, SINGLE = FULL_CONFIGS, 
 
 typedef struct Family {
     Report *report;
+    Config configs[CONFIGS];
     Build builds[CONFIGS];
     bool ok[CONFIGS];
 } Family;
@@ -221,8 +232,11 @@ typedef struct Sample {
     double *noise[MOST_LEAVES];
 } Sample;
 
-/* False when no configuration could be built; those that failed alone are reported. */
-bool family_open(Family *f, Report *r, const char *const *exports, int n, bool single);
+/* False when no configuration could be built; those that failed alone are reported. With
+ * `all`, false and nothing reported when one failed. */
+bool family_open(Family *f, Report *r, const char *const *exports, int n, bool single, bool all);
+/* Whose exports build_find sees. */
+void family_select(Family *f, int subject);
 void family_close(Family *f);
 /* Calls the export in every configuration at p and holds it against the interpreter. False where it
  * failed. */
@@ -241,7 +255,7 @@ void family_bad_inputs(Family *f);
 void check_exports(Report *r);
 /* Every `same` rule of the specification (family.c). */
 void check_same(Report *r);
-/* A function and its derivatives against differences and each other (relations.c). */
-void check_subject(Report *r, const Subject *s);
+/* Functions and their derivatives against differences and each other (relations.c). */
+void check_subjects(Report *r, const Subject *subjects, int n);
 
 #endif

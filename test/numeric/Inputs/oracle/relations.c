@@ -1,7 +1,7 @@
 /* A function and its derivatives: what must hold between them. See oracle.h.
  *
- * One module holds the function and every derivative operator of it; each is first held against the
- * interpreter in every configuration (family_call), then, with F the function, x a point, d a
+ * One module holds some functions and every derivative operator of them; each is first held against
+ * the interpreter in every configuration (family_call), then, with F the function, x a point, d a
  * direction, w a weight of F's results:
  *
  *   jvp   the derivative of F along d            by Richardson differences of F
@@ -15,11 +15,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     MOST_SQUARE = 40, /* elements of the inputs up to which whole Jacobians are made */
-    BATCH = 9         /* in place of the order of a derivative */
+    BATCH = 9,        /* in place of the order of a derivative */
+    TOGETHER = 6      /* subjects in one module: what LLVM does for a module, small as it may be,
+                         takes most of its time */
 };
 static const double EXACT = 1e-13, FIRST_ORDER = 1e-10, SECOND_ORDER = 1e-9, RESOLVED = 1e-7;
 /* What the noise of a function can do to its differences: steps are at least some 1/ROUGH. */
@@ -56,7 +59,8 @@ typedef struct Flat {
 typedef struct Study {
     Report *report;
     const Subject *subject;
-    Family family;
+    Family *family;
+    int number;  /* of the subject in the family, from 1 */
     Arena arena; /* of one point */
     bool has[N_MEMBERS];
     bool scalar;
@@ -177,7 +181,7 @@ static bool is_resolved(const Study *s, const Derivative *d) {
 static void expect_derivative(Study *s, const char *what, const char *name, const Sample *base,
                               Datum *const *d, const Flat *got, double relative) {
     static const double steps[] = {0.05, 0.4, 0.005, 0.0005};
-    const Build *b = &s->family.builds[s->family.ok[LEVEL_0] ? LEVEL_0 : INTERPRETER];
+    const Build *b = &s->family->builds[s->family->ok[LEVEL_0] ? LEVEL_0 : INTERPRETER];
     Derivative best = {0};
     Flat known = flat_results(&s->arena, base, 0, base->outcome.n);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -225,16 +229,16 @@ static bool has(const Study *s, const char *name) {
 /* A derivative at the study's point; the arguments beside the function's own are random, or
  * `extra`. */
 static bool call_member(Study *s, const char *name, Datum *const *extra, Sample *out) {
-    const Export *e = build_find(&s->family.builds[INTERPRETER], name);
+    const Export *e = build_find(&s->family->builds[INTERPRETER], name);
     Point p;
     point_random(&p, &s->arena, s->report->spec, s->f.point.row, e, &s->report->rng, &s->f.point,
                  s->f.point.n_args);
     for (int i = s->f.point.n_args; extra && i < p.n_args; i++)
         p.args[i] = extra[i - s->f.point.n_args];
-    if (!family_call(&s->family, name, &p, &s->arena, out))
+    if (!family_call(s->family, name, &p, &s->arena, out))
         return false;
     if (s->report->swift)
-        family_safety(&s->family, name, out); /* else of what the program exports */
+        family_safety(s->family, name, out); /* else of what the program exports */
     return true;
 }
 
@@ -258,8 +262,8 @@ static void check_vjp(Study *s, const Flat *value) {
 
 /* The derivative along one coordinate, in the optimised build. */
 static bool along_unit(Study *s, const char *name, Datum *const *unit, Flat *out) {
-    const Build *b = &s->family.builds[s->family.ok[LEVEL_3] ? LEVEL_3 : INTERPRETER];
-    const Build *reference = &s->family.builds[INTERPRETER];
+    const Build *b = &s->family->builds[s->family->ok[LEVEL_3] ? LEVEL_3 : INTERPRETER];
+    const Build *reference = &s->family->builds[INTERPRETER];
     Sample m = {0}, shape = {0};
     point_random(&m.point, &s->arena, s->report->spec, s->f.point.row, build_find(reference, name),
                  &s->report->rng, &s->f.point, s->f.point.n_args);
@@ -415,7 +419,7 @@ static void check_rows(Study *s, const Export *f, const Sample *batch, int64_t r
         for (int i = 0; i < one.point.n_args; i++)
             one.point.args[i] =
                 row_of(&s->arena, batch->point.args[i], f->func->body->params.data[i]->type, k);
-        build_run(&s->family.builds[INTERPRETER], f, &one.point, NULL, &s->arena, &one.outcome);
+        build_run(&s->family->builds[INTERPRETER], f, &one.point, NULL, &s->arena, &one.outcome);
         part.outcome.n = one.outcome.n;
         for (int i = 0; i < batch->outcome.n && one.outcome.status == 0; i++)
             part.outcome.out[i] =
@@ -434,14 +438,14 @@ static void check_batch(Study *s) {
     Point p;
     if (!has(s, "o_batch") || row.n == MOST_SIZES)
         return;
-    const Build *b = &s->family.builds[INTERPRETER];
+    const Build *b = &s->family->builds[INTERPRETER];
     SizeBinding *rows = &row.sizes[row.n++];
     rows->value = 1 + rng_below(&s->report->rng, 9);
     snprintf(rows->name, sizeof rows->name, "%s",
              build_find(b, "o_batch")->func->sizes.data[0]->name);
     point_random(&p, &s->arena, s->report->spec, &row, build_find(b, "o_batch"), &s->report->rng,
                  NULL, 0);
-    if (family_call(&s->family, "o_batch", &p, &s->arena, &batch))
+    if (family_call(s->family, "o_batch", &p, &s->arena, &batch))
         check_rows(s, build_find(b, "o_f"), &batch,
                    batch.outcome.n > 0 ? batch.outcome.out[0]->dims[0] : 0);
 }
@@ -478,8 +482,8 @@ static void choose_leaves(Study *s, const Export *f) {
 }
 
 static void check_point(Study *s) {
-    const Export *f = build_find(&s->family.builds[INTERPRETER], "o_f");
-    if (!family_call(&s->family, "o_f", &s->f.point, &s->arena, &s->f))
+    const Export *f = build_find(&s->family->builds[INTERPRETER], "o_f");
+    if (!family_call(s->family, "o_f", &s->f.point, &s->arena, &s->f))
         return;
     Flat value = flat_results(&s->arena, &s->f, 0, s->f.outcome.n);
     choose_leaves(s, f);
@@ -498,35 +502,41 @@ static void check_point(Study *s) {
     check_batch(s);
 }
 
-/* As after `export`. */
-static const char *export_text(Study *s, const Member *m) {
+/* As after `export`; those of the second subject are called NAME_2, see build_find. */
+static const char *export_text(const Study *s, const Member *m, Arena *arena) {
     const Subject *f = s->subject;
+    const char *number = s->number > 1 ? arena_printf(arena, "_%d", s->number) : "";
     if (!m->op)
-        return arena_printf(&s->arena, "%s as %s", f->text, m->name);
-    return arena_printf(&s->arena, "%s%s(%s) as %s", m->op, m->order == BATCH ? "[nb_]" : f->wrt,
-                        f->text, m->name);
+        return arena_printf(arena, "%s as %s%s", f->text, m->name, number);
+    return arena_printf(arena, "%s%s(%s) as %s%s", m->op, m->order == BATCH ? "[nb_]" : f->wrt,
+                        f->text, m->name, number);
+}
+
+static bool any_float(Value *const *values, int n) {
+    for (int i = 0; i < n; i++)
+        if (type_is_float(values[i]->type))
+            return true;
+    return false;
 }
 
 /* What the function is: with a single float result, with float parameters at all. */
-static bool probe(Study *s, bool *differentiable) {
+static bool probe(Study *s, Arena *arena, bool *differentiable) {
     static const Config config = {.name = "interpreter", .level = -1};
-    const char *text = export_text(s, &members[0]);
+    const char *text = export_text(s, &members[0], arena);
     char *messages = NULL;
     Build b;
     bool ok = build_open(&b, s->report->program, &config, &text, 1, &messages);
     if (ok) {
+        b.subject = s->number;
         const Region *body = build_find(&b, "o_f")->func->body;
         s->scalar = body->yields.n == 1 && type_is_float(body->yields.data[0]->type) &&
                     body->yields.data[0]->type->rank == 0;
-        bool in = false, out = false;
-        for (int i = 0; i < body->params.n; i++)
-            in |= type_is_float(body->params.data[i]->type);
-        for (int i = 0; i < body->yields.n; i++)
-            out |= type_is_float(body->yields.data[i]->type);
-        *differentiable = in && out;
+        *differentiable = any_float(body->params.data, body->params.n) &&
+                          any_float(body->yields.data, body->yields.n);
     } else {
         report_fail(s->report, s->subject->text, NULL, "not compiled:\n%s", messages);
     }
+    free(messages);
     build_close(&b);
     return ok;
 }
@@ -542,29 +552,69 @@ static bool wanted(Study *s, const Member *m, bool differentiable) {
            m->order <= spec->order && !strstr(spec->without, m->word);
 }
 
-void check_subject(Report *r, const Subject *subject) {
-    Study study = {.report = r, .subject = subject}, *s = &study;
-    const char *exports[N_MEMBERS];
-    int n = 0;
+/* The exports of one more subject; false: it does not compile, which is reported. */
+static bool choose_members(Study *s, Arena *arena, const char **exports, int *n) {
     bool differentiable = false;
-    Alloc alloc;
-    alloc_default(&alloc);
-    arena_init(&s->arena, &alloc);
-    r->subject = subject->text;
-    bool ok = probe(s, &differentiable);
+    s->report->subject = s->subject->text;
+    bool ok = probe(s, arena, &differentiable);
+    s->report->subject = NULL;
     for (int i = 0; i < N_MEMBERS && ok; i++)
         if ((s->has[i] = wanted(s, &members[i], differentiable)))
-            exports[n++] = export_text(s, &members[i]);
-    ok = ok && family_open(&s->family, r, exports, n, true);
-    arena_free(&s->arena);
-    for (int row = 0; row < r->spec->rows.n && ok; row++)
+            exports[(*n)++] = export_text(s, &members[i], arena);
+    return ok;
+}
+
+static void check_points(Study *s) {
+    Report *r = s->report;
+    r->subject = s->subject->text;
+    family_select(s->family, s->number);
+    for (int row = 0; row < r->spec->rows.n; row++)
         for (int t = 0; t < r->spec->trials; t++) {
+            Alloc alloc;
+            alloc_default(&alloc);
             arena_init(&s->arena, &alloc);
             point_random(&s->f.point, &s->arena, r->spec, &r->spec->rows.data[row],
-                         build_find(&s->family.builds[INTERPRETER], "o_f"), &r->rng, NULL, 0);
+                         build_find(&s->family->builds[INTERPRETER], "o_f"), &r->rng, NULL, 0);
             check_point(s);
             arena_free(&s->arena);
         }
-    family_close(&s->family);
     r->subject = NULL;
+}
+
+/* False: some configuration does not compile them together, and nothing was checked. Alone, that is
+ * reported and the other configurations are checked. */
+static bool check_together(Report *r, const Subject *subjects, int n, Arena *arena) {
+    Study studies[TOGETHER];
+    Family family;
+    const char *exports[TOGETHER * N_MEMBERS];
+    int chosen = 0, n_exports = 0;
+    for (int i = 0; i < n; i++) {
+        studies[chosen] =
+            (Study){.report = r, .subject = &subjects[i], .family = &family, .number = chosen + 1};
+        chosen += choose_members(&studies[chosen], arena, exports, &n_exports);
+    }
+    if (chosen == 0)
+        return true;
+    if (chosen == 1)
+        r->subject = studies[0].subject->text;
+    bool ok = family_open(&family, r, exports, n_exports, true, chosen > 1);
+    r->subject = NULL;
+    for (int i = 0; i < chosen && ok; i++)
+        check_points(&studies[i]);
+    family_close(&family);
+    return ok || chosen == 1;
+}
+
+void check_subjects(Report *r, const Subject *subjects, int n) {
+    Alloc alloc;
+    Arena arena;
+    alloc_default(&alloc);
+    arena_init(&arena, &alloc);
+    for (int from = 0; from < n; from += TOGETHER) {
+        int count = n - from < TOGETHER ? n - from : TOGETHER;
+        bool done = check_together(r, subjects + from, count, &arena);
+        for (int i = from; i < from + count && !done; i++)
+            check_together(r, subjects + i, 1, &arena);
+    }
+    arena_free(&arena);
 }
