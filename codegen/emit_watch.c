@@ -259,9 +259,14 @@ void emit_watch_sum(Emit *e, LLVMValueRef sum, LLVMValueRef old, LLVMValueRef ad
 }
 
 void emit_watch_enter(Emit *e, const Inst *loop, LLVMValueRef index) {
-    Atom name = loop->regions[0]->params.data[0]->name;
+    const Value *param = loop->regions[0]->params.data[0], *counter = ir_loop_counter(loop);
+    Atom name = counter->name;
     if (!name && loop->attr.loop.n_carry > 0)
         name = "iteration";
+    if (counter != param) {
+        const Value *start = counter->inst->in[counter->inst->in[0] == param ? 1 : 0];
+        index = LLVMBuildAdd(e->builder, index, emit_val(e, start)->v, "");
+    }
     LoopIndex around = {index, name};
     vec_push(e->arena, &e->around, around);
 }

@@ -11,6 +11,8 @@
 
 struct Program {
     Context *ctx;
+    Source *source;
+    CompileOptions how;
     IrModule *ir;
     Jit *jit;
     const char *(*error)(int status);
@@ -180,18 +182,35 @@ static bool find_entries(Program *program, const CompileOptions *how) {
     return false;
 }
 
+static IrModule *lower(const Program *program) {
+    AstModule *ast = compile_ast(program->ctx, program->source, &program->how);
+    return ast ? compile_ir(program->ctx, ast, &program->how) : NULL;
+}
+
+IrModule *callable_lower(const Callable *f, const Export **export) {
+    const Program *program = f->program;
+    IrModule *ir = lower(program);
+    for (int i = 0; ir && i < program->functions.n; i++)
+        if (program->functions.data[i] == f)
+            *export = ir->exports.data[i];
+    return ir;
+}
+
 Program *program_new(Context *ctx, Source *source, const ProgramOptions *options,
                      const char *const *functions, int n) {
     Program *program = ARENA_NEW(&ctx->arena, Program);
     CompileOptions how = *options->how;
-    program->ctx = ctx;
-    how.only = functions;
+    const char **only = ARENA_ARRAY(&ctx->arena, n + 1, const char *);
+    memcpy(only, functions, (size_t)n * sizeof *only);
+    how.only = only;
     how.n_only = n;
     how.entries = true;
+    program->ctx = ctx;
+    program->source = source;
+    program->how = how;
     if (!load_libraries(ctx, options->libraries, options->n_libraries))
         return NULL;
-    AstModule *ast = compile_ast(ctx, source, &how);
-    program->ir = ast ? compile_ir(ctx, ast, &how) : NULL;
+    program->ir = lower(program);
     for (int i = 0; program->ir && i < program->ir->exports.n; i++)
         vec_push(&ctx->arena, &program->functions,
                  describe(program, program->ir->exports.data[i], functions[i]));

@@ -65,6 +65,9 @@ const NanReport *callable_nan(const Callable *f);
 bool callable_extent(const Callable *f, const Size *size, const int64_t *sizes,
                      Array *const *inputs, int64_t *value);
 
+/* The program as it was lowered, once more, and f's export in it. NULL after messages. */
+IrModule *callable_lower(const Callable *f, const Export **export);
+
 /* Libraries become part of this process, where the JIT looks for extern functions. False after a
  * message. */
 bool load_libraries(Context *ctx, const char *const *paths, int n);

@@ -11,10 +11,10 @@
 #include "driver/gradcheck_command.h"
 
 #include "driver/differences.h"
+#include "driver/failure.h"
 #include "driver/function_args.h"
 #include "driver/gradcheck_rules.h"
 #include "driver/random_point.h"
-#include "driver/run_command.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -219,7 +219,7 @@ static bool draw_point(Check *c, Array *const *given, const int64_t *given_sizes
             return true;
         }
     }
-    report_failure(c->ctx, c->f, failed);
+    failure_report(c->ctx, c->f, c->sizes, c->inputs, failed);
     diag_hint(&c->ctx->diags, c->ctx->diags.items.data[c->ctx->diags.items.n - 1],
               "none of %d random points is in the domain of the function: give arguments by --arg, "
               "or sizes by --size",

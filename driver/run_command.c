@@ -1,50 +1,10 @@
 /* `bpc run`: see driver/run_command.h. */
 #include "driver/run_command.h"
 
+#include "driver/failure.h"
 #include "driver/function_args.h"
-#include "driver/nan_diagnostic.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- statuses ---- */
-
-/* The place that "FILE:LINE:COLUMN: " at the start of a text means, and what follows it; nowhere
- * when there is none. */
-static Loc parse_place(const SourceMap *sources, const char *text, const char **rest) {
-    for (int i = 0; i < sources->files.n; i++) {
-        const Source *source = sources->files.data[i];
-        size_t n = strlen(source->name);
-        char *end = NULL;
-        if (strncmp(text, source->name, n) != 0 || text[n] != ':')
-            continue;
-        unsigned long line = strtoul(text + n + 1, &end, 10);
-        unsigned long column = *end == ':' ? strtoul(end + 1, &end, 10) : 0;
-        if (line == 0 || line > source->line_count || column == 0 || strncmp(end, ": ", 2) != 0)
-            continue;
-        *rest = end + 2;
-        uint32_t at = source->base + source->lines[line - 1] + (uint32_t)column - 1;
-        return (Loc){at, at + 1};
-    }
-    return (Loc){0, 0};
-}
-
-static void report_status(Context *ctx, const char *function, const char *failed) {
-    const char *text = failed;
-    Loc loc = parse_place(&ctx->sources, failed, &text);
-    Diag *diag = diag_error(&ctx->diags, DIAG_run_status, loc, "%s", text);
-    diag_note(&ctx->diags, diag, "while `%s` was running", function);
-}
-
-void report_failure(Context *ctx, const Callable *f, const char *failed) {
-    const NanReport *nan = callable_nan(f);
-    if (!nan) {
-        report_status(ctx, f->name, failed);
-        return;
-    }
-    Diag *diag = nan_report_diagnose(&ctx->diags, &ctx->sources, nan);
-    diag_note(&ctx->diags, diag, "while `%s` was running", f->name);
-}
 
 /* ---- results ---- */
 
@@ -101,7 +61,7 @@ static bool call(Context *ctx, const Callable *f, const ArgumentTexts *arguments
         !arguments_complete(ctx, f, inputs, sizes))
         return false;
     if (!callable_call(f, sizes, inputs, outputs, &failed)) {
-        report_failure(ctx, f, failed);
+        failure_report(ctx, f, sizes, inputs, failed);
         return false;
     }
     if (wants_npy(output))

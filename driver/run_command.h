@@ -9,8 +9,4 @@
 bool run_command(Context *ctx, Source *source, const ProgramOptions *options, const char *what,
                  const ArgumentTexts *arguments, const char *output, Text *out);
 
-/* The message for a call that failed: "FILE:LINE:COLUMN: text" is shown at its place, what
- * --sanitize=nan found with its operands. */
-void report_failure(Context *ctx, const Callable *f, const char *failed);
-
 #endif

@@ -6,7 +6,7 @@
  * fails does not keep the others from running. */
 #include "driver/test_command.h"
 
-#include "driver/callable.h"
+#include "driver/failure.h"
 #include "driver/nan_diagnostic.h"
 #include "parser/lower.h"
 #include "passes/passes.h"
@@ -16,9 +16,11 @@
 
 typedef struct Runner {
     Context *ctx;
+    Source *source;
     const CompileOptions *how;
     IrModule *ir;
-    Jit *jit; /* NULL: the interpreter */
+    IrModule *plain; /* the same for the interpreter; NULL until something failed */
+    Jit *jit;        /* NULL: the interpreter */
 } Runner;
 
 static bool start_jit(Runner *r) {
@@ -67,6 +69,31 @@ static const char *run_interpreted(Runner *r, const Export *test) {
                                                                                       : failed;
 }
 
+static IrModule *lower(const Runner *r) {
+    AstModule *ast = compile_ast(r->ctx, r->source, r->how);
+    return ast ? lower_tests(r->ctx, &r->ctx->arena, ast, r->how->module_name) : NULL;
+}
+
+/* The values that test k failed for, on lines of their own. */
+static void print_reasons(Runner *r, int k, const char *failed, Text *out) {
+    EvalFailure failure;
+    if (!r->plain) {
+        r->plain = lower(r);
+        if (!r->plain || !passes_run(r->plain, "outline", NULL))
+            return;
+    }
+    Func *test = r->plain->exports.data[k]->func;
+    if (!failure_find(r->ctx, r->plain, test, NULL, NULL, failed, &failure))
+        return;
+    const char *values = failure_values(&r->ctx->arena, &failure);
+    if (values)
+        text_printf(out, "        %s\n", values);
+    if (failure.call.begin) {
+        Position at = source_position(&r->ctx->sources, failure.call.begin);
+        text_printf(out, "        called at %s:%u:%u\n", at.file, at.line, at.column);
+    }
+}
+
 static bool prepare(Runner *r, bool interpret, const char *const *libraries, int n_libraries) {
     if (!load_libraries(r->ctx, libraries, n_libraries))
         return false;
@@ -77,9 +104,8 @@ static bool prepare(Runner *r, bool interpret, const char *const *libraries, int
 
 int test_command(Context *ctx, Source *source, const CompileOptions *how, bool interpret,
                  const char *const *libraries, int n_libraries, Text *out) {
-    AstModule *ast = compile_ast(ctx, source, how);
-    Runner r = {.ctx = ctx, .how = how};
-    r.ir = ast ? lower_tests(ctx, &ctx->arena, ast, how->module_name) : NULL;
+    Runner r = {.ctx = ctx, .source = source, .how = how};
+    r.ir = lower(&r);
     if (r.ir)
         r.ir->watched = how->sanitize_nan;
     if (!r.ir || !prepare(&r, interpret, libraries, n_libraries)) {
@@ -92,8 +118,10 @@ int test_command(Context *ctx, Source *source, const CompileOptions *how, bool i
         const char *failed = interpret ? run_interpreted(&r, test) : run_native(&r, test);
         failures += failed != NULL;
         text_printf(out, "%s  %s\n", failed ? "FAILED" : "ok    ", test->doc);
-        if (failed)
+        if (failed) {
             text_printf(out, "        %s\n", failed);
+            print_reasons(&r, i, failed, out);
+        }
     }
     text_printf(out, "%d test%s, %d failed\n", n, n == 1 ? "" : "s", failures);
     jit_free(r.jit);

@@ -20,12 +20,28 @@ bool eval_fail(Eval *e, Loc loc, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (source_of(&e->m->ctx->sources, loc)) {
-        Position at = source_position(&e->m->ctx->sources, loc.begin);
-        e->failed = arena_printf(e->arena, "%s:%u:%u: %s", at.file, at.line, at.column, text);
-    } else {
-        e->failed = arena_printf(e->arena, "%s", text);
+    e->failure = (EvalFailure){.loc = loc, .text = arena_printf(e->arena, "%s", text)};
+    return false;
+}
+
+/* The call that led into the file where the check stands. */
+static Loc outer_call(const Eval *e, Loc check) {
+    const SourceMap *sources = &e->m->ctx->sources;
+    for (int i = e->calls.n - 1; i >= 0; i--) {
+        if (source_of(sources, e->calls.data[i]) != source_of(sources, check)) {
+            return e->calls.data[i];
+        }
     }
+    return (Loc){0, 0};
+}
+
+static bool eval_check(Eval *e, const Inst *inst) {
+    if (eval_get(e, inst->in[0])->i[0]) {
+        return true;
+    }
+    eval_fail(e, inst->loc, "%s", inst->attr.text ? inst->attr.text : "a check failed");
+    e->failure.call = outer_call(e, inst->loc);
+    eval_explain(e, inst);
     return false;
 }
 
@@ -254,6 +270,25 @@ static bool loop_next(Eval *e, const LoopParts *l, int64_t i) {
     return true;
 }
 
+void eval_enter(Eval *e, const Inst *loop, int64_t i) {
+    EvalLoop at = {loop, i};
+    vec_push(e->arena, &e->around, at);
+}
+
+/* The index and the slices of iteration i. */
+static void loop_at(Eval *e, const LoopParts *l, int64_t i) {
+    eval_get(e, l->inst->regions[0]->params.data[0])->i[0] = i;
+    for (int k = 0; k < l->n_slice; k++) {
+        slice_row(e, l, k, i);
+    }
+}
+
+bool eval_iteration(Eval *e, const Inst *loop, int64_t i) {
+    LoopParts l = loop_parts(loop);
+    loop_at(e, &l, i);
+    return eval_region(e, loop->regions[0]);
+}
+
 static bool eval_loop(Eval *e, const Inst *inst) {
     LoopParts l = loop_parts(inst);
     int64_t extent;
@@ -262,16 +297,15 @@ static bool eval_loop(Eval *e, const Inst *inst) {
     }
     const Region *body = inst->regions[0];
     int flag = ir_loop_flag(inst);
-    Datum *index = eval_place(e, body->params.data[0], inst->loc);
+    eval_place(e, body->params.data[0], inst->loc);
+    eval_enter(e, inst, 0);
     for (int64_t step = 0; step < extent; step++) {
         if (!spend(e, inst->loc, 1)) {
             return false;
         }
         int64_t i = inst->attr.loop.reverse ? extent - 1 - step : step;
-        index->i[0] = i;
-        for (int k = 0; k < l.n_slice; k++) {
-            slice_row(e, &l, k, i);
-        }
+        e->around.data[e->around.n - 1].i = i;
+        loop_at(e, &l, i);
         if (!eval_region(e, body) || !loop_next(e, &l, i)) {
             return false;
         }
@@ -279,6 +313,7 @@ static bool eval_loop(Eval *e, const Inst *inst) {
             break;
         }
     }
+    e->around.n--;
     return true;
 }
 
@@ -290,7 +325,7 @@ static bool eval_call(Eval *e, const Inst *inst) {
         return eval_fail(e, inst->loc, "the interpreter cannot call the extern function '%s'",
                          func->name);
     }
-    if (e->depth >= MOST_CALLS) {
+    if (e->calls.n >= MOST_CALLS) {
         return eval_fail(e, inst->loc, "calls are nested more than %d deep", MOST_CALLS);
     }
     int64_t *sizes = ARENA_ARRAY(e->arena, func->sizes.n, int64_t);
@@ -305,9 +340,12 @@ static bool eval_call(Eval *e, const Inst *inst) {
     for (int i = 0; i < inst->n_in; i++) {
         eval_alias(e, func->body->params.data[i], eval_get(e, inst->in[i]));
     }
-    e->depth++;
-    bool ok = eval_region(e, func->body);
-    e->depth--;
+    vec_push(e->arena, &e->calls, inst->loc);
+    if (!eval_region(e, func->body)) {
+        return false;
+    }
+    e->calls.n--;
+    bool ok = true;
     for (int i = 0; i < inst->n_out && ok; i++) {
         ok = take_over(e, inst->out[i], eval_get(e, func->body->yields.data[i]), inst->loc);
     }
@@ -347,8 +385,7 @@ static bool eval_inst(Eval *e, const Inst *inst) {
         bind_size(e, inst->attr.sym, eval_get(e, inst->in[0])->i[0]);
         return true;
     case OP_check:
-        return eval_get(e, inst->in[0])->i[0] ||
-               eval_fail(e, inst->loc, "%s", inst->attr.text ? inst->attr.text : "a check failed");
+        return eval_check(e, inst);
     case OP_stop:
         return take_over(e, inst->out[0], eval_get(e, inst->in[0]), inst->loc);
     case OP_loop:
@@ -400,6 +437,14 @@ int ir_eval_n_results(const Func *f) {
     return f->body->yields.n;
 }
 
+const char *eval_failure_text(const IrModule *m, Arena *arena, const EvalFailure *failure) {
+    if (!source_of(&m->ctx->sources, failure->loc)) {
+        return failure->text;
+    }
+    Position at = source_position(&m->ctx->sources, failure->loc.begin);
+    return arena_printf(arena, "%s:%u:%u: %s", at.file, at.line, at.column, failure->text);
+}
+
 int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *const *args,
             Datum **results, const char **failed) {
     EvalLimits limits = {.steps = INT64_MAX, .elements = MOST_ELEMENTS};
@@ -408,6 +453,14 @@ int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *con
 
 int ir_eval_within(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const int64_t *sizes,
                    Datum *const *args, Datum **results, const char **failed) {
+    EvalFailure failure;
+    int status = ir_eval_explained(m, arena, limits, f, sizes, args, results, &failure);
+    *failed = status ? eval_failure_text(m, arena, &failure) : NULL;
+    return status;
+}
+
+int ir_eval_explained(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const int64_t *sizes,
+                      Datum *const *args, Datum **results, EvalFailure *failure) {
     Eval e = {.m = m, .arena = arena, .left = limits};
     e.slots = ARENA_ARRAY(arena, m->next_value + 1, Slot *);
     ptrmap_init(&e.sizes, arena);
@@ -423,6 +476,6 @@ int ir_eval_within(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const 
     for (int i = 0; i < f->body->yields.n && ok; i++) {
         results[i] = copy_out(&e, f->body->yields.data[i]);
     }
-    *failed = e.failed;
+    *failure = e.failure;
     return ok ? 0 : 1;
 }

@@ -11,13 +11,20 @@ typedef struct Slot {
     int64_t cap; /* elements owned; 0 for an alias of another slot's storage */
 } Slot;
 
+/* A loop that is being evaluated, and its index. */
+typedef struct EvalLoop {
+    const Inst *loop;
+    int64_t i;
+} EvalLoop;
+
 typedef struct Eval {
     IrModule *m;
     Arena *arena;
     Slot **slots; /* by value id */
     PtrMap sizes; /* SizeSym* -> its value, as a pointer */
-    const char *failed;
-    int depth; /* of calls */
+    EvalFailure failure;
+    VEC(EvalLoop) around; /* loops that are being evaluated */
+    VEC(Loc) calls;       /* and calls */
     EvalLimits left;
 } Eval;
 
@@ -32,6 +39,14 @@ Datum *eval_place(Eval *e, const Value *v, Loc loc);
 void eval_alias(Eval *e, const Value *v, const Datum *of);
 /* n elements from one to the other; the element kinds agree. */
 void eval_copy(Datum *to, int64_t to_at, const Datum *from, int64_t from_at, int64_t n);
+
+/* From here on iteration i of the loop is being evaluated; or evaluates it again, where the loop
+ * carries nothing. */
+void eval_enter(Eval *e, const Inst *loop, int64_t i);
+bool eval_iteration(Eval *e, const Inst *loop, int64_t i);
+/* Says in e->failure what the check, which just failed, was about (eval_explain.c). */
+enum { EXPLAIN_STEPS = 1 << 20 };
+void eval_explain(Eval *e, const Inst *check);
 
 /* One instruction without regions or callee: elementwise (eval_elementwise.c), arrays
  * (eval_array.c). */

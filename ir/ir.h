@@ -407,6 +407,9 @@ typedef VEC(Value *) ValueList;
 void ir_free_values(Arena *arena, const Region *region, ValueList *out);
 void ir_free_syms(Arena *arena, const Region *region, PtrMap *out);
 int ir_count(const Region *region); /* instructions, nested ones too */
+/* What counts the iterations in the source: the index, or the sum of it and the start of a range;
+ * without a name where that is not known any more. */
+const Value *ir_loop_counter(const Inst *loop);
 Func *ir_find_func(const IrModule *m, const char *name);
 /* The most a size of an exported function may be: no machine addresses more, and linear polynomials
  * of such sizes stay within 64 bits. */
@@ -450,5 +453,18 @@ typedef struct EvalLimits {
 } EvalLimits;
 int ir_eval_within(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const int64_t *sizes,
                    Datum *const *args, Datum **results, const char **failed);
+/* A check that failed, in the words of the source; texts in the arena. */
+typedef struct EvalFailure {
+    Loc loc;
+    const char *text;   /* what failed */
+    const char *values; /* that it was about, "`k` is 3, `n` is 2", or NULL */
+    const char *where;  /* the iterations around it, "i = 3, t = 0", or NULL */
+    Loc call;           /* that led into the file of the check; or nowhere */
+} EvalFailure;
+/* "FILE:LINE:COLUMN: text" */
+const char *eval_failure_text(const IrModule *m, Arena *arena, const EvalFailure *failure);
+/* The same, with more to say. */
+int ir_eval_explained(IrModule *m, Arena *arena, EvalLimits limits, Func *f, const int64_t *sizes,
+                      Datum *const *args, Datum **results, EvalFailure *failure);
 
 #endif

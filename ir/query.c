@@ -4,6 +4,20 @@
  * generation. */
 #include "ir/ir.h"
 
+/* `for k in lo:hi` is a loop from 0 whose index has no name; k is the sum of lo and the index. */
+const Value *ir_loop_counter(const Inst *loop) {
+    const Region *body = loop->regions[0];
+    const Value *index = body->params.data[0];
+    for (int i = 0; !index->name && i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        bool adds = inst->op == OP_add && (inst->in[0] == index || inst->in[1] == index);
+        if (adds && inst->out[0]->name) {
+            return inst->out[0];
+        }
+    }
+    return index;
+}
+
 bool inst_is_const(const Value *v) {
     while (v->inst && v->inst->op == OP_broadcast) {
         v = v->inst->in[0];

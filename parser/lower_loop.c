@@ -90,7 +90,7 @@ void low_open(Lower *L, OpenLoop *loop, const Range *range, int n_bodies, Expr *
         .carries = carries ? carries->data : NULL,
         .n_acc = accs ? accs->n : 0,
         .accs = accs ? accs->data : NULL,
-        .index_name = range->binder->name.atom,
+        .index_name = range->lo ? NULL : range->binder->name.atom, /* it counts from 0 */
     };
     ir_loop_begin(L->b, &loop->spec, &loop->body);
     L->b = &loop->body;
@@ -101,8 +101,10 @@ void low_open(Lower *L, OpenLoop *loop, const Range *range, int n_bodies, Expr *
         vec_push(L->arena, &L->frame->slices, plan.data[i]);
     }
     Value *index = ir_body_index(&loop->body);
-    if (range->lo)
+    if (range->lo) {
+        L->b->name = range->binder->name.atom;
         index = ir_ew2(L->b, OP_add, range->lo, index);
+    }
     env_bind(L, range->binder->local, tree_value(L->arena, index));
 }
 

@@ -331,20 +331,27 @@ static void resolve_one(Derive *d, Func *f) {
     resolve(d, f);
 }
 
-/* The second round inlines what has a rule. With exports, only they and what they need. */
-static bool resolve_all(IrModule *m, int rounds) {
+bool derive_funcs(IrModule *m, int rounds, Func *const *funcs, int n) {
     Derive d = {.m = m, .home = m->arena, .calls = calls_list(m, m->arena)};
     ptrmap_init(&d.reported, d.home);
     ptrmap_init(&d.broken, d.home);
     for (int round = 0; round < rounds && !d.too_large && d.errors == 0; round++) {
         d.keep_rules = round == 0;
         ptrmap_init(&d.done, m->arena);
-        for (int i = 0; i < m->exports.n; i++)
-            resolve_one(&d, m->exports.data[i]->func);
-        for (int i = 0; i < m->funcs.n && m->exports.n == 0; i++)
-            resolve_one(&d, m->funcs.data[i]);
+        for (int i = 0; i < n; i++)
+            resolve_one(&d, funcs[i]);
     }
     return !d.too_large && d.errors == 0;
+}
+
+/* With exports, only they and what they need. */
+static bool resolve_all(IrModule *m, int rounds) {
+    if (m->exports.n == 0)
+        return derive_funcs(m, rounds, m->funcs.data, m->funcs.n);
+    Func **funcs = ARENA_ARRAY(m->arena, m->exports.n, Func *);
+    for (int i = 0; i < m->exports.n; i++)
+        funcs[i] = m->exports.data[i]->func;
+    return derive_funcs(m, rounds, funcs, m->exports.n);
 }
 
 bool pass_derive(IrModule *m) {

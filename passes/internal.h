@@ -9,6 +9,7 @@ typedef bool (*PassRun)(IrModule *m);
 
 bool pass_derive(IrModule *m);
 bool pass_expand(IrModule *m);
+bool pass_outline(IrModule *m);
 bool pass_simplify(IrModule *m);
 bool pass_dce(IrModule *m);
 bool pass_scalarize(IrModule *m);
@@ -24,6 +25,10 @@ bool pass_linear(IrModule *m);
 bool pass_stacks(IrModule *m);
 bool pass_chunks(IrModule *m);
 bool pass_exported(IrModule *m);
+
+/* ---- derivatives (derive.c) ---- */
+/* Resolves these functions and what they need; in a second round calls of what has a rule, too. */
+bool derive_funcs(IrModule *m, int rounds, Func *const *funcs, int n);
 
 /* ---- activity (activity.c) ---- */
 /* The float values of f's body that depend on the chosen parameters (indices into the body's
