@@ -65,12 +65,22 @@ static const char *open_name(Eval *e, const Value *v, int64_t offset) {
     return *base ? arena_printf(e->arena, "%s%s%" PRId64, base, row ? ", " : "[", offset) : "";
 }
 
+/* The result of the compiler's own elimination (std/linalg.bp), of which checks read the diagonal.
+ */
+static bool is_factored(const Value *v) {
+    return v->inst && v->inst->op == OP_call && v->inst->attr.callee.func->is_inner;
+}
+
 /* An element that the compiler looks at, of an array that the source has whole: `cholesky(A)[1,
  * 1]`.
  * "": the source has this very element. */
 static const char *element_name(Eval *e, const Inst *inst) {
     const Value *array = inst->in[0];
     const char *own = text_at(e, inst->loc);
+    if (is_row(array) && is_factored(array->region->owner->in[array->index - 1])) {
+        const Slot *row = e->slots[inst->in[1]->id];
+        return arena_printf(e->arena, "pivot[%" PRId64 "]", row ? row->d.i[0] : -1);
+    }
     if (!is_row(array) && strcmp(name_of(e, array), own) != 0) {
         return "";
     }

@@ -355,20 +355,52 @@ Expr *build_block(Builder *b, Loc loc, LetList *lets, Expr *result) {
     return finish(b, e);
 }
 
-Expr *build_value_block(Builder *b, Expr *block) {
-    if (block->kind != E_block || block->as.block.result) {
-        return block;
-    }
-    if (b->dropped.begin > block->loc.begin && b->dropped.end < block->loc.end) {
-        return build_error(b, block->loc);
-    }
-    Loc end = {block->loc.end - 1, block->loc.end};
-    Diag *diag = diag_error(&b->ctx->diags, DIAG_no_result, end, "the block has no value");
+static bool lacks_value(const Builder *b, const Expr *block) {
+    bool dropped = b->dropped.begin > block->loc.begin && b->dropped.end < block->loc.end;
+    return block->kind == E_block && !block->as.block.result && !dropped;
+}
+
+static Loc closing_brace(const Expr *block) {
+    return (Loc){block->loc.end - 1, block->loc.end};
+}
+
+static Diag *report_no_value(Builder *b, const Expr *block) {
+    Diag *diag =
+        diag_error(&b->ctx->diags, DIAG_no_result, closing_brace(block), "the block has no value");
     diag_hint(&b->ctx->diags, diag, "end it with an expression that no `;` follows");
+    return diag;
+}
+
+Expr *build_value_block(Builder *b, Expr *block) {
+    if (block->kind != E_block || block->as.block.result)
+        return block;
+    if (lacks_value(b, block))
+        report_no_value(b, block);
     return build_error(b, block->loc);
 }
 
+static bool has_only_errors(const Expr *e) {
+    while (e->kind == E_if && e->as.if_.then_->kind == E_error)
+        e = e->as.if_.else_;
+    return e->kind == E_error;
+}
+
+/* Branches that all lack a value are one mistake: that of who takes `if` for a statement. */
+static void check_branches(Builder *b, Expr **then_, Expr **else_) {
+    bool told = has_only_errors(*else_);
+    if (lacks_value(b, *then_) && (told || lacks_value(b, *else_))) {
+        if (!told)
+            diag_label(&b->ctx->diags, report_no_value(b, *then_), closing_brace(*else_),
+                       "nor has this one");
+        *then_ = build_error(b, (*then_)->loc);
+        *else_ = build_error(b, (*else_)->loc);
+    }
+    *then_ = build_value_block(b, *then_);
+    *else_ = build_value_block(b, *else_);
+}
+
 Expr *build_if(Builder *b, Loc loc, Expr *cond, Expr *then_, Expr *else_) {
+    check_branches(b, &then_, &else_);
     Expr *e = expr_new(b, E_if, loc);
     e->as.if_.cond = cond;
     e->as.if_.then_ = then_;

@@ -427,8 +427,8 @@ primary
     ;
 
 if
-    : IF expr value_block ELSE value_block { $$ = build_if(b, @$, $2, $3, $5); }
-    | IF expr value_block ELSE if { $$ = build_if(b, @$, $2, $3, $5); }
+    : IF expr block ELSE block { $$ = build_if(b, @$, $2, $3, $5); }
+    | IF expr block ELSE if { $$ = build_if(b, @$, $2, $3, $5); }
     ;
 
 loop

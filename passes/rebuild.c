@@ -98,8 +98,25 @@ void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit
     }
 }
 
+/* A loop that never runs, whose body need not even make sense: with n = 0 an axis may be n - 1
+ * long.
+ */
+static void rebuild_nothing(IrBuilder *b, const Inst *inst, IrMap *map) {
+    int kept = inst->attr.loop.n_carry + inst->attr.loop.n_acc;
+    b->loc = inst->loc;
+    for (int i = 0; i < kept; i++)
+        irmap_put(map, inst->out[i], irmap_get(map, inst->in[inst->attr.loop.n_slice + i]));
+    for (int i = kept; i < inst->n_out; i++)
+        irmap_put(map, inst->out[i], zeros_of(b, irmap_type(map, inst->out[i]->type)));
+}
+
 static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user) {
     const Region *source = inst->regions[0];
+    int64_t extent;
+    if (size_is_const(irmap_size(map, inst->attr.loop.extent), &extent) && extent == 0) {
+        rebuild_nothing(b, inst, map);
+        return;
+    }
     Value **in = ARENA_ARRAY(b->m->arena, inst->n_in + 1, Value *);
     for (int i = 0; i < inst->n_in; i++)
         in[i] = irmap_get(map, inst->in[i]);

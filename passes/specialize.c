@@ -6,6 +6,7 @@
  * anything else, so derivatives are made of the special function. */
 #include "passes/specialize.h"
 #include "passes/internal.h"
+#include "passes/specialize_internal.h"
 
 #include <string.h>
 
@@ -86,34 +87,25 @@ const SizeValue *sizes_unknown(const IrModule *m, const SizeValue *values, int n
     return NULL;
 }
 
-/* An axis that would have a negative extent, or NULL. */
-static const Size *negative_axis(Special *s, const Value *v, int64_t *extent) {
-    for (int d = 0; d < v->type->rank; d++) {
-        const Size *special = size_subst(&s->m->ctx->polys, v->type->dims[d], given, s);
-        if (special && size_is_const(special, extent) && *extent < 0)
-            return v->type->dims[d];
-    }
-    return NULL;
-}
-
-/* Of what goes in and out, and of what the function itself computes. */
+/* Of what goes in and out, and of what is computed. */
 static bool check_extents(Special *s, const Export *export) {
-    const Region *body = export->func->body;
-    const Size *axis = NULL;
-    int64_t extent = 0;
-    for (int i = 0; i < body->params.n && !axis; i++)
-        axis = negative_axis(s, body->params.data[i], &extent);
-    for (int i = 0; i < body->insts.n && !axis; i++)
-        for (int k = 0; k < body->insts.data[i]->n_out && !axis; k++)
-            axis = negative_axis(s, body->insts.data[i]->out[k], &extent);
-    if (!axis)
+    const Func *f = export->func;
+    const Size **sizes = ARENA_ARRAY(s->m->arena, f->sizes.n + 1, const Size *);
+    NegativeAxis found;
+    for (int i = 0; i < f->sizes.n; i++)
+        sizes[i] = given(s, f->sizes.data[i]);
+    if (!negative_axis_find(s->m, f, sizes, &found))
         return true;
+    DiagList *diags = &s->m->ctx->diags;
     Text text;
-    text_init(&text, s->m->ctx->diags.arena);
-    size_print(&text, axis);
-    diag_error(&s->m->ctx->diags, DIAG_usage, export->loc,
-               "for these sizes an axis of length `%s` in `%s` would have %lld elements", text.data,
-               export->name, (long long)extent);
+    text_init(&text, diags->arena);
+    size_print(&text, found.axis);
+    Diag *diag = diag_error(
+        diags, DIAG_usage, found.func == f ? export->loc : found.loc,
+        "for these sizes an axis of length `%s` in `%s` would have %lld elements", text.data,
+        found.func == f ? export->name : found.func->name, (long long)found.extent);
+    if (found.func != f)
+        diag_label(diags, diag, export->loc, "of this export");
     return false;
 }
 

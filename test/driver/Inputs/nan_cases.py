@@ -64,7 +64,7 @@ OTHERS = [
     ("jvp[x](power)", "x=1 y=1 d_x=nan", "the argument `d_x` holds NaN", "d_x = nan"),
     ("nothing", "x=[]", "the result `out` holds an infinity", "out = -inf"),
     ("literal", "x=-1", "the result `out` holds NaN", "out = nan"),
-    ("factor", "a=[[1,0],[0,0]]", "the matrix is singular", ""),
+    ("factor", "a=[[1,0],[0,0]]", "the matrix is singular", "`pivot[1]` is 0.0"),
 ]
 # nothing is found: the value
 FINE = [
