@@ -198,7 +198,7 @@ metamorphic: all $(BUILD)/oracle ## N (default 200) random programs, rewritten i
 mutation: ## plant wrong lines in the derivative rules and passes, one at a time (hours; ONLY=REGEX)
 	test/mutation/mutate --work $(BUILD)/mutation $(if $(ONLY),--only '$(ONLY)') --make "'CC=$(CC)'"
 
-oom: all ## fail each piece of memory of compiling each model in turn, at OOM_LEVEL (default 0): an hour
+oom: all ## fail each piece of memory of compiling each model in turn, at OOM_LEVEL (default 0): some minutes
 	$(CC) -std=c17 -O1 -g $(SANFLAGS) -D_GNU_SOURCE -DPIECES -I. test/driver/Inputs/every_allocation.c \
 	    -o $(BUILD)/every_allocation $(BUILD)/libbpc.a $(LDFLAGS) $(LDLIBS)
 	$(BUILD)/every_allocation $(or $(OOM_LEVEL),0) fork $(or $(OOM_MODELS),$(wildcard examples/models/*.bp))

@@ -17,12 +17,15 @@ struct ArenaBlock {
     size_t bytes; /* of payload; keeps the payload 16-byte aligned */
 };
 
-/* With ARENA_BLOCK_EACH everything is a block of its own, so that the host's allocator sees each
- * allocation and a sanitizer its ends (test/driver/Inputs/every_allocation.c). */
-#ifdef ARENA_BLOCK_EACH
-enum { ALIGN = 16, FIRST_BLOCK = 1, LARGEST_STEP = 1 };
-#else
 enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_STEP = 1 << 20 };
+
+/* With ARENA_ASKS_EACH the host's allocator is asked before each piece, so that any of them can
+ * fail (test/driver/Inputs/every_allocation.c). Blocks of their own would be as many to give back.
+ */
+#ifdef ARENA_ASKS_EACH
+enum { ASKS_EACH = 1 };
+#else
+enum { ASKS_EACH = 0 };
 #endif
 
 /* Under the address sanitizer, bytes of a block may be touched only where they were handed out, and
@@ -99,9 +102,20 @@ static ArenaBlock *block_new(Arena *arena, size_t bytes) {
     return block;
 }
 
+static void ask(Alloc *alloc) {
+    void *piece = alloc->alloc(alloc->user, 1);
+    if (!piece) {
+        out_of_memory(alloc);
+    }
+    alloc->release(alloc->user, piece);
+}
+
 void *arena_alloc(Arena *arena, size_t bytes) {
     if (bytes > SIZE_MAX / 2) {
         out_of_memory(arena->alloc);
+    }
+    if (ASKS_EACH) {
+        ask(arena->alloc);
     }
     size_t rounded = ((bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + GAP;
     if (rounded == 0) {

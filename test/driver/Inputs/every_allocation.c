@@ -8,13 +8,14 @@
  * before is done once.
  *
  * What the library asks its host for are blocks of its arenas. Built with -DPIECES its arena is
- * replaced by one in which each piece is an allocation of its own, which does what block by block
- * allocation does, but can fail anywhere. */
+ * replaced by one that asks before each piece of a block, too, so that any of them can fail. */
 #ifdef PIECES
-#define ARENA_BLOCK_EACH
+#define ARENA_ASKS_EACH
 #include "support/arena.c"
-enum { ANOTHER_ONE_IN = 1024 }; /* processes that compile another text, which takes a hundred times
-                                   as long as to fail */
+enum {
+    ANOTHER_ONE_IN = 1024
+}; /* processes that compile another text, which takes a hundred times
+      as long as to fail */
 #else
 enum { ANOTHER_ONE_IN = 64 };
 #endif
@@ -72,8 +73,7 @@ static void *ration_alloc(void *user, size_t bytes) {
 static void ration_release(void *user, void *memory) {
     Ration *ration = user;
     ration->live -= memory != NULL;
-    if (!ration->is_child) /* which ends soon, and would copy each page that it writes to */
-        free(memory);
+    free(memory);
 }
 
 static const char *compile(BpcContext *ctx, const ModelText *model, int level,
