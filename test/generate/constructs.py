@@ -25,7 +25,12 @@ FOUND_BY = {
     "iota": r"\biota\(", "eye": r"\beye\(", "diag": r"\bdiag\(", "trace": r"\btrace\(", "reshape": r"\breshape\(", "concat": r"\bconcat\(", "stack": r"\bstack\(",
     "reverse": r"\breverse\(", "sort": r"\bsort\(", "cumsum": r"\bcumsum\(", "zeros": r"\bzeros\(", "ones": r"\bones\(", "cholesky": r"\bcholesky\(",
     "trisolve": r"\btrisolve\(", "cholsolve": r"\bcholsolve\(", "solve": r"\bsolve\(", "logdet": r"\blogdet\(", "det": r"\bdet\(", "inv": r"\binv\(",
-    "an integer parameter": r"\bc\d+: i64", "a loop of computed length": r"for t\d+ < min\(\d, c\d", "an array of computed size": r"for t\d+ < min\(\d, c\d+\)\]", "rank 3": r": \[[^\],]*,[^\],]*,",
+    "an integer parameter": r"\bc\d+: i64", "a loop of computed length": r"for t\d+ < min\(\d, c\d", "an array of computed size": r"for t\d+ < max\(0, min\(\d, c\d+\)\)\]", "rank 3": r": \[[^\],]*,[^\],]*,",
+    "a range from below zero": r" in -[\dnm]\S*:", "a range around an index": r"j\d+ in i\d+-2:i\d+\+2", "three binders": r"for i\d+ < \S+, j\d+ .*, k\d+ ",
+    "fewer steps than none": r"min\(\d, c\d+ - \d\)", "a negative integer": r"range c\d+ -3", "an integer carried": r"loop \(k\d+ = 0, ",
+    "an array of booleans": r"sum\(if v\d+\[", "a tuple in a tuple": r"\(v\d+\.0\)\.0", "a binder without a bound": r" for i\d+\) \+ 0.1\*f64\(len",
+    "argmax of a reduction": r"arg(max|min)\([^\n]* for i", "a comprehension from elsewhere": r" for i\d+ in -?\d:\S+[+-]\d\]", "a plane": r"\[:, \d, :\]",
+    "a string of rules": r"ruled_string\(", "odd white space": r"\t=// f64",
     "std/nn": r'import "std/nn"', "std/special": r'import "std/special"', "std/prob": r'import "std/prob"', "softmax": r"\bsoftmax\(",
 }
 # Not drawn: extern functions, which need a host (examples/models/rules.bp), `test` blocks and imports of the program's own files.

@@ -21,6 +21,16 @@ RULED = {
                     "derivative ruled_squash[k](x: [k]f64) { vjp(y: [k]f64, dy: [k]f64) = dy*(1.0 - y*y); }",
     "ruled_shift": "fn ruled_shift[k](x: [k]f64, c: f64) -> [k]f64 = x*c + sin(c);\n"
                    "derivative ruled_shift[k](x: [k]f64, c: f64) { jvp(dx: [k]f64, dc: f64) = dx*c + (x + cos(c))*dc; }",
+    # a string of rules, each in the derivative of the one before: both forms by turns
+    "ruled_string": "fn ruled_fourth(x: f64) -> f64 = cos(x);\n"
+                    "derivative ruled_fourth(x: f64) { vjp(y: f64, dy: f64) = -sin(x)*dy; }\n"
+                    "fn ruled_third(x: f64) -> f64 = sin(x);\n"
+                    "derivative ruled_third(x: f64) { jvp(dx: f64) = dx*ruled_fourth(x); }\n"
+                    "fn ruled_second(x: f64, y: f64) -> f64 = ruled_third(x)*y;\n"
+                    "derivative ruled_second(x: f64, y: f64) { vjp(r: f64, dr: f64) = (dr*y*ruled_fourth(x), dr*ruled_third(x)); }\n"
+                    "fn ruled_string[k](x: [k]f64) -> f64 = sum(ruled_second(x[i], x[i]) for i < k);\n"
+                    "derivative ruled_string[k](x: [k]f64) { jvp(dx: [k]f64) = "
+                    "sum((ruled_third(x[i]) + ruled_second(x[i] + 0.5*pi, x[i]))*dx[i] for i < k); }",
 }
 RULED_REALS = {"ruled_softplus": 1, "ruled_sigmoid": 1, "ruled_product": 2, "ruled_ratio": 2}
 
@@ -47,12 +57,12 @@ class Libraries:
             self.needed.append(text)
 
     def real_ruled(self, depth, ty, scope):
-        name = self.rng.choice(list(RULED_REALS) + ["ruled_norm"] + self.ruled_helpers())
+        name = self.rng.choice(list(RULED_REALS) + ["ruled_norm", "ruled_string"] + self.ruled_helpers())
         if name not in RULED:
             return self.ruled_call(name, depth, scope)
         self.need(RULED[name])
-        if name == "ruled_norm":
-            return Node(REAL, "ruled_norm(", self.array(depth - 1, array(self.size()), scope), ")")
+        if name in ("ruled_norm", "ruled_string"):
+            return Node(REAL, name + "(", self.array(depth - 1, array(self.size()), scope), ")")
         return Node(REAL, name + "(", *self.joined([self.real(depth - 1, scope) for _ in range(RULED_REALS[name])]), ")")
 
     def ruled_helpers(self):

@@ -1,11 +1,12 @@
 """Draws random programs: well typed, inside the domain of every function, of moderate size.
 
 Values stay moderate and functions smooth but for isolated kinks, so that differences can follow them.
-Each method `real_*`, `array_*` is one construct; WEIGHTS says how often each is tried. Here are the plain ones; those of further.py
-and libraries.py are mixed in.
+Each method `real_*`, `array_*` is one construct; WEIGHTS says how often each is tried. Here are the plain ones; those of bounds.py,
+further.py and libraries.py are mixed in.
 """
 import random
 
+from bounds import Bounds
 from further import Further
 from libraries import Libraries
 from tree import (BOOL, INT, REAL, Function, Node, Program, RecordDecl, Ref, Size, Type, array)
@@ -37,7 +38,7 @@ class Scope:
                 if extent == size or (not extent.symbol and not size.symbol and extent.plus <= size.plus)]
 
 
-class Sampler(Further, Libraries):
+class Sampler(Bounds, Further, Libraries):
     WEIGHTS = WEIGHTS
 
     def __init__(self, seed):
@@ -194,7 +195,8 @@ class Sampler(Further, Libraries):
     UNARY = ["sin(%)", "cos(%)", "tanh(%)", "sigmoid(%)", "exp(0.5*tanh(%))", "sqrt(1.0 + (%)**2.0)", "log(1.5 + sin(%))",
              "softplus(%)", "atan(%)", "relu(%)", "abs(%)", "erf(%)", "expm1(0.3*sin(%))", "log1p((%)*(%))",
              "cbrt(2.0 + sin(%))", "-(%)", "asinh(%)", "lgamma(2.5 + sin(%))", "1.0/(2.0 + cos(%))", "clamp(%, -1.0, 1.0)",
-             "sinh(0.5*sin(%))", "acos(0.5*sin(%))", "erfc(%)", "log2(2.0 + cos(%))", "(%)**3.0", "min(%, 0.4)"]
+             "exp2(tanh(%))", "log10(2.0 + cos(%))", "tan(0.5*sin(%))", "asin(0.5*sin(%))", "acosh(1.5 + sigmoid(%))", "atanh(0.5*sin(%))",
+             "cosh(0.5*sin(%))", "digamma(1.5 + sigmoid(%))", "(%)**2", "sinh(0.5*sin(%))", "acos(0.5*sin(%))", "erfc(%)", "log2(2.0 + cos(%))", "(%)**3.0", "min(%, 0.4)"]
     BINARY = ["(% + %)", "(% - %)", "%*%", "%/(2.0 + sin(%))", "max(%, %)", "min(%, %)", "pow(1.5 + tanh(%), sin(%))",
               "atan2(%, 2.0 + sin(%))", "hypot(%, 1.0 + abs(%))", "(% + 0.5*%)", "fma(%, 0.5, %)",
               "mul0(%, %)"]
@@ -322,7 +324,7 @@ class Sampler(Further, Libraries):
         if kind == 1:
             return Node(REAL, "sum(", self.real(depth, scope), "*0.2*f64(", Ref(t), ") for %s < min(%d, " % (t, most), Ref(count), "))", binds=[t])
         if kind == 2:
-            return Node(REAL, "{ let %s = [" % a, self.real(depth, scope), "*sin(f64(", Ref(t), ")) for %s < min(%d, " % (t, most), Ref(count), ")]; norm2(tanh(",
+            return Node(REAL, "{ let %s = [" % a, self.real(depth, scope), "*sin(f64(", Ref(t), ")) for %s < max(0, min(%d, " % (t, most), Ref(count), "))]; norm2(tanh(",
                         Ref(a), ")) }", binds=[a, t])
         return Node(REAL, "(if ", Ref(count), " > 1 { ", self.real(depth, scope), " } else { 0.1*f64(", Ref(count), ") })")
 
@@ -555,6 +557,7 @@ class Sampler(Further, Libraries):
         if self.rng.random() < 0.2:
             p.exports.append("batch[nb](f) as fb")
         p.directives = self.directives(params)
+        p.odd = self.rng.random() < 0.1
         p.fixed = [self.APPLIES[name] for name in sorted(self.applies)] + self.needed
         p.fixed.sort(key=lambda line: not line.startswith("import"))
         return p
@@ -564,7 +567,7 @@ class Sampler(Further, Libraries):
         lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30", "scale 1"]
         for name, ty in params:
             if ty == INT:
-                lines.append("range %s 0 5" % name)
+                lines.append("range %s %d 5" % (name, self.rng.choice([0, -3])))
             elif ty.kind == "i64":
                 lines.append("range %s 0 %s" % (name, name.rsplit("_", 1)[1]))
         return lines

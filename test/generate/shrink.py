@@ -76,6 +76,10 @@ def list_cuts(items):
 
 def cuts(program):
     """Makes one change after another, each undone when the caller goes on."""
+    if program.odd:
+        program.odd = False
+        yield
+        program.odd = True
     yield from expression_cuts(program)
     yield from list_cuts(program.functions)
     yield from list_cuts(program.records)

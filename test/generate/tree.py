@@ -139,23 +139,27 @@ class Function:
 
 
 class Program:
-    """`directives`: the lines of the oracle's specification. `exports`: after `export`. `fixed`: lines as they are."""
+    """`directives`: the lines of the oracle's specification. `exports`: after `export`. `fixed`: lines as they are.
+    `odd`: with comments, tabs and carriage returns wherever white space may be."""
 
     def __init__(self):
         self.records, self.functions, self.exports, self.directives, self.fixed = [], [], [], [], []
+        self.odd = False
 
     def text(self):
-        lines = ["//! " + d for d in self.directives]
-        lines += [str(r) for r in self.records]
+        lines = [str(r) for r in self.records]
         lines += self.fixed
         lines += [f.text() for f in self.functions]
         lines += ["export %s;" % e for e in self.exports]
-        return "\n".join(lines) + "\n"
+        text = "\n".join(lines) + "\n"
+        if self.odd:
+            text = text.replace(" = ", "\t=// f64, \r\n").replace("; ", " ;\r\n\r\n\t").replace(", ", " ,//\n")
+        return "".join("//! %s\n" % d for d in self.directives) + text
 
     def copy(self):
         other = Program()
         other.records, other.directives = list(self.records), list(self.directives)
-        other.exports, other.fixed = list(self.exports), list(self.fixed)
+        other.exports, other.fixed, other.odd = list(self.exports), list(self.fixed), self.odd
         other.functions = [Function(f.name, list(f.sizes), list(f.params), f.body.copy(), f.rule)
                            for f in self.functions]
         return other
