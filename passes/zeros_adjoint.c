@@ -5,6 +5,8 @@
  * small array of which every element is read by its number is as solid as its elements. */
 #include "passes/zeros.h"
 
+#include <string.h>
+
 static const Elements ALL = UINTPTR_MAX;
 
 typedef struct Mark {
@@ -136,9 +138,37 @@ static void adjoints_of_if(Adjoints *a, const Inst *inst) {
     }
 }
 
+static bool may_be_empty(const Size *extent) {
+    int64_t known;
+    return !size_is_const(extent, &known) || known < 1;
+}
+
+/* Whether the adjoint of operand k may be a sum over nothing: what is repeated along an axis, or
+ * multiplied with others along one that it does not have. */
+static bool sums_nothing(const Inst *inst, int k) {
+    const Type *out = inst->out[0]->type, *in = inst->in[k]->type;
+    bool empty = false;
+    for (int axis = 0; inst->op == OP_broadcast && axis < out->rank - in->rank; axis++)
+        empty = empty || may_be_empty(out->dims[axis]);
+    if (inst->op == OP_contract) {
+        const char *mine, *others, *spec = inst->attr.spec;
+        mine = k == 0 ? spec : strchr(spec, ',') + 1;
+        others = k == 0 ? strchr(spec, ',') + 1 : spec;
+        const Type *other = inst->in[1 - k]->type;
+        for (int axis = 0; axis < other->rank; axis++)
+            if (!memchr(mine, others[axis], (size_t)in->rank))
+                empty = empty || may_be_empty(other->dims[axis]);
+    }
+    return empty;
+}
+
 /* What reaches operand k whatever the values are. */
 static bool reaches(const Adjoints *a, const Inst *inst, int k) {
     switch (inst->op) {
+    case OP_broadcast:
+        return !sums_nothing(inst, k);
+    case OP_contract:
+        return !sums_nothing(inst, k) && !partial_has_zero(a->known, inst, k);
     case OP_mul0: /* the other factor may be 0 */
         return false;
     case OP_update:
