@@ -34,11 +34,7 @@ static void print_error_function(CSource *c) {
     text_puts(c->out, "    switch (status) {\n");
     for (int k = 0; k < c->checks.n; k++) {
         const CCheck *check = &c->checks.data[k];
-        const char *text = check->text;
-        if (check->loc.begin) {
-            Position at = source_position(&c->ctx->sources, check->loc.begin);
-            text = arena_printf(c->arena, "%s:%u:%u: %s", at.file, at.line, at.column, text);
-        }
+        const char *text = source_located(&c->ctx->sources, c->arena, check->loc, check->text);
         text_printf(c->out, "    case %d:\n        return ", k + 1);
         print_string(c->out, text);
         text_puts(c->out, ";\n");

@@ -33,6 +33,7 @@ DebugInfo *debug_new(Emit *e) {
 }
 
 static unsigned line_of(Emit *e, Loc loc) {
+    loc = source_caller(&e->ctx->sources, loc); /* the one file that is named is the program's */
     return loc.begin ? source_position(&e->ctx->sources, loc.begin).line : 0;
 }
 
@@ -104,7 +105,7 @@ void debug_location(Emit *e, Loc loc) {
     if (!e->debug || !loc.begin) {
         return;
     }
-    Position at = source_position(&e->ctx->sources, loc.begin);
+    Position at = source_position(&e->ctx->sources, source_caller(&e->ctx->sources, loc).begin);
     LLVMMetadataRef location =
         LLVMDIBuilderCreateDebugLocation(e->llvm, at.line, at.column, e->debug->scope, NULL);
     LLVMSetCurrentDebugLocation2(e->builder, location);

@@ -310,11 +310,8 @@ static LLVMValueRef lookup_text(Emit *e, LLVMValueRef index) {
     for (int k = 0; k < e->checks.n; k++) {
         const Check *check = &e->checks.data[k];
         offsets[k] = LLVMConstInt(e->i32, texts.n, false);
-        if (check->loc.begin) {
-            Position at = source_position(&e->ctx->sources, check->loc.begin);
-            text_printf(&texts, "%s:%u:%u: ", at.file, at.line, at.column);
-        }
-        text_add(&texts, check->text, strlen(check->text) + 1);
+        const char *text = source_located(&e->ctx->sources, e->arena, check->loc, check->text);
+        text_add(&texts, text, strlen(text) + 1);
     }
     LLVMValueRef table = emit_private_constant(
         e, LLVMConstArray2(e->i32, offsets, (uint64_t)e->checks.n), "offsets");

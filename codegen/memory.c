@@ -22,6 +22,7 @@ typedef struct Bounded {
 typedef struct Report {
     Text *out;
     IrModule *m;
+    const Export *export;
     const Plan *plan;
     BoundScope scope;
     PtrMap shown; /* symbols bound later -> Size: what stands for all of one bound */
@@ -167,8 +168,21 @@ static void find_backward(Report *r, const Region *region) {
 static const char *place(Report *r, Arena *arena, Loc loc) {
     if (loc.begin == 0)
         return "-";
-    Position at = source_position(&r->m->ctx->sources, loc.begin);
+    const SourceMap *sources = &r->m->ctx->sources;
+    Position at = source_position(sources, source_caller(sources, loc).begin);
     return arena_printf(arena, "%u:%u", at.line, at.column);
+}
+
+/* In which file, where that is not the program's own. */
+static const char *elsewhere(Report *r, Arena *arena, Loc loc) {
+    const SourceMap *sources = &r->m->ctx->sources;
+    const Source *own = source_of(sources, r->export->loc);
+    bool here = !source_of(sources, loc) || source_same(sources, loc, r->export->loc) ||
+                (own && own->is_option && !source_call(sources, loc).begin);
+    if (here)
+        return "";
+    Position at = source_position(sources, loc.begin);
+    return arena_printf(arena, ", in %s:%u:%u", at.file, at.line, at.column);
 }
 
 /* Why a value is in memory. */
@@ -236,7 +250,8 @@ static void report_value(Report *r, Arena *arena, const Value *v, PtrMap *seen) 
     text_printf(r->out, "  %-24s %-5d %-8s ", size.data, home->slot, place(r, arena, loc));
     text_printf(r->out, "%-8s ", v->name ? v->name : shown->name ? shown->name : "-");
     print_type(r, v->type);
-    text_printf(r->out, "  %s%s\n", reason(r, v), slot->on_stack ? " (on the stack)" : "");
+    text_printf(r->out, "  %s%s%s\n", reason(r, v), slot->on_stack ? " (on the stack)" : "",
+                elsewhere(r, arena, loc));
 }
 
 static void report_region(Report *r, Arena *arena, const Region *region, PtrMap *seen) {
@@ -302,6 +317,7 @@ static bool report_export(Text *out, IrModule *m, const Export *export, int vect
     lanes_choose(m, arena, export->func, vector_bytes, &widths);
     Report r = {.out = out,
                 .m = m,
+                .export = export,
                 .plan = plan_make(m, arena, export->func, &widths, vector_bytes),
                 .scope = bound_scope(arena, export)};
     if (!r.plan)

@@ -150,30 +150,54 @@ static void print_type(Report *r, const Type *type) {
     text_printf(r->out, "]%s", scalar_name(type->elem));
 }
 
+/* In the program: of what a call brings in from another file, the line of the call. */
 static unsigned line_of(Report *r, Loc loc) {
-    return loc.begin ? source_position(&r->m->ctx->sources, loc.begin).line : 0;
+    const SourceMap *sources = &r->m->ctx->sources;
+    return loc.begin ? source_position(sources, source_caller(sources, loc).begin).line : 0;
 }
 
-typedef VEC(unsigned) Lines;
+typedef struct Line {
+    const char *file; /* NULL: the program's own */
+    unsigned line;
+} Line;
+typedef VEC(Line) Lines;
 
-static void find_lines(Report *r, const Inst *inst, Lines *lines) {
-    unsigned line = line_of(r, inst->loc);
-    bool counts = line > 0 && inst->op != OP_const && inst->op != OP_size;
-    for (int k = 0; k < lines->n; k++)
-        counts = counts && lines->data[k] != line;
+static int by_number(const void *a, const void *b) {
+    const Line *x = a, *y = b;
+    if (!x->file != !y->file)
+        return x->file ? 1 : -1;
+    int files = x->file ? strcmp(x->file, y->file) : 0;
+    return files ? files : (x->line > y->line) - (x->line < y->line);
+}
+
+static void add_line(Report *r, Lines *lines, Line line) {
+    bool counts = line.line > 0;
+    for (int k = 0; k < lines->n && counts; k++)
+        counts = by_number(&lines->data[k], &line) != 0;
     if (counts)
         vec_push(r->arena, lines, line);
+}
+
+static void find_lines(Report *r, const Inst *inst, Lines *lines) {
+    const SourceMap *sources = &r->m->ctx->sources;
+    if (inst->op != OP_const && inst->op != OP_size) {
+        add_line(r, lines, (Line){NULL, line_of(r, inst->loc)});
+        if (source_call(sources, inst->loc).begin) {
+            Position at = source_position(sources, inst->loc.begin);
+            add_line(r, lines, (Line){at.file, at.line});
+        }
+    }
     for (int k = 0; k < inst->n_region; k++)
         for (int i = 0; i < inst->regions[k]->insts.n; i++)
             find_lines(r, inst->regions[k]->insts.data[i], lines);
 }
 
-static int by_number(const void *a, const void *b) {
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return (x > y) - (x < y);
+static bool follows(const Line *before, const Line *line) {
+    return !before->file == !line->file && line->line == before->line + 1 &&
+           (!line->file || strcmp(before->file, line->file) == 0);
 }
 
-/* "lines 3, 5-8" */
+/* "lines 3, 5-8, std/nn.bp:28" */
 static void print_lines(Report *r, const Inst *inst) {
     Lines lines = {0};
     find_lines(r, inst, &lines);
@@ -182,11 +206,13 @@ static void print_lines(Report *r, const Inst *inst) {
     qsort(lines.data, (size_t)lines.n, sizeof *lines.data, by_number);
     text_printf(r->out, "%*sof line%s", 16, "", lines.n > 1 ? "s" : "");
     for (int k = 0, last; k < lines.n; k = last + 1) {
-        for (last = k; last + 1 < lines.n && lines.data[last + 1] == lines.data[last] + 1;)
+        const Line *first = &lines.data[k];
+        for (last = k; last + 1 < lines.n && follows(&lines.data[last], &lines.data[last + 1]);)
             last++;
-        text_printf(r->out, "%s %u", k ? "," : "", lines.data[k]);
+        text_printf(r->out, "%s %s%s%u", k ? "," : "", first->file ? first->file : "",
+                    first->file ? ":" : "", first->line);
         if (last > k)
-            text_printf(r->out, "-%u", lines.data[last]);
+            text_printf(r->out, "-%u", lines.data[last].line);
     }
     text_puts(r->out, "\n");
 }

@@ -20,6 +20,8 @@
 static ExportDecl *add_export(Context *ctx, AstModule *ast, const char *name, const char *text) {
     Source *source = source_add(&ctx->sources, name, text, strlen(text));
     ExportDecl *decl = source ? parse_export(ctx, source) : NULL;
+    if (source)
+        source->is_option = true;
     if (decl)
         vec_push(&ctx->arena, &ast->exports, decl);
     return decl;

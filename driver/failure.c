@@ -12,12 +12,18 @@
 
 enum { MOST_STEPS = 100000000, MOST_NUMBERS = 1 << 24 };
 
+/* A status says by which call of another file it came about, in the end. */
+static bool is_same_failure(const char *found, const char *failed) {
+    size_t n = strlen(found);
+    return strncmp(found, failed, n) == 0 && (failed[n] == '\0' || failed[n] == ',');
+}
+
 bool failure_find(Context *ctx, IrModule *ir, Func *f, const int64_t *sizes, Datum *const *args,
                   const char *failed, EvalFailure *failure) {
     EvalLimits limits = {.steps = MOST_STEPS, .elements = MOST_NUMBERS};
     Datum **results = ARENA_ARRAY(&ctx->arena, ir_eval_n_results(f) + 1, Datum *);
     return ir_eval_explained(ir, &ctx->arena, limits, f, sizes, args, results, failure) != 0 &&
-           strcmp(eval_failure_text(ir, &ctx->arena, failure), failed) == 0;
+           is_same_failure(eval_failure_text(ir, &ctx->arena, failure), failed);
 }
 
 const char *failure_values(Arena *arena, const EvalFailure *failure) {
@@ -99,7 +105,7 @@ static Diag *report_status(Context *ctx, const char *failed) {
 
 /* Of the function that the command line names. */
 static bool in_option(const SourceMap *sources, Loc loc) {
-    return source_of(sources, loc)->name[0] == '<';
+    return source_of(sources, loc)->is_option;
 }
 
 static Diag *report_explained(Context *ctx, const EvalFailure *failure) {

@@ -71,6 +71,11 @@ static void json_diag(Text *out, const Context *ctx, const Diag *diag) {
         text_puts(out, shown++ ? "," : "");
         json_label(out, ctx, &diag->labels[i]);
     }
+    DiagLabel call = diag_call(&ctx->sources, diag);
+    if (source_of(&ctx->sources, call.loc)) {
+        text_puts(out, ",");
+        json_label(out, ctx, &call);
+    }
     text_puts(out, "],\"notes\":[");
     for (int i = 0; i < diag->note_count; i++) {
         text_puts(out, i ? "," : "");

@@ -127,7 +127,8 @@ static const Size *bound_size(IrBuilder *b, const Value *k) {
 static void clone_dim(IrBuilder *b, const Inst *inst, Value *k, IrMap *map) {
     const Size *size = bound_size(b, k);
     if (!size) {
-        SizeSym *(*bind)(IrBuilder *, Value *, Atom) = inst->attr.sym->any_sign ? ir_dim : ir_extent;
+        SizeSym *(*bind)(IrBuilder *, Value *, Atom) =
+            inst->attr.sym->any_sign ? ir_dim : ir_extent;
         size = size_sym(&b->m->ctx->polys, bind(b, k, inst->attr.sym->name));
     }
     ptrmap_put(&map->syms, inst->attr.sym, (void *)(uintptr_t)size);
@@ -207,6 +208,10 @@ static Value *clone_value(IrBuilder *b, const Inst *inst, Value *const *in, IrMa
     }
 }
 
+Loc irmap_place(const IrMap *map, Loc loc) {
+    return map->site.end ? source_called(&map->m->ctx->sources, loc, map->site) : loc;
+}
+
 Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
     enum { FEW = 16 };
     Value *few[FEW];
@@ -217,7 +222,7 @@ Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
     Loc outer = b->loc;
     const Origin *outer_origin = b->origin;
     bool outer_step = b->is_step;
-    b->loc = map->loc.end ? map->loc : inst->loc;
+    b->loc = map->loc.end ? map->loc : irmap_place(map, inst->loc);
     b->origin = inst->origin ? inst->origin : map->origin;
     b->is_step = inst->is_step;
     Inst *made = NULL;

@@ -438,11 +438,7 @@ int ir_eval_n_results(const Func *f) {
 }
 
 const char *eval_failure_text(const IrModule *m, Arena *arena, const EvalFailure *failure) {
-    if (!source_of(&m->ctx->sources, failure->loc)) {
-        return failure->text;
-    }
-    Position at = source_position(&m->ctx->sources, failure->loc.begin);
-    return arena_printf(arena, "%s:%u:%u: %s", at.file, at.line, at.column, failure->text);
+    return source_located(&m->ctx->sources, arena, failure->loc, failure->text);
 }
 
 int ir_eval(IrModule *m, Arena *arena, Func *f, const int64_t *sizes, Datum *const *args,

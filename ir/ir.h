@@ -366,8 +366,10 @@ typedef struct IrMap {
     PtrMap syms;          /* SizeSym* -> const Size* */
     bool drop_checks;     /* leave checks out: what is copied was checked before */
     Loc loc;              /* where not empty: of every copy, instead of its source's */
+    Loc site; /* where not empty: what is copied was called there, from another file */
     const Origin *origin; /* of the copies of instructions without one */
 } IrMap;
+Loc irmap_place(const IrMap *map, Loc loc); /* with the site */
 void irmap_init(IrMap *map, IrModule *m, Arena *arena);
 Value *irmap_get(const IrMap *map, Value *v); /* v itself when not mapped (a free value) */
 void irmap_put(IrMap *map, Value *from, Value *to);

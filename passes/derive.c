@@ -231,6 +231,17 @@ static void name_arguments(Derive *d, const Inst *call, IrMap *map) {
     }
 }
 
+/* Where what is inlined was called from another file: by the outermost call, which the user wrote;
+ * not for a function of that very file that is called back. */
+static Loc site_of(const Derive *d, const Inst *call, const IrMap *map) {
+    const SourceMap *sources = &d->m->ctx->sources;
+    Loc site = map->site.end ? map->site : source_caller(sources, call->loc);
+    const Source *from = source_of(sources, site);
+    bool outside = from && !from->is_option && source_of(sources, call->attr.callee.func->loc) &&
+                   !source_same(sources, site, call->attr.callee.func->loc);
+    return outside ? site : (Loc){0, 0};
+}
+
 /* A call becomes the callee's body, emitted through the same callback: calls in it are inlined in
  * turn, so a chain of functions costs its length and no function is expanded that nobody needs. */
 static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
@@ -245,7 +256,8 @@ static void emit_call(Derive *d, IrBuilder *b, const Inst *inst, IrMap *map) {
     irmap_init(&inner, d->m, d->m->arena);
     inner.drop_checks = map->drop_checks;
     if (map->loc.end || f->is_inner)
-        inner.loc = map->loc.end ? map->loc : inst->loc;
+        inner.loc = map->loc.end ? map->loc : irmap_place(map, inst->loc);
+    inner.site = site_of(d, inst, map);
     inner.origin = inst->origin ? inst->origin : map->origin;
     for (int i = 0; i < f->sizes.n; i++) {
         const Size *size = irmap_size(map, inst->attr.callee.sizes[i]);

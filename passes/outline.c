@@ -46,7 +46,7 @@ static Func *outlined(IrModule *m, const Inst *inst) {
         const Type *type = operand_type(inst, i);
         if (!type_has_only(type, &own))
             return NULL;
-        ir_param(m, w->body, type, NULL);
+        ir_param(m, w->body, type, i < f->body->params.n ? f->body->params.data[i]->name : NULL);
     }
     IrBuilder b;
     ir_builder_init(&b, m, w->body);

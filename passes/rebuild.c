@@ -92,7 +92,7 @@ bool region_has_effect(const Region *region) {
 
 void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user) {
     for (int i = 0; i < region->insts.n; i++) {
-        b->loc = region->insts.data[i]->loc;
+        b->loc = irmap_place(map, region->insts.data[i]->loc);
         b->origin = region->insts.data[i]->origin;
         emit(user, b, region->insts.data[i], map);
     }
@@ -103,7 +103,7 @@ void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit
  */
 static void rebuild_nothing(IrBuilder *b, const Inst *inst, IrMap *map) {
     int kept = inst->attr.loop.n_carry + inst->attr.loop.n_acc;
-    b->loc = inst->loc;
+    b->loc = irmap_place(map, inst->loc);
     for (int i = 0; i < kept; i++)
         irmap_put(map, inst->out[i], irmap_get(map, inst->in[inst->attr.loop.n_slice + i]));
     for (int i = kept; i < inst->n_out; i++)
@@ -140,7 +140,7 @@ static void rebuild_loop(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst em
     rebuild_insts(&body, source, map, emit, user);
     for (int i = 0; i < source->yields.n; i++)
         ir_yield(&body, irmap_get(map, source->yields.data[i]));
-    b->loc = inst->loc;
+    b->loc = irmap_place(map, inst->loc);
     Inst *out = ir_loop_end(b, &spec, &body);
     for (int i = 0; i < inst->n_out; i++) {
         out->out[i]->name = inst->out[i]->name;
@@ -157,7 +157,7 @@ static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit
         for (int i = 0; i < inst->n_out; i++)
             ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[i]));
     }
-    b->loc = inst->loc;
+    b->loc = irmap_place(map, inst->loc);
     ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
     for (int i = 0; i < inst->n_out; i++) {
         name_keep(b->m, out[i], inst->out[i]->name);
@@ -166,7 +166,7 @@ static void rebuild_if(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit
 }
 
 void rebuild_inst(IrBuilder *b, const Inst *inst, IrMap *map, EmitInst emit, void *user) {
-    b->loc = inst->loc;
+    b->loc = irmap_place(map, inst->loc);
     if (inst->op == OP_loop)
         rebuild_loop(b, inst, map, emit, user);
     else if (inst->op == OP_if)

@@ -200,6 +200,10 @@ static void render_label(Text *out, const SourceMap *sources, const DiagLabel *l
     text_printf(out, "%s\n", paint(color, "\033[0m"));
 }
 
+DiagLabel diag_call(const SourceMap *sources, const Diag *diag) {
+    return (DiagLabel){source_call(sources, diag->labels[0].loc), "called here"};
+}
+
 void diag_render(Text *out, const SourceMap *sources, const Diag *diag, bool color) {
     const char *bold = paint(color, "\033[1m"), *plain = paint(color, "\033[0m");
     const char *tint = paint(color, diag->severity == SEV_error ? "\033[1;31m" : "\033[1;33m");
@@ -214,6 +218,8 @@ void diag_render(Text *out, const SourceMap *sources, const Diag *diag, bool col
     for (int i = 0; i < diag->label_count; i++) {
         render_label(out, sources, &diag->labels[i], i == 0, color);
     }
+    DiagLabel call = diag_call(sources, diag);
+    render_label(out, sources, &call, false, color);
     for (int i = 0; i < diag->note_count; i++) {
         text_printf(out, "      = note: %s\n", diag->notes[i]);
     }

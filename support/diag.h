@@ -57,6 +57,8 @@ static inline bool diag_is_kept(const DiagList *diags, const Diag *diag) {
 }
 void diag_hint(DiagList *diags, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Where its main place was called from, when that is another file; or nowhere. */
+DiagLabel diag_call(const SourceMap *sources, const Diag *diag);
 /* Renders one diagnostic as rustc does: "file:line:col: error[E0123]: message", the source line,
  * carets. */
 void diag_render(Text *out, const SourceMap *sources, const Diag *diag, bool color);

@@ -115,6 +115,55 @@ Source *source_of(const SourceMap *map, Loc loc) {
     return loc.begin == 0 ? NULL : source_at(map, loc.begin);
 }
 
+/* ---- texts that a call brings in ---- */
+
+static Source *source_again(SourceMap *map, Source *text, Loc call) {
+    if (text->len > UINT32_MAX - map->next_base - 2) {
+        return NULL;
+    }
+    Source *again = ARENA_NEW(map->arena, Source);
+    *again = *text;
+    again->base = map->next_base;
+    again->spelled = text;
+    again->call = call;
+    map->next_base += text->len + 2;
+    vec_push(map->arena, &map->files, again);
+    text->last_call = again;
+    return again;
+}
+
+static Source *text_of(Source *source) {
+    return source && source->spelled ? (Source *)(uintptr_t)source->spelled : source;
+}
+
+Loc source_called(SourceMap *map, Loc loc, Loc call) {
+    Source *from = source_of(map, loc), *text = text_of(from);
+    if (!text) {
+        return loc;
+    }
+    Source *again = text->last_call;
+    if (!again || again->call.begin != call.begin || again->call.end != call.end) {
+        again = source_again(map, text, call);
+    }
+    uint32_t shift = again ? again->base - from->base : 0; /* unsigned: wraps */
+    return (Loc){loc.begin + shift, loc.end + shift};
+}
+
+Loc source_call(const SourceMap *map, Loc loc) {
+    const Source *source = source_of(map, loc);
+    return source ? source->call : (Loc){0, 0};
+}
+
+Loc source_caller(const SourceMap *map, Loc loc) {
+    Loc call = source_call(map, loc);
+    return call.begin ? call : loc;
+}
+
+bool source_same(const SourceMap *map, Loc a, Loc b) {
+    const Source *x = text_of(source_of(map, a)), *y = text_of(source_of(map, b));
+    return x && x == y && !x->is_option;
+}
+
 Position source_position(const SourceMap *map, uint32_t offset) {
     const Source *source = offset ? source_at(map, offset) : NULL;
     if (!source) {
@@ -131,6 +180,19 @@ Position source_position(const SourceMap *map, uint32_t offset) {
         }
     }
     return (Position){source->name, low + 1, at - source->lines[low] + 1};
+}
+
+const char *source_located(const SourceMap *map, Arena *arena, Loc loc, const char *text) {
+    if (!source_of(map, loc)) {
+        return text;
+    }
+    Position at = source_position(map, loc.begin), call = {0};
+    text = arena_printf(arena, "%s:%u:%u: %s", at.file, at.line, at.column, text);
+    if (source_call(map, loc).begin == 0) {
+        return text;
+    }
+    call = source_position(map, source_call(map, loc).begin);
+    return arena_printf(arena, "%s, called at %s:%u:%u", text, call.file, call.line, call.column);
 }
 
 Loc loc_join(Loc a, Loc b) {

@@ -31,6 +31,11 @@ typedef struct Source {
     uint32_t base;   /* offset of text[0] in the common space; never 0 */
     uint32_t *lines; /* offset within text of the start of each line */
     uint32_t line_count;
+    bool is_option; /* an argument of the command line: no part of the program */
+    /* A text once more, as a call from another text brings it in (below). */
+    const struct Source *spelled; /* the text itself; NULL: this is it */
+    Loc call;
+    struct Source *last_call; /* of this text, the one made last */
 } Source;
 
 typedef struct SourceMap {
@@ -43,11 +48,22 @@ void sources_init(SourceMap *map, Arena *arena);
 Source *source_add(SourceMap *map, const char *name, const char *text, size_t len);
 Source *source_of(const SourceMap *map, Loc loc); /* NULL for nowhere */
 
+/* Calls are expanded in place. What comes from another file, such as the standard library, can keep
+ * the place of the call: source_called gives a Loc of its own to `loc` as `call` brings it in,
+ * whose source and position are those of `loc`. It is `loc` where there is no room left. */
+Loc source_called(SourceMap *map, Loc loc, Loc call);
+Loc source_call(const SourceMap *map, Loc loc); /* that call; or nowhere */
+/* Where a reader of the calling program finds it: the call, or `loc` itself. */
+Loc source_caller(const SourceMap *map, Loc loc);
+bool source_same(const SourceMap *map, Loc a, Loc b); /* both in one text, which is a file */
+
 typedef struct Position {
     const char *file;
     uint32_t line, column; /* from 1; columns count bytes */
 } Position;
 Position source_position(const SourceMap *map, uint32_t offset);
+/* "FILE:LINE:COLUMN: text, called at FILE:LINE:COLUMN"; without what is not known. */
+const char *source_located(const SourceMap *map, Arena *arena, Loc loc, const char *text);
 Loc loc_join(Loc a, Loc b); /* from the start of a to the end of b; either may be nowhere */
 
 #endif
