@@ -365,8 +365,17 @@ static bool exact_reciprocal(Scalar elem, double c, double *r) {
     return exponent < most && exponent > -most;
 }
 
+/* u/(a/y)/y = u/a, as the derivative of log(a/y) has it */
+static bool is_quotient_undone(const Value *x, const Value *y) {
+    const Value *q = value_is(x, OP_div) ? x->inst->in[1] : NULL;
+    return q && value_is(q, OP_div) && q->inst->in[1] == y;
+}
+
 static Value *fold_float_div(IrBuilder *b, Value *x, Value *y) {
     double c, r;
+    if (is_quotient_undone(x, y)) {
+        return ir_ew2(b, OP_div, x->inst->in[0], x->inst->in[1]->inst->in[0]);
+    }
     if (value_number(y, &c) && exact_reciprocal(y->type->elem, c, &r)) {
         return ir_ew2(b, OP_mul, x, like_const(b, y, r));
     }

@@ -199,19 +199,39 @@ Value *times_partial(IrBuilder *b, Value *x, Value *partial, bool strong) {
                            : under_gates(b, x, partial, strong ? strong_product : plain_product);
 }
 
+/* Whether g, the derivative of `of`, is 0 only where the gates around it say so. */
+static bool derivative_is_solid(const Gates *gates, Value *g, const Value *of) {
+    return !ptrmap_has(&gates->source.faint, of) || (ptrmap_has(&gates->solid, g) && is_open(g));
+}
+
+static bool term_is_strong(const Zeros *z, bool solid, const Value *of, const Inst *inst, int k) {
+    return inst->op == OP_mul0 || (!solid && partial_has_pole(z, inst, k)) ||
+           pole_meets_zero(z, of, inst, k);
+}
+
 Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
                  Value *g, const Value *of, Value *kept) {
     const Zeros *z = &gates->source;
     Value *partial = kept ? kept : rule_partial(b, inst->op, k, x, r);
     if (!partial || is_one(partial))
         return partial ? g : NULL;
-    bool solid = !ptrmap_has(&z->faint, of) || (ptrmap_has(&gates->solid, g) && is_open(g));
-    bool strong = inst->op == OP_mul0 || (!solid && partial_has_pole(z, inst, k)) ||
-                  pole_meets_zero(z, of, inst, k);
-    Value *term = times_partial(b, g, partial, strong);
+    bool solid = derivative_is_solid(gates, g, of);
+    Value *term = times_partial(b, g, partial, term_is_strong(z, solid, of, inst, k));
     bool own =
         !op_chooses(inst->op) || is_gate(partial); /* the gate of the operation, or above it */
     if (solid && own && is_gate(term) && !partial_has_zero(z, inst, k))
+        ptrmap_put(&gates->solid, term, NULL);
+    return term;
+}
+
+Value *rule_divisor_term(Gates *gates, IrBuilder *b, const Inst *inst, Value *r, Value *g,
+                         const Value *of, Value *dividend_term) {
+    const Zeros *z = &gates->source;
+    bool solid = derivative_is_solid(gates, g, of);
+    if (term_is_strong(z, solid, of, inst, 0) || term_is_strong(z, solid, of, inst, 1))
+        return NULL;
+    Value *term = times_partial(b, dividend_term, ir_ew1(b, OP_neg, r), false);
+    if (solid && is_gate(term) && !partial_has_zero(z, inst, 1))
         ptrmap_put(&gates->solid, term, NULL);
     return term;
 }

@@ -20,6 +20,10 @@ typedef struct Gates {
  * where the partial derivative is 1. kept: that derivative where it is at hand, or NULL. */
 Value *rule_term(Gates *gates, IrBuilder *b, const Inst *inst, int k, Value *const *x, Value *r,
                  Value *g, const Value *of, Value *kept);
+/* The term of a quotient's divisor from that of its dividend, both by rule_term otherwise: one
+ * division does for both. NULL where zeros may meet poles, of which that would make others. */
+Value *rule_divisor_term(Gates *gates, IrBuilder *b, const Inst *inst, Value *r, Value *g,
+                         const Value *of, Value *dividend_term);
 /* Notes of a tangent or cotangent that the derivative starts from whether it is a gate that is 0
  * only where its condition says so. */
 void gates_note_seed(Gates *gates, Value *seed);

@@ -11,15 +11,17 @@ static bool is_risky(const Vjp *s, const Inst *inst, int k) {
 }
 
 static void sweep_elementwise(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
-    Value *x[3] = {0};
+    Value *x[3] = {0}, *r = primal(s, inst->out[0]), *term = NULL;
     for (int k = 0; k < inst->n_in; k++)
         x[k] = primal(s, inst->in[k]);
     for (int k = 0; k < inst->n_in; k++) {
         if (!vjp_is_active(s, inst->in[k]))
             continue;
         Value *kept = k == 0 ? vjp_kept_partial(s, b, inst) : NULL;
-        Value *term =
-            rule_term(&s->gates, b, inst, k, x, primal(s, inst->out[0]), g, inst->out[0], kept);
+        bool follows = inst->op == OP_div && term;
+        Value *from =
+            follows ? rule_divisor_term(&s->gates, b, inst, r, g, inst->out[0], term) : NULL;
+        term = from ? from : rule_term(&s->gates, b, inst, k, x, r, g, inst->out[0], kept);
         vjp_accumulate(s, b, inst->in[k], term);
     }
 }
