@@ -95,6 +95,7 @@ static void create_module(Emit *e) {
         .target_cpu = e->target->cpu,
         .target_features = e->target->features,
         .has_fma = e->target->has_fma,
+        .has_avx512 = e->target->has_masks,
         .exact_libm = e->options->opt_level == 0,
         .calls = MATH_CALLS_auto,
     };

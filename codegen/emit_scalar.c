@@ -319,6 +319,24 @@ static LLVMValueRef divide_by_constant(Emit *e, const Inst *inst, LLVMValueRef x
     return emit_intrinsic(e, "llvm.fma", &type, 1, args, 3);
 }
 
+/* exp(-x*x) in lanes, by a function that keeps the digits of x*x and shares with erf and erfc of x,
+ * whose derivative it is. NULL: something else. */
+static LLVMValueRef emit_gauss(Emit *e, const Inst *inst) {
+    const Inst *minus = inst->op == OP_exp ? inst->in[0]->inst : NULL;
+    const Inst *square = minus && minus->op == OP_neg ? minus->in[0]->inst : NULL;
+    if (!square || square->op != OP_mul || square->in[0] != square->in[1] || !e->math.has_fma ||
+        e->math.exact_libm) {
+        return NULL;
+    }
+    Val x = *emit_val(e, square->in[0]);
+    if (val_is_uniform(x)) {
+        return NULL;
+    }
+    e->math.builder = e->builder;
+    LLVMValueRef lanes = emit_lanes(e, x);
+    return vecmath_emit(&e->math, MATH_gauss, &lanes);
+}
+
 void emit_elementwise(Emit *e, const Inst *inst) {
     Val result;
     if (!emit_linear(e, inst, &result)) {
@@ -331,8 +349,11 @@ void emit_elementwise(Emit *e, const Inst *inst) {
             x[k] = emit_as(e, *emit_val(e, inst->in[k]), varying);
         }
         Scalar elem = inst->in[inst->op == OP_select ? 1 : 0]->type->elem;
-        LLVMValueRef quotient = divide_by_constant(e, inst, x[0]);
-        result = val_of(quotient ? quotient : emit_op(e, inst->op, elem, x));
+        LLVMValueRef special = divide_by_constant(e, inst, x[0]);
+        if (!special) {
+            special = emit_gauss(e, inst);
+        }
+        result = val_of(special ? special : emit_op(e, inst->op, elem, x));
     }
     *emit_val(e, inst->out[0]) = result;
 }

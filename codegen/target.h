@@ -17,7 +17,7 @@ typedef struct Target {
     int vector_bytes;                    /* of the widest vectors worth using: 16, 32 or 64 */
     int vector_registers;                /* 16 or 32 */
     bool has_fma;
-    bool has_masks; /* masked loads and stores cost no more than plain ones */
+    bool has_masks; /* masked loads and stores cost no more than plain ones: AVX-512 */
 } Target;
 
 /* False: a diagnostic was queued and nothing is held. `huge` asks for LLVM's fastest code

@@ -36,6 +36,7 @@ typedef struct VecMath {
     const char *target_cpu;      /* "target-cpu" of private functions; NULL: no attribute */
     const char *target_features; /* "target-features" likewise */
     bool has_fma;                /* the target multiplies and adds in one instruction */
+    bool has_avx512;             /* with its forms for shorter vectors */
     bool exact_libm;             /* every function through libm, for comparison */
     MathCalls calls;
 } VecMath;

@@ -86,6 +86,15 @@ static const double ERF_F64[] = {
     0x1.565bccf908894p-8,  -0x1.c02db03ff6859p-11, 0x1.f9a2bb4bba0e4p-14, -0x1.f4ca5bb2856d7p-17,
     0x1.b9807f233887cp-20, -0x1.5c0bc3130e21dp-23, 0x1.d73d744d56748p-27, -0x1.ac1a4196e188cp-31,
 };
+/* weighted error 2^-29.9 */
+static const double ERF_NEAR_F32[] = {
+    0x1.06eba8p-3, -0x1.81273ep-2, 0x1.ce2a78p-4, -0x1.b72ab8p-6, 0x1.3dcb3cp-8,
+};
+/* weighted error 2^-55.4 */
+static const double ERF_NEAR_F64[] = {
+    0x1.06eba8214db68p-3, -0x1.812746b0378d9p-2,  0x1.ce2f21a01ed51p-4, -0x1.b82ce2f5fbff5p-6,
+    0x1.565bc1fa706c8p-8, -0x1.c0290b1288ac9p-11, 0x1.f88ceeb5c2e6p-14, -0x1.d2da9fbc9db34p-17,
+};
 /* weighted error 2^-25.4 */
 static const double ERF_TAIL_F32[] = {
     0x1.20f94p0,   0x1.44dde6p-1,   0x1.b7a002p-4,  -0x1.95271cp-6,

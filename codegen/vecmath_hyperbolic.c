@@ -13,10 +13,10 @@ typedef struct Growth {
 
 static Growth growth(const Lanes *l, Val x) {
     x = v_atmost(l, x, l->f32 ? 91.0 : 712.0);
-    Val u, r = math_exp_reduce(l, x, &u);
+    Val shifted, r = math_exp_reduce(l, x, &shifted), half = v_const(l, 0.5);
     Growth g = {.p = math_expm1_reduced(l, r), .large = v_gt(l, x, v_pick(l, 10.0, 20.0))};
-    g.power = math_power_of_two(l, u, 0);
-    g.half_exp = math_scale(l, v_add(l, g.p, v_const(l, 1.0)), v_isub(l, u, v_int(l, 1)));
+    g.power = math_power_of_two(l, shifted, 0);
+    g.half_exp = math_scale(l, v_fma(l, g.p, half, half), shifted);
     return g;
 }
 

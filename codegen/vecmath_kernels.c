@@ -14,24 +14,27 @@ static const double LN2_HI_F32 = 0x1.62e4p-1, LN2_LO_F32 = 0x1.7f7d1cf79abcap-20
 static const double LN2_HI_F64 = 0x1.62e42feep-1, LN2_LO_F64 = 0x1.a39ef35793c76p-33;
 
 /* Note [Powers of two]
- * Adding l->magic to t rounds t to an integer n that stands in the low bits of the sum. The
- * exponent is kept as u = n + 2*bias, positive for every n that occurs, so that u can be halved by
- * a logical shift. 2^n is u - bias in the exponent field while n is an exponent of a normal number;
+ * Adding l->magic to t rounds t to an integer n that stands in the low bits of the sum, `shifted`.
+ * Of these, u = n + 2*bias is positive for every n that occurs, so that it can be halved by a
+ * logical shift. 2^n is u - bias in the exponent field while n is an exponent of a normal number;
  * beyond, the two factors 2^(u/2 - bias) and 2^(n - ...) reach down to zero and up to infinity and
- * round once. */
+ * round once. AVX-512 has an instruction for all that. */
 static Val round_to_power(const Lanes *l, Val shifted) {
     int64_t magic_bits = l->f32 ? 0x4B400000 : 0x4338000000000000;
     return v_isub(l, v_bits(l, shifted), v_int(l, magic_bits - 2 * l->bias));
 }
 
-/* 2^(n + offset), u of Note [Powers of two], the result a normal number. */
-Val math_power_of_two(const Lanes *l, Val u, int offset) {
-    Val field = v_isub(l, u, v_int(l, l->bias - offset));
+/* 2^(n + offset), a normal number. */
+Val math_power_of_two(const Lanes *l, Val shifted, int offset) {
+    Val field = v_isub(l, round_to_power(l, shifted), v_int(l, l->bias - offset));
     return v_float(l, v_shl(l, field, l->fraction));
 }
 
 /* p * 2^n with gradual underflow and overflow. */
-Val math_scale(const Lanes *l, Val p, Val u) {
+Val math_scale(const Lanes *l, Val p, Val shifted) {
+    if (v_has_scalef(l))
+        return v_scalef(l, p, v_sub(l, shifted, v_const(l, l->magic)));
+    Val u = round_to_power(l, shifted);
     Val half = v_shr(l, u, 1);
     Val rest = v_isub(l, u, half);
     Val first = v_float(l, v_shl(l, half, l->fraction));
@@ -40,14 +43,13 @@ Val math_scale(const Lanes *l, Val p, Val u) {
 }
 
 Val math_times_power(const Lanes *l, Val y, Val shifted) {
-    return v_mul(l, y, math_power_of_two(l, round_to_power(l, shifted), 0));
+    return v_mul(l, y, math_power_of_two(l, shifted, 0));
 }
 
 /* x = n ln2 + r with |r| <= ln2/2; returns r. */
-Val math_exp_reduce(const Lanes *l, Val x, Val *u) {
-    Val shifted = v_fma(l, x, v_const(l, LOG2E), v_const(l, l->magic));
-    Val n = v_sub(l, shifted, v_const(l, l->magic));
-    *u = round_to_power(l, shifted);
+Val math_exp_reduce(const Lanes *l, Val x, Val *shifted) {
+    *shifted = v_fma(l, x, v_const(l, LOG2E), v_const(l, l->magic));
+    Val n = v_sub(l, *shifted, v_const(l, l->magic));
     Val r = v_fma(l, n, v_pick(l, -LN2_HI_F32, -LN2_HI_F64), x);
     return v_fma(l, n, v_pick(l, -LN2_LO_F32, -LN2_LO_F64), r);
 }
@@ -61,8 +63,8 @@ Val math_expm1_reduced(const Lanes *l, Val r) {
 }
 
 static Val exp_bounded(const Lanes *l, Val x) {
-    Val u, r = math_exp_reduce(l, x, &u);
-    return math_scale(l, v_add(l, math_expm1_reduced(l, r), v_const(l, 1.0)), u);
+    Val shifted, r = math_exp_reduce(l, x, &shifted);
+    return math_scale(l, v_add(l, math_expm1_reduced(l, r), v_const(l, 1.0)), shifted);
 }
 
 /* The bounds lie beyond where the result is 0 and infinity, and within what Note [Powers of two]
@@ -76,12 +78,12 @@ static Val exp_decay(const Lanes *l, Val x) {
     Val minus = v_neg(l, v_abs(l, x));
     if (!l->width || l->vm->exact_libm)
         return v_libm(l, "exp", "expf", 1, &minus);
-    return exp_bounded(l, v_clamp(l, minus, l->f32 ? -104.5 : -746.0, 0.0));
+    return exp_bounded(l, v_atleast(l, minus, l->f32 ? -104.5 : -746.0));
 }
 
 Val math_exp2_reduced(const Lanes *l, Val r, Val shifted) {
     Val p = v_fma(l, r, V_POLY(l, r, EXP2_F32, EXP2_F64), v_const(l, 1.0));
-    return math_scale(l, p, round_to_power(l, shifted));
+    return math_scale(l, p, shifted);
 }
 
 Val emit_exp2(const Lanes *l, Val *args) {
@@ -93,9 +95,9 @@ Val emit_exp2(const Lanes *l, Val *args) {
 
 /* 2^n p + (2^n - 1) halved, so that n may be the exponent of infinity. */
 Val emit_expm1(const Lanes *l, Val *args) {
-    Val u, x = v_clamp(l, args[0], l->f32 ? -18.0 : -38.0, l->f32 ? 89.0 : 710.0);
-    Val p = math_expm1_reduced(l, math_exp_reduce(l, x, &u));
-    Val half_power = math_power_of_two(l, u, -1);
+    Val shifted, x = v_clamp(l, args[0], l->f32 ? -18.0 : -38.0, l->f32 ? 89.0 : 710.0);
+    Val p = math_expm1_reduced(l, math_exp_reduce(l, x, &shifted));
+    Val half_power = math_power_of_two(l, shifted, -1);
     Val y = v_fma(l, half_power, p, v_sub(l, half_power, v_const(l, 0.5)));
     return v_copysign(l, v_add(l, y, y), args[0]);
 }
@@ -103,9 +105,9 @@ Val emit_expm1(const Lanes *l, Val *args) {
 /* e/(e + 2) with e = expm1(2|x|); 1 to the last place from the bound on. */
 Val emit_tanh(const Lanes *l, Val *args) {
     Val magnitude = v_abs(l, args[0]);
-    Val u, twice = v_atmost(l, v_add(l, magnitude, magnitude), l->f32 ? 20.0 : 40.0);
-    Val p = math_expm1_reduced(l, math_exp_reduce(l, twice, &u));
-    Val power = math_power_of_two(l, u, 0);
+    Val shifted, twice = v_atmost(l, v_add(l, magnitude, magnitude), l->f32 ? 20.0 : 40.0);
+    Val p = math_expm1_reduced(l, math_exp_reduce(l, twice, &shifted));
+    Val power = math_power_of_two(l, shifted, 0);
     Val e = v_fma(l, power, p, v_sub(l, power, v_const(l, 1.0)));
     Val y = v_div(l, e, v_add(l, e, v_const(l, 2.0)));
     return v_copysign(l, y, args[0]);
@@ -161,8 +163,18 @@ static void log_tail(const Lanes *l, LogParts *parts) {
     parts->tail = v_sub(l, v_mul(l, s, v_fma(l, z, p, half_square)), half_square);
 }
 
+/* The same by the instructions that take numbers apart, subnormal ones too; but inverse_power. */
+static LogParts log_split_directly(const Lanes *l, Val x) {
+    Val mantissa = v_getmant(l, x), k = v_getexp(l, x), one = v_const(l, 1.0);
+    Val large = v_gt(l, mantissa, v_const(l, 0x1.6a09e667f3bcdp0));
+    mantissa = v_select(l, large, v_mul(l, mantissa, v_const(l, 0.5)), mantissa);
+    return (LogParts){.k = v_select(l, large, v_add(l, k, one), k), .f = v_sub(l, mantissa, one)};
+}
+
 /* Any positive number, subnormal ones too. */
 static LogParts log_split_any(const Lanes *l, Val x) {
+    if (v_has_scalef(l))
+        return log_split_directly(l, x);
     int scaling = l->fraction + 2;
     Val tiny = v_lt(l, x, v_pick(l, 0x1p-126, 0x1p-1022));
     Val normal = v_select(l, tiny, v_mul(l, x, v_const(l, ldexp(1.0, scaling))), x);
@@ -196,9 +208,14 @@ static Val log_special(const Lanes *l, Val y, Val x, double pole) {
     return v_select(l, v_lt(l, x, at), v_const(l, (double)NAN), y);
 }
 
+/* log_special at 0, for sums of parts; those of the instructions need none. */
+static Val log_at_zero(const Lanes *l, Val y, Val x) {
+    return v_has_scalef(l) ? y : log_special(l, y, x, 0.0);
+}
+
 Val emit_log(const Lanes *l, Val *args) {
     LogParts parts = log_parts(l, args[0]);
-    return log_special(l, log_sum(l, &parts), args[0], 0.0);
+    return log_at_zero(l, log_sum(l, &parts), args[0]);
 }
 
 /* (f + tail)*factor + k*(high + low), large terms last; k*high is exact. */
@@ -215,7 +232,7 @@ Val math_log2(const Lanes *l, Val x) {
 }
 
 Val emit_log2(const Lanes *l, Val *args) {
-    return log_special(l, math_log2(l, args[0]), args[0], 0.0);
+    return log_at_zero(l, math_log2(l, args[0]), args[0]);
 }
 
 static const double LOG10E = 0x1.bcb7b1526e50ep-2;
@@ -226,14 +243,17 @@ Val emit_log10(const Lanes *l, Val *args) {
     LogParts parts = log_parts(l, args[0]);
     Val high = v_pick(l, LOG10_2_HI_F32, LOG10_2_HI_F64);
     double low = l->f32 ? LOG10_2_LO_F32 : LOG10_2_LO_F64;
-    return log_special(l, log_base(l, &parts, LOG10E, high, low), args[0], 0.0);
+    return log_at_zero(l, log_base(l, &parts, LOG10E, high, low), args[0]);
 }
 
 /* log(sum + rest), sum + rest exact: the rest joins 1 + f, where it is not lost. Where the sum is
  * beyond 2^60 the rest is nothing, and 2^-k may not be a normal number. */
 Val math_log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large) {
-    LogParts parts = log_split(l, sum, NULL, 0);
-    if (may_be_large) {
+    bool directly = v_has_scalef(l);
+    LogParts parts = directly ? log_split_directly(l, sum) : log_split(l, sum, NULL, 0);
+    if (directly) {
+        parts.inverse_power = v_scalef(l, v_const(l, 1.0), v_neg(l, parts.k));
+    } else if (may_be_large) {
         Val small = v_lt(l, sum, v_const(l, 0x1p60));
         parts.inverse_power = v_select(l, small, parts.inverse_power, v_const(l, 0.0));
     }

@@ -25,6 +25,7 @@ Val emit_asin(const Lanes *l, Val *args);
 Val emit_acos(const Lanes *l, Val *args);
 Val emit_atan(const Lanes *l, Val *args);
 Val emit_atan2(const Lanes *l, Val *args);
+Val emit_gauss(const Lanes *l, Val *args);
 Val emit_erf(const Lanes *l, Val *args);
 Val emit_erfc(const Lanes *l, Val *args);
 Val emit_sinh(const Lanes *l, Val *args);
@@ -42,19 +43,18 @@ Val emit_digamma(const Lanes *l, Val *args);
 Val emit_zeta(const Lanes *l, Val *args);
 Val emit_polygamma(const Lanes *l, Val *args);
 
-/* Pieces of codegen/vecmath_kernels.c that others build on. u stands for a power of two, Note
- * [Powers of two]. */
-Val math_exp_reduce(const Lanes *l, Val x, Val *u);        /* r with x = n ln2 + r */
-Val math_expm1_reduced(const Lanes *l, Val r);             /* exp(r) - 1 */
-Val math_power_of_two(const Lanes *l, Val u, int offset);  /* 2^(n + offset), a normal number */
-Val math_scale(const Lanes *l, Val p, Val u);              /* p 2^n, any n */
-Val math_times_power(const Lanes *l, Val y, Val shifted);  /* y 2^n, shifted = l->magic + n */
+/* Pieces of codegen/vecmath_kernels.c that others build on. `shifted` is l->magic + n, Note [Powers
+ * of two]. */
+Val math_exp_reduce(const Lanes *l, Val x, Val *shifted);       /* r with x = n ln2 + r */
+Val math_expm1_reduced(const Lanes *l, Val r);                  /* exp(r) - 1 */
+Val math_power_of_two(const Lanes *l, Val shifted, int offset); /* 2^(n + offset), normal */
+Val math_scale(const Lanes *l, Val p, Val shifted);             /* p 2^n, any n */
+Val math_times_power(const Lanes *l, Val y, Val shifted);       /* y 2^n, 2^n normal */
 Val math_log_split_any(const Lanes *l, Val x, Val *k);     /* f with x = 2^k (1 + f), x positive */
 Val math_two_sum(const Lanes *l, Val a, Val b, Val *rest); /* a + b = result + rest */
 Val math_two_product(const Lanes *l, Val a, Val b, Val *rest); /* a*b = result + rest */
-Val math_exp2_reduced(const Lanes *l, Val r,
-                      Val shifted);   /* 2^(r + n), |r| <= 1/2, shifted = l->magic + n */
-Val math_log2(const Lanes *l, Val x); /* x positive and finite */
+Val math_exp2_reduced(const Lanes *l, Val r, Val shifted);     /* 2^(r + n), |r| <= 1/2 */
+Val math_log2(const Lanes *l, Val x);                          /* x positive and finite */
 /* log(sum + rest), rest below the last place of sum, which is positive and normal */
 Val math_log_of_sum(const Lanes *l, Val sum, Val rest, bool may_be_large);
 

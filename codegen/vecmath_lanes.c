@@ -172,9 +172,13 @@ Val v_atmost(const Lanes *l, Val x, double hi) {
     return v_select(l, v_gt(l, x, bound), bound, x);
 }
 
-Val v_clamp(const Lanes *l, Val x, double lo, double hi) {
+Val v_atleast(const Lanes *l, Val x, double lo) {
     Val bound = v_const(l, lo);
-    return v_atmost(l, v_select(l, v_lt(l, x, bound), bound, x), hi);
+    return v_select(l, v_lt(l, x, bound), bound, x);
+}
+
+Val v_clamp(const Lanes *l, Val x, double lo, double hi) {
+    return v_atmost(l, v_atleast(l, x, lo), hi);
 }
 
 Val v_poly(const Lanes *l, Val x, const double *c, int n) {

@@ -64,9 +64,18 @@ Val v_isnan(const Lanes *l, Val a);
 Val v_any(const Lanes *l, Val cond); /* one i1: whether any lane holds */
 Val v_ieq(const Lanes *l, Val a, Val b);
 Val v_select(const Lanes *l, Val cond, Val then, Val otherwise);
+/* Instructions of AVX-512, where v_has_scalef: x 2^n, rounded once; the exponent of x, as a float;
+ * its mantissa, from 1 up to 2. Subnormal numbers count as what they are; 0 and infinity have the
+ * mantissa 1 and infinite exponents, a negative number has no mantissa but NaN. */
+bool v_has_scalef(const Lanes *l);
+Val v_scalef(const Lanes *l, Val x, Val n);
+Val v_getexp(const Lanes *l, Val x);
+Val v_getmant(const Lanes *l, Val x);
+
 /* min(max(x, lo), hi) that lets NaN through. */
 Val v_clamp(const Lanes *l, Val x, double lo, double hi);
 Val v_atmost(const Lanes *l, Val x, double hi);
+Val v_atleast(const Lanes *l, Val x, double lo);
 
 /* c[0] + c[1] x + ... + c[n-1] x^(n-1), by Horner's rule. */
 Val v_poly(const Lanes *l, Val x, const double *c, int n);

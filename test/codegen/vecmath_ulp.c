@@ -55,6 +55,13 @@ static double sigmoid(double x) {
 static long double sigmoidl(long double x) {
     return 1 / (1 + expl(-x));
 }
+static double gauss(double x) {
+    return exp(-x * x);
+}
+static long double gaussl(long double x) {
+    long double square = x * x;
+    return square > 1000 ? 0 : expl(-square) * (1 - fmal(x, x, -square));
+}
 static double softplus(double x) {
     return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
 }
@@ -142,7 +149,7 @@ static double polygamma(double n, double x) {
     X(sin)                                                                                         \
     X(cos)                                                                                         \
     X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf)       \
-        X(erfc) X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
+        X(erfc) X(gauss) X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
 #define BINARY_FUNCTIONS(X) X(atan2) X(pow) X(hypot) X(zeta) X(polygamma)
 
 static double reference32(MathFn fn, double a, double b) {

@@ -35,6 +35,11 @@ static bool has_fma(const MapOptions *options) {
     return options->cpu ? strcmp(options->cpu, "x86-64") != 0 : __builtin_cpu_supports("fma") != 0;
 }
 
+static bool has_avx512(const MapOptions *options) {
+    return !options->triple && !options->cpu && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
 static LLVMTargetMachineRef target_machine(const MapOptions *options) {
     LLVMInitializeAllTargetInfos();
     LLVMInitializeAllTargets();
@@ -111,6 +116,7 @@ static void emit_maps(const MapOptions *options, LLVMModuleRef module, LLVMConte
                   .module = module,
                   .builder = LLVMCreateBuilderInContext(ctx),
                   .has_fma = has_fma(options),
+                  .has_avx512 = has_avx512(options),
                   .exact_libm = options->libm,
                   .calls = options->calls};
     for (int fn = 0; fn < MATH_COUNT; fn++) {
