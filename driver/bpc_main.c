@@ -23,8 +23,18 @@
 
 enum { EXIT_ok = 0, EXIT_program = 1, EXIT_usage = 2 };
 
+static void drop_warnings(DiagList *diags) {
+    int n = 0;
+    for (int i = 0; i < diags->items.n; i++)
+        if (diags->items.data[i]->severity != SEV_warning)
+            diags->items.data[n++] = diags->items.data[i];
+    diags->items.n = n;
+}
+
 static void report(Context *ctx, const Options *options) {
     Text text;
+    if (options->no_warnings)
+        drop_warnings(&ctx->diags);
     text_init(&text, &ctx->arena);
     bool color = options->color == COLOR_always ||
                  (options->color == COLOR_auto && isatty(STDERR_FILENO) && !getenv("NO_COLOR"));

@@ -38,6 +38,7 @@ typedef struct Options {
     bool sanitize_nan;
     bool json;
     ColorWhen color;
+    bool no_warnings;
     bool link_flags, help, version;
     bool interpret;
     Words libraries;

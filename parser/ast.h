@@ -461,6 +461,8 @@ struct FnDecl {
     VEC(Atom) mentions; /* names in the body, from the parser: the order of checking follows them */
     Rule *rule;         /* NULL: none */
     int mark;           /* of the searches for an order and for recursion */
+    unsigned char
+        *dependence; /* of the result on each parameter, see parser/warn.h; NULL: unknown yet */
     /* of a copy of a template: */
     FnDecl *instance_of;     /* NULL: an ordinary function */
     const Ty **type_args;    /* one a type parameter of the template, over sizes of sig */

@@ -2,6 +2,7 @@
  * See parser/checker.h for what its files share. Must not lower or fold: the tree stays what was
  * written. */
 #include "parser/checker.h"
+#include "parser/warn.h"
 
 #include <string.h>
 
@@ -243,6 +244,8 @@ bool check_module(Context *ctx, AstModule *module) {
     check_unused_templates(c);
     check_instances(c, &instances);
     walk_calls(c);
+    if (ctx->diags.errors == errors)
+        warn_module(ctx, module);
     sort_diags(&ctx->diags, first_diag);
     return ctx->diags.errors == errors;
 }
