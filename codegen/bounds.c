@@ -212,16 +212,21 @@ static const Bound *least_quotient(const BoundScope *s, const Bound *x, const Bo
     return divisor ? combine(s, BOUND_div, x, divisor) : constant(s, 0);
 }
 
-/* Truncating division: by anything positive it does not enlarge; where the least divisor is known
- * to be positive, it shrinks by that. */
+static const Bound *at_most_zero(const BoundScope *s, const Bound *bound) {
+    return is_not_negative(bound) ? constant(s, 0) : combine(s, BOUND_min, bound, constant(s, 0));
+}
+
+/* Truncating division: by anything positive it comes nearer to zero; where the least divisor is
+ * known to be positive, by that factor. */
 static Interval quotient_interval(const BoundScope *s, const Value *divisor, Interval x,
                                   Interval y) {
     if (is_at_least(y.low, 1)) {
-        return (Interval){is_not_negative(x.low) ? least_quotient(s, x.low, y.high) : NULL,
+        return (Interval){is_not_negative(x.low)
+                              ? least_quotient(s, x.low, y.high)
+                              : combine(s, BOUND_div, at_most_zero(s, x.low), y.low),
                           combine(s, BOUND_div, at_least_zero(s, x.high), y.low)};
     }
-    return is_positive(divisor) ? (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL,
-                                             at_least_zero(s, x.high)}
+    return is_positive(divisor) ? (Interval){at_most_zero(s, x.low), at_least_zero(s, x.high)}
                                 : unknown;
 }
 
@@ -234,7 +239,9 @@ static const Bound *either(const BoundScope *s, BoundKind kind, const Bound *a, 
 static Interval remainder_interval(const BoundScope *s, const Value *divisor, Interval x,
                                    Interval y) {
     bool positive = is_at_least(y.low, 1) || is_positive(divisor);
-    return (Interval){is_not_negative(x.low) ? constant(s, 0) : NULL,
+    const Bound *least = positive ? combine(s, BOUND_sub, constant(s, 1), y.high) : NULL;
+    return (Interval){is_not_negative(x.low) ? constant(s, 0)
+                                             : either(s, BOUND_max, at_most_zero(s, x.low), least),
                       either(s, BOUND_min, at_least_zero(s, x.high), positive ? y.high : NULL)};
 }
 

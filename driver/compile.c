@@ -8,6 +8,7 @@
 #include "codegen/memory.h"
 #include "codegen/nests.h"
 #include "codegen/target.h"
+#include "driver/format.h"
 #include "parser/check.h"
 #include "parser/lower.h"
 #include "parser/parser.h"
@@ -165,8 +166,14 @@ bool compile_code(Context *ctx, IrModule *ir, const CompileOptions *options, Emi
 bool compile_bp(Context *ctx, IrModule *ir, Text *out) {
     if (!run_pipeline(ctx, ir, BPSOURCE_PASSES))
         return false;
-    bpsource_print(out, ir);
-    return true;
+    Text text;
+    text_init(&text, &ctx->arena);
+    bpsource_print(&text, ir);
+    Source *printed = source_add(&ctx->sources, "<printed>", text.data, text.n);
+    if (!printed)
+        diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0},
+                   "the printed program is too large");
+    return printed && format_text(ctx, printed, out);
 }
 
 /* After the passes; `print` is told how wide vectors are. */

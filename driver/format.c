@@ -129,8 +129,10 @@ static bool kept_tokens(Context *ctx, const Source *source, const FormatTokens *
 
 bool format_source(Context *ctx, Source *source, Text *out) {
     parse_source(ctx, source);
-    if (ctx->diags.errors > 0)
-        return false;
+    return ctx->diags.errors == 0 && format_text(ctx, source, out);
+}
+
+bool format_text(Context *ctx, Source *source, Text *out) {
     FormatTokens tokens = {0};
     read_tokens(ctx, source, &tokens);
     format_find_roles(&ctx->arena, &tokens);

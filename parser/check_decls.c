@@ -449,6 +449,25 @@ static void check_c_name(Checker *c, ExportDecl *e) {
     ptrmap_put(&c->exports, e->c_name, e);
 }
 
+/* `export f;` says as much as `export fn f(...)` does: the head of the function. */
+static const char *export_head(Checker *c, const ExportDecl *e) {
+    const FnDecl *fn = e->fn->kind == E_name && !e->as.atom ? e->fn->as.name.fn : NULL;
+    const Source *source = fn && fn->body ? source_of(&c->ctx->sources, fn->loc) : NULL;
+    if (!source || fn->exported || fn->loc.begin >= fn->body->loc.begin) {
+        return e->text;
+    }
+    uint32_t at = fn->loc.begin - source->base, end = fn->body->loc.begin - source->base;
+    char *text =
+        arena_printf(c->arena, "export %s", arena_strdup(c->arena, source->text + at, end - at));
+    for (char *p = text; *p; p++) {
+        *p = (unsigned char)*p < ' ' ? ' ' : *p;
+    }
+    for (size_t n = strlen(text); n > 0 && strchr(" ={", text[n - 1]);) {
+        text[--n] = '\0';
+    }
+    return text;
+}
+
 void check_export(Checker *c, ExportDecl *e) {
     e->sig = callable_signature(c, e->fn, true);
     if (!e->sig) {
@@ -464,6 +483,7 @@ void check_export(Checker *c, ExportDecl *e) {
             return;
         }
     }
+    e->text = export_head(c, e);
     e->c_name = e->as.atom ? e->as.atom : export_name(c, e->fn);
     check_c_name(c, e);
 }
