@@ -159,10 +159,10 @@ static bool write_out(Emit *e, EmitKind kind, CodeBuffer *out) {
 
 /* LLVM's better code generator takes more than linear time; beyond this it is not worth waiting
  * for. */
-static bool is_huge(const IrModule *m) {
+static bool is_huge(const IrModule *m, const CodegenOptions *options) {
     enum { HUGE_FUNCTION = 20000 };
     for (int k = 0; k < m->exports.n; k++) {
-        if (ir_count(m->exports.data[k]->func->body) > HUGE_FUNCTION) {
+        if (emit_largest_piece(options, m, m->exports.data[k]->func->body) > HUGE_FUNCTION) {
             return true;
         }
     }
@@ -178,7 +178,7 @@ typedef struct Session {
 
 static bool run(Session *s, Context *ctx, IrModule *m, const CodegenOptions *options,
                 EmitKind kind) {
-    if (!target_open(ctx, &s->arena, options, options->plain || is_huge(m), &s->target)) {
+    if (!target_open(ctx, &s->arena, options, options->plain || is_huge(m, options), &s->target)) {
         return false;
     }
     codegen_default_exports(m);

@@ -106,6 +106,8 @@ typedef struct Emit {
     SplitRange split;
     bool in_part; /* the builder is in the function of a part */
 
+    struct Pieces *pieces; /* NULL: the function is not cut */
+
     /* of a watched module (--sanitize=nan) */
     LLVMValueRef report;   /* the start of the workspace */
     const Inst *watched;   /* the instruction being emitted */
@@ -131,6 +133,15 @@ void emit_likely(Emit *e, LLVMValueRef branch, bool taken);
 LLVMValueRef emit_private_constant(Emit *e, LLVMValueRef value, const char *name);
 void emit_error_function(Emit *e);
 void emit_function_attributes(Emit *e, LLVMValueRef function);
+
+/* ---- emit_pieces.c: large functions ---- */
+/* Emits the body as calls of functions with a part of its instructions each; false: it is small, or
+ * shall stay whole for debuggers. */
+bool emit_in_pieces(Emit *e, const Region *body);
+/* Hands values from piece to piece, when the exported function is complete. */
+void emit_connect_pieces(Emit *e);
+/* The operations of the largest function that `body` becomes, at most. */
+int emit_largest_piece(const CodegenOptions *options, const IrModule *m, const Region *body);
 
 /* ---- emit_work.c: sizes and workspace ---- */
 LLVMValueRef emit_size(Emit *e, const Size *size);
@@ -205,6 +216,7 @@ void emit_contract_lanes(Emit *e, const Inst *inst);
 
 /* ---- emit_loop.c: control flow ---- */
 void emit_region(Emit *e, const Region *region);
+void emit_inst(Emit *e, const Inst *inst);
 void emit_loop(Emit *e, const Inst *inst);
 void emit_if(Emit *e, const Inst *inst);
 void emit_loop_body(Emit *e, const Inst *loop); /* with its arrays prepared */

@@ -396,12 +396,14 @@ void emit_export(Emit *e, const Export *export) {
     emit_slots(e, e->report);
     if (e->m->watched)
         emit_watch_arguments(e);
-    emit_region(e, e->func->body);
+    if (!emit_in_pieces(e, e->func->body))
+        emit_region(e, e->func->body);
     if (e->m->watched)
         emit_watch_results(e);
     store_results(e);
     LLVMBuildRet(e->builder, LLVMConstInt(e->i32, 0, false));
     LLVMBuildBr(e->entry, body);
+    emit_connect_pieces(e);
     emit_work_function(e, export);
     if (e->options->entries) {
         emit_entries(e, export);

@@ -497,7 +497,7 @@ bool emit_takes(Emit *e, const Region *region) {
     return true;
 }
 
-static void emit_inst(Emit *e, const Inst *inst) {
+void emit_inst(Emit *e, const Inst *inst) {
     debug_location(e, inst->loc);
     if (op_is_elementwise(inst->op)) {
         emit_elementwise(e, inst);

@@ -248,6 +248,7 @@ typedef struct IrModule {
     uint32_t next_value;
     int threads;    /* above 1: so many share the work of an exported function */
     bool split_all; /* also work too short to pay for threads: for tests */
+    int piece;      /* above 0: of so many operations are the pieces of every function: for tests */
     bool watched; /* --sanitize=nan: instructions have origins, and keep to the order and the places
                      of the source; loops store all (see passes/passes.h) */
 } IrModule;

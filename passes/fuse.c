@@ -14,7 +14,12 @@
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
 
-enum { FUSE_WINDOW = 48 };
+#include <string.h>
+
+/* How many earlier loops are looked at, and how many loops become one at most: what more of them
+ * have in common no longer fits into registers, and the time of compilation must not be quadratic.
+ */
+enum { FUSE_WINDOW = 48, FUSE_MEMBERS = 512 };
 
 typedef struct Node {
     const Inst *inst;
@@ -39,7 +44,8 @@ typedef struct Block {
     Fuse *s;
     Node *nodes;
     int n, mark;
-    PtrMap at; /* Inst -> node number + 1 */
+    PtrMap at;        /* Inst -> node number + 1 */
+    VEC(int) leaders; /* the loops so far that lead their groups, in order */
 } Block;
 
 typedef VEC(const Inst *) InstList;
@@ -172,12 +178,13 @@ static void build_node(Block *g, int i, PtrMap *dims) {
         ptrmap_put(dims, inst->attr.sym, (void *)(uintptr_t)inst);
 }
 
-/* True when a path of dependencies leads from group `from` to group `to`. */
+/* True when a path of dependencies leads from group `from` to group `to`. It leads to earlier nodes
+ * only, and a leader is the first of its group. */
 static bool reaches(Block *g, int from, int to) {
     Node *leader = &g->nodes[from];
     if (from == to)
         return true;
-    if (leader->mark == g->mark)
+    if (leader->mark == g->mark || leader->members.data[leader->members.n - 1] < to)
         return false;
     leader->mark = g->mark;
     for (int i = 0; i < leader->members.n; i++) {
@@ -280,13 +287,24 @@ static bool share_slices(const Block *g, const Node *a, const Node *b) {
 static bool can_merge(Block *g, int a, int b, bool connected) {
     const Node *x = &g->nodes[a], *y = &g->nodes[b];
     int reads = 0;
-    if (x->inst->attr.loop.extent != y->inst->attr.loop.extent)
+    if (x->inst->attr.loop.extent != y->inst->attr.loop.extent ||
+        x->members.n + y->members.n > FUSE_MEMBERS)
         return false;
     if (!reads_join(g, y, a, &reads) || !reads_join(g, x, b, &reads))
         return false;
     if (connected ? reads == 0 : reads > 0 || x->flat != y->flat || !share_slices(g, x, y))
         return false;
     return !reaches_around(g, b, a) && !reaches_around(g, a, b);
+}
+
+static void remove_leader(Block *g, int leader) {
+    int *list = g->leaders.data, i = g->leaders.n;
+    while (i > 0 && list[i - 1] > leader)
+        i--;
+    if (i == 0 || list[i - 1] != leader)
+        return;
+    memmove(list + i - 1, list + i, (size_t)(g->leaders.n - i) * sizeof *list);
+    g->leaders.n--;
 }
 
 static int merge_groups(Block *g, int a, int b) {
@@ -300,6 +318,7 @@ static int merge_groups(Block *g, int a, int b) {
     }
     for (int i = 0; i < members.n; i++)
         g->nodes[members.data[i]].group = first;
+    remove_leader(g, second);
     x->members.data = members.data;
     x->members.n = members.n;
     x->members.cap = members.cap;
@@ -308,11 +327,12 @@ static int merge_groups(Block *g, int a, int b) {
     return first;
 }
 
-/* The nearest earlier group that the group of node i can merge with, or -1. */
-static int find_partner(Block *g, int group, int i, bool connected) {
-    for (int j = i - 1, tried = 0; j >= 0 && tried < FUSE_WINDOW; j--) {
+/* The nearest earlier group that the group `group` can merge with, or -1. */
+static int find_partner(Block *g, int group, bool connected) {
+    for (int k = g->leaders.n - 1, tried = 0; k >= 0 && tried < FUSE_WINDOW; k--) {
+        int j = g->leaders.data[k];
         const Node *other = &g->nodes[j];
-        if (other->group != j || j == group || other->inst->op != OP_loop)
+        if (j == group)
             continue;
         bool joins = other->serial ? connected && all_add_rows(g, &g->nodes[group])
                                    : is_parallel(other->inst);
@@ -337,18 +357,25 @@ static bool waits_for_consumer(const Block *g, const Node *node) {
            reads_join(g, user, node->group, &reads);
 }
 
+static void join_group(Block *g, int group) {
+    for (int partner = 0; partner >= 0 && !g->nodes[group].serial;) {
+        partner = find_partner(g, group, true);
+        if (partner < 0)
+            partner = find_partner(g, group, false);
+        if (partner >= 0)
+            group = merge_groups(g, group, partner);
+    }
+}
+
 static void join_groups(Block *g) {
     for (int i = 0; i < g->n; i++) {
-        Node *node = &g->nodes[i];
-        if (!is_parallel(node->inst) || waits_for_consumer(g, node))
+        const Node *node = &g->nodes[i];
+        if (node->inst->op != OP_loop)
             continue;
-        for (int group = i, partner = 0; partner >= 0 && !g->nodes[group].serial;) {
-            partner = find_partner(g, group, i, true);
-            if (partner < 0)
-                partner = find_partner(g, group, i, false);
-            if (partner >= 0)
-                group = merge_groups(g, group, partner);
-        }
+        if (is_parallel(node->inst) && !waits_for_consumer(g, node))
+            join_group(g, i);
+        if (node->group == i)
+            vec_push(g->s->arena, &g->leaders, i);
     }
 }
 

@@ -140,6 +140,7 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
     if (!b->m)
         return false;
     b->m->split_all = true;
+    b->m->piece = b->config->piece;
     if (n > 0)
         keep_last_exports(b->m, n);
     if (b->config->reprint && !reprint(b, p, options))

@@ -11,7 +11,7 @@ static const Config configs[CONFIGS] = {
     {.name = "interpreter", .level = -1, .swift = true},
     {.name = "-O0", .level = 0, .swift = true},
     {.name = "-O3", .level = 3, .swift = true},
-    {.name = "-O1", .level = 1, .foreign = true},
+    {.name = "-O1, in pieces", .level = 1, .piece = 3},
     {.name = "-mcpu=haswell", .level = 3, .cpu = "haswell"},
     {.name = "-mcpu=x86-64", .level = 3, .cpu = "x86-64", .foreign = true},
     {.name = "--emit=bp again", .level = 1, .reprint = true},

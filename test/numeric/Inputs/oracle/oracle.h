@@ -35,6 +35,7 @@ typedef struct Config {
     bool reprint; /* the program as `--emit=bp` prints it, derivatives resolved, is compiled in its
                      place */
     int threads;  /* above 1: the work is shared, however short */
+    int piece;    /* above 0: functions are cut into pieces of so many operations */
     bool swift;   /* cheap: what is run on every random program */
     bool foreign; /* little of bpc runs here that does not for another configuration; what differs
                      is LLVM's or a C compiler's. Left out where ORACLE_CONFIGS=own */
