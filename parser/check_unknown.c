@@ -9,9 +9,9 @@
 
 enum { FUNCTIONS_MOST = 512 };
 
-/* All that can be called, but for types. */
-static int function_names(Checker *c, const char **names) {
-    int n = element_builtin_names(names, 128);
+/* Of the language, of arrays or of more than values: they are called, and stand for no value. */
+static int called_names(const char **names) {
+    int n = 0;
     static const char *const builtins[] = {
 #define BUILTIN(name, least, most, rule) #name,
 #include "parser/builtins.def"
@@ -26,7 +26,25 @@ static int function_names(Checker *c, const char **names) {
     for (int i = 0; i < DERIV_COUNT; i++) {
         names[n++] = deriv_names[i];
     }
+    return n;
+}
+
+/* All that can be called, but for types. */
+static int function_names(Checker *c, const char **names) {
+    int n = element_builtin_names(names, 128);
+    n += called_names(names + n);
     return visible_fns(c, names, n, FUNCTIONS_MOST - 12);
+}
+
+static bool is_called(const char *name) {
+    const char *names[FUNCTIONS_MOST];
+    int n = called_names(names);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A function that is passed on by a misspelt name. */
@@ -39,6 +57,15 @@ static void suggest_function(Checker *c, Diag *diag, const char *name) {
     if (near) {
         diag_hint(c->diags, diag, "did you mean the function `%s`?", near);
     }
+}
+
+static bool is_derivative(const char *name) {
+    for (int i = 0; i < DERIV_COUNT; i++) {
+        if (strcmp(deriv_names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const Ty *unknown_name(Checker *c, Expr *e) {
@@ -62,6 +89,16 @@ const Ty *unknown_name(Checker *c, Expr *e) {
         diag_hint(c->diags, diag,
                   is_function ? "call it, `%s(...)`, or pass it as an argument"
                               : "build a record by `%s(field = value)`",
+                  name);
+        return fail(e);
+    }
+    if (is_called(name)) {
+        Diag *diag = diag_error(c->diags, DIAG_not_a_value, e->loc,
+                                "`%s` belongs to the language and can only be called", name);
+        diag_hint(c->diags, diag,
+                  is_derivative(name)
+                      ? "a derivative is one of a function: `%s(f)`"
+                      : "as an argument, write a function that calls it: `|x| %s(x)`",
                   name);
         return fail(e);
     }
