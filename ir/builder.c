@@ -58,6 +58,7 @@ void ir_builder_nested(IrBuilder *inner, IrBuilder *b) {
                          .loc = b->loc,
                          .origin = b->origin,
                          .is_step = b->is_step,
+                         .by_reciprocal = b->by_reciprocal,
                          .cse = cse_new(b->m->arena, b->cse),
                          .fold = b->fold};
 }
@@ -75,6 +76,7 @@ Inst *emit_detached(IrBuilder *b, const Inst *draft, int n_out, const Type *cons
     inst->loc = b->loc;
     inst->origin = b->origin;
     inst->is_step = b->is_step;
+    inst->by_reciprocal = b->by_reciprocal;
     inst->region = b->region;
     inst->in = ARENA_ARRAY(arena, draft->n_in, Value *);
     for (int i = 0; i < draft->n_in; i++) {
@@ -112,8 +114,9 @@ Inst *emit_shared(IrBuilder *b, const Inst *draft, int n_out, const Type *const 
     if (!inst) {
         inst = emit_append(b, draft, n_out, types);
         cse_add(b->m->arena, b->cse, inst, hash);
-    } else if (!b->is_step) {
-        inst->is_step = false;
+    } else { /* one instruction for all that ask for it, so for the strictest */
+        inst->is_step = inst->is_step && b->is_step;
+        inst->by_reciprocal = inst->by_reciprocal && b->by_reciprocal;
     }
     return inst;
 }

@@ -221,10 +221,11 @@ Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
     }
     Loc outer = b->loc;
     const Origin *outer_origin = b->origin;
-    bool outer_step = b->is_step;
+    bool outer_step = b->is_step, outer_by_reciprocal = b->by_reciprocal;
     b->loc = map->loc.end ? map->loc : irmap_place(map, inst->loc);
     b->origin = inst->origin ? inst->origin : map->origin;
     b->is_step = inst->is_step;
+    b->by_reciprocal = inst->by_reciprocal;
     Inst *made = NULL;
     Value *v = clone_value(b, inst, in, map, &made);
     if (v) {
@@ -239,6 +240,7 @@ Inst *ir_clone_inst(IrBuilder *b, const Inst *inst, IrMap *map) {
     b->loc = outer;
     b->origin = outer_origin;
     b->is_step = outer_step;
+    b->by_reciprocal = outer_by_reciprocal;
     bool same_kind = made && made->op == inst->op && made->region == b->region;
     return same_kind ? made : NULL;
 }

@@ -315,6 +315,15 @@ static bool is_reciprocal(const Value *v) {
     return value_is(v, OP_div) && is_one(v->inst->in[0]);
 }
 
+/* x*(1/y). */
+static Value *quotient(IrBuilder *b, Value *x, const Value *reciprocal) {
+    bool outer = b->by_reciprocal;
+    b->by_reciprocal = true;
+    Value *v = ir_ew2(b, OP_div, x, reciprocal->inst->in[1]);
+    b->by_reciprocal = outer;
+    return v;
+}
+
 static Value *fold_mul0(IrBuilder *b, Value *x, Value *y) {
     double c;
     if (value_number(y, &c) && isfinite(c)) {
@@ -349,9 +358,9 @@ static Value *fold_float_mul(IrBuilder *b, Value *x, Value *y) {
         return neg(b, ir_ew2(b, OP_mul, x->inst->in[0], y));
     }
     if (is_reciprocal(y)) {
-        return ir_ew2(b, OP_div, x, y->inst->in[1]);
+        return quotient(b, x, y);
     }
-    return is_reciprocal(x) ? ir_ew2(b, OP_div, y, x->inst->in[1]) : NULL;
+    return is_reciprocal(x) ? quotient(b, y, x) : NULL;
 }
 
 /* Division by a power of two is exact as a product, when the reciprocal is a normal number. */

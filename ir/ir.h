@@ -162,6 +162,7 @@ struct Inst {
     Loc loc;
     const Origin *origin; /* NULL: of the source */
     bool is_step;         /* within the derivative rule of one operation: means nothing by itself */
+    bool by_reciprocal;   /* a quotient x/y that stands for x*(1/y) and may be computed so */
     Region *region;       /* that holds it */
     int n_in, n_out, n_region;
     Value **in;
@@ -282,7 +283,7 @@ typedef struct IrBuilder {
     Region *region;
     Loc loc; /* given to every instruction, and so are these: */
     const Origin *origin;
-    bool is_step;
+    bool is_step, by_reciprocal;
     Atom name;            /* given to the next value; cleared after */
     struct CseTable *cse; /* of this region; chained to the enclosing regions' */
     bool fold;            /* false: append as is (the reader, the verifier's tests) */

@@ -5,7 +5,8 @@
  * cannot be shared by hash-consing, because neither branch dominates the other; so the first `if`
  * gets another result for each value that the later ones need, and they leave out what it computed.
  * In the branch that does not compute the value its result is zero, which nothing reads. Nothing is
- * computed that was not before.
+ * computed that was not before. A result that both branches make as they made one of an earlier
+ * `if` is that one, so that what follows from it is shared by hash-consing.
  *
  * Only floats are handed on (of an integer, which may bound a size, what it is made of must be
  * seen), and only where something dear is saved. Runs last, when loops are unrolled and joined and
@@ -24,8 +25,16 @@ typedef struct Computed {
     int result;            /* which additional result of the owner it is, or -1 */
 } Computed;
 
+/* A result of an `if`, which a later one may have too. */
+typedef struct Result {
+    const Inst *owner;
+    int index;
+    struct Result *next; /* of the same value in the first branch */
+} Result;
+
 typedef struct Found {
     PtrMap table[2]; /* by branch: hash -> Computed* */
+    PtrMap results;  /* what the first branch yields -> Result* */
 } Found;
 
 typedef struct Extra {
@@ -40,6 +49,7 @@ typedef struct Branches {
     PtrMap found;   /* condition -> Found* */
     PtrMap twin;    /* value of a later branch -> Computed* of an earlier one */
     PtrMap results; /* `if` -> Extra*, the additional results, last first */
+    PtrMap same;    /* result of an `if` -> the result of an earlier one that it is */
     bool changed;
 } Branches;
 
@@ -136,7 +146,8 @@ static void visit_needed(Branches *s, const Region *region,
             visit_needed(s, inst->regions[k], visit, false);
     }
     for (int k = 0; k < region->yields.n; k++)
-        visit(s, region->yields.data[k]);
+        if (!is_branch || !ptrmap_get(&s->same, region->owner->out[k]))
+            visit(s, region->yields.data[k]);
 }
 
 static void forget(Branches *s, const Region *branch) {
@@ -147,8 +158,8 @@ static void forget(Branches *s, const Region *branch) {
 
 static void find_in(Branches *s, const Region *region);
 
-/* Pairs the instructions of a branch with those of earlier branches, and offers the others. */
-static void look_at_branch(Branches *s, PtrMap *table, const Inst *owner, const Region *branch) {
+/* Pairs the instructions of a branch with those of earlier branches; whether that saves enough. */
+static bool pair_branch(Branches *s, const PtrMap *table, const Inst *owner, const Region *branch) {
     int saved = 0;
     for (int i = 0; i < branch->insts.n; i++) {
         const Inst *inst = branch->insts.data[i];
@@ -158,17 +169,56 @@ static void look_at_branch(Branches *s, PtrMap *table, const Inst *owner, const 
             saved += inst->op == OP_const ? 0 : op_info[inst->op].cost;
         }
     }
-    if (saved >= WORTH_SHARING) {
-        visit_needed(s, branch, hand_on, true);
-        s->changed = true;
-    } else {
-        forget(s, branch);
-    }
-    find_in(s, branch); /* before its values are offered: those are seen from within anyway */
+    return saved >= WORTH_SHARING;
+}
+
+/* Lets later `if`s find the instructions of a branch. */
+static void offer_branch(Branches *s, PtrMap *table, const Inst *owner, const Region *branch) {
     for (int i = 0; i < branch->insts.n; i++) {
         const Inst *inst = branch->insts.data[i];
         if (is_shared(inst) && !ptrmap_get(&s->twin, inst->out[0]))
             remember(s, table, inst, owner);
+    }
+}
+
+static const Value *yielded(const Branches *s, const Inst *inst, int branch, int j) {
+    return original(s, inst->regions[branch]->yields.data[j]);
+}
+
+/* Pairs results whose both sides are those of a result of an earlier `if`; offers the others. */
+static void pair_results(Branches *s, Found *found, const Inst *inst) {
+    for (int j = 0; j < inst->n_out; j++) {
+        const Value *first = yielded(s, inst, 0, j), *second = yielded(s, inst, 1, j);
+        Result *before = ptrmap_get(&found->results, first);
+        while (before && !(sees(inst, before->owner) &&
+                           yielded(s, before->owner, 1, before->index) == second))
+            before = before->next;
+        if (before && !inst->out[j]->is_acc) {
+            ptrmap_put(&s->same, inst->out[j], before->owner->out[before->index]);
+            s->changed = true;
+        } else if (!inst->out[j]->is_acc) {
+            Result *result = ARENA_NEW(s->arena, Result);
+            *result = (Result){inst, j, ptrmap_get(&found->results, first)};
+            ptrmap_put(&found->results, first, result);
+        }
+    }
+}
+
+static void look_at_if(Branches *s, Found *found, const Inst *inst) {
+    bool worth[2];
+    for (int k = 0; k < 2; k++)
+        worth[k] = pair_branch(s, &found->table[k], inst, inst->regions[k]);
+    pair_results(s, found, inst);
+    for (int k = 0; k < 2; k++) {
+        const Region *branch = inst->regions[k];
+        if (worth[k]) {
+            visit_needed(s, branch, hand_on, true);
+            s->changed = true;
+        } else {
+            forget(s, branch);
+        }
+        find_in(s, branch); /* before its values are offered: those are seen from within anyway */
+        offer_branch(s, &found->table[k], inst, branch);
     }
 }
 
@@ -184,10 +234,10 @@ static void find_in(Branches *s, const Region *region) {
             found = ARENA_NEW(s->arena, Found);
             ptrmap_init(&found->table[0], s->arena);
             ptrmap_init(&found->table[1], s->arena);
+            ptrmap_init(&found->results, s->arena);
             ptrmap_put(&s->found, inst->in[0], found);
         }
-        for (int k = 0; k < 2; k++)
-            look_at_branch(s, &found->table[k], inst, inst->regions[k]);
+        look_at_if(s, found, inst);
     }
 }
 
@@ -209,24 +259,40 @@ static void yield_extras(IrBuilder *b, const Region *branch, Extra *extras, IrMa
     }
 }
 
+/* The results that no earlier `if` has. */
+static int own_results(const Branches *s, const Inst *inst, int *own) {
+    int n = 0;
+    for (int j = 0; j < inst->n_out; j++)
+        if (!ptrmap_get(&s->same, inst->out[j]))
+            own[n++] = j;
+    return n;
+}
+
+static void map_results(const Branches *s, IrBuilder *b, const Inst *inst, IrMap *map,
+                        Value *const *out) {
+    for (int j = 0, n = 0; j < inst->n_out; j++) {
+        Value *same = ptrmap_get(&s->same, inst->out[j]);
+        Value *v = same ? irmap_get(map, same) : out[n++];
+        name_keep(b->m, v, inst->out[j]->name);
+        irmap_put(map, inst->out[j], v);
+    }
+}
+
 static void emit_if(Branches *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     IrBuilder branch[2];
     Extra *extras = ptrmap_get(&s->results, inst);
+    int *own = ARENA_ARRAY(s->arena, inst->n_out + 1, int), n = own_results(s, inst, own);
     for (int k = 0; k < 2; k++) {
         ir_builder_nested(&branch[k], b);
         rebuild_insts(&branch[k], inst->regions[k], map, emit, s);
-        for (int i = 0; i < inst->n_out; i++)
-            ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[i]));
+        for (int i = 0; i < n; i++)
+            ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[own[i]]));
         yield_extras(&branch[k], inst->regions[k], extras, map);
     }
     Value **out = ARENA_ARRAY(s->arena, branch[0].region->yields.n + 1, Value *);
     b->loc = inst->loc;
     ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);
-    for (int i = 0; i < inst->n_out; i++) {
-        name_keep(b->m, out[i], inst->out[i]->name);
-        irmap_put(map, inst->out[i], out[i]);
-    }
-    int n = inst->n_out;
+    map_results(s, b, inst, map, out);
     for (Extra *x = extras; x; x = x->next)
         x->out = out[n++];
 }
@@ -249,6 +315,7 @@ bool pass_branches(IrModule *m) {
         ptrmap_init(&s.found, m->arena);
         ptrmap_init(&s.twin, m->arena);
         ptrmap_init(&s.results, m->arena);
+        ptrmap_init(&s.same, m->arena);
         if (!f->is_extern)
             find_in(&s, f->body);
         if (s.changed) {

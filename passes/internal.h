@@ -20,6 +20,7 @@ bool pass_lift(IrModule *m);
 bool pass_precompute(IrModule *m);
 bool pass_sums(IrModule *m);
 bool pass_branches(IrModule *m);
+bool pass_reciprocals(IrModule *m);
 bool pass_states(IrModule *m);
 bool pass_linear(IrModule *m);
 bool pass_stacks(IrModule *m);

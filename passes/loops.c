@@ -229,6 +229,7 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     b->loc = inst->loc;
     b->origin = inst->origin;
     b->is_step = inst->is_step;
+    b->by_reciprocal = inst->by_reciprocal;
     bool on_arrays = inst->n_out == 1 && inst->n_in > 0 && inst->in[inst->n_in - 1]->type->rank > 0;
     bool acc_add = (inst->op == OP_add || inst->op == OP_sub) && ptrmap_has(&s->accs, inst->in[0]);
     bool acc_add_at = inst->op == OP_add_at && inst->in[1]->type->rank > 0;
@@ -255,11 +256,11 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     } else if (inst->op == OP_stop) {
         v = irmap_get(map, inst->in[0]);
     } else {
-        b->is_step = false;
+        b->is_step = b->by_reciprocal = false;
         rebuild_inst(b, inst, map, emit, s);
         return;
     }
-    b->is_step = false;
+    b->is_step = b->by_reciprocal = false;
     if (!v->name)
         v->name = inst->out[0]->name;
     irmap_put(map, inst->out[0], v);

@@ -72,10 +72,11 @@ static Value *partial_of(IrBuilder *b, Op op, int k, Value *const *x, Value *r) 
  * The operations of a rule are steps but for its last, which has a meaning: the derivative. A gate
  * that folds to 0 lets nothing through, inf neither; another partial of 0 is a factor. */
 Value *rule_partial(IrBuilder *b, Op op, int k, Value *const *x, Value *r) {
-    bool outer = b->is_step;
-    b->is_step = true;
+    bool outer = b->is_step, outer_by_reciprocal = b->by_reciprocal;
+    b->is_step = b->by_reciprocal = true;
     Value *partial = partial_of(b, op, k, x, r);
     b->is_step = outer;
+    b->by_reciprocal = outer_by_reciprocal;
     if (partial && partial->inst && !outer)
         partial->inst->is_step = false;
     bool gate = op == OP_select || op == OP_min || op == OP_max || op == OP_clamp || op == OP_relu;

@@ -115,8 +115,10 @@ static Parts *split_elementwise(Scalarize *s, IrBuilder *b, const Inst *inst, Ir
         Value *in[3];
         for (int k = 0; k < inst->n_in; k++)
             in[k] = x[k]->e[i];
+        b->by_reciprocal = inst->by_reciprocal;
         out->e[i] = inst->op == OP_convert ? ir_convert(b, in[0], inst->out[0]->type->elem)
                                            : ir_ew(b, inst->op, in);
+        b->by_reciprocal = false;
     }
     return out;
 }
