@@ -37,6 +37,15 @@ typedef struct Val {
     View *view;        /* array */
 } Val;
 
+/* Rows of a result that go past the caches; see emit_stream.c. */
+typedef struct Stream {
+    const Inst *loop;
+    const Buffer *home;
+    int64_t row; /* elements of an iteration */
+    LLVMValueRef wanted, staging;
+    LLVMValueRef now, place, real; /* of the iterations being emitted; NULL: outside of them */
+} Stream;
+
 typedef struct Check {
     Loc loc;
     const char *text;
@@ -112,6 +121,9 @@ typedef struct Emit {
     LLVMValueRef report;   /* the start of the workspace */
     const Inst *watched;   /* the instruction being emitted */
     VEC(LoopIndex) around; /* the loops around it */
+
+    VEC(Stream) streams; /* of the vector loop being emitted */
+    PtrMap row_goes_on;  /* add_at -> the next one in its row; see emit_add_rows.c */
 
     /* of the vector loop being emitted */
     int width;
@@ -192,6 +204,7 @@ View *emit_buffer_view(Emit *e, const Buffer *buffer, const Type *type);
 View view_index(Emit *e, const View *view, int n, const Val *index);
 Val view_load(Emit *e, const View *element); /* of a view of rank 0 */
 void view_store(Emit *e, const View *element, Val value);
+LLVMValueRef view_lane_addresses(Emit *e, const View *element);
 void view_add(Emit *e, const View *element,
               Val value); /* adds in place, right for lanes that coincide */
 void view_copy(Emit *e, const View *to, const View *from);
@@ -204,6 +217,24 @@ void emit_into(Emit *e, const Buffer *buffer, const Value *value);
 /* ---- emit_rows.c: rows that all lanes write ---- */
 /* Stores the n elements of a row of each lane; false: not rows of this form. */
 bool emit_store_rows(Emit *e, const View *row, int n, const Val *elements);
+int rows_vector_lanes(const Emit *e, Scalar elem); /* of one vector, among those of the loop */
+LLVMValueRef rows_part_of(Emit *e, LLVMValueRef vector, int first, int n);
+void rows_transpose(Emit *e, LLVMValueRef *v, int n, int lanes);
+
+/* ---- emit_add_rows.c: rows that lanes add to ---- */
+void emit_find_row_adds(Emit *e, const Region *region); /* of a function, before it is emitted */
+/* Whether the next add_at of the row does what this one asks for. */
+bool emit_row_goes_on(const Emit *e, const Inst *inst);
+/* Adds the elements of the row that ends with `inst`; false: it is no row. */
+bool emit_add_row(Emit *e, const Inst *inst, const View *row);
+
+/* ---- emit_stream.c: rows of results that go past the caches ---- */
+void emit_stream_begin(Emit *e, const Inst *loop, int width);
+void emit_stream_rows(Emit *e, Val index); /* before iterations from `index` on, a vector of them */
+void emit_stream_rows_end(Emit *e);
+void emit_stream_end(Emit *e);
+/* Where the rows of `buffer`, part of a result, are put together; NULL: in their place. */
+const Stream *emit_streamed(const Emit *e, const Buffer *buffer);
 
 /* ---- emit_array.c: operations on arrays ---- */
 void emit_array_inst(Emit *e, const Inst *inst);

@@ -172,6 +172,15 @@ static void emit_write(Emit *e, const Inst *inst) {
         view_accumulate(e, &part, view_of(e, inst->in[1]));
         return;
     }
+    if (emit_row_goes_on(e, inst)) {
+        return;
+    }
+    if (n > 1) {
+        View row = view_index(e, whole, n - 1, index);
+        if (emit_add_row(e, inst, &row)) {
+            return;
+        }
+    }
     View part = view_index(e, whole, n, index);
     if (inst->op == OP_update) {
         put(e, &part, inst->in[1]);

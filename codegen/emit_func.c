@@ -373,6 +373,8 @@ static bool prepare(Emit *e, const Export *export) {
     e->width = 1;
     e->mask = NULL;
     emit_find_split_loops(e);
+    ptrmap_init(&e->row_goes_on, e->arena);
+    emit_find_row_adds(e, e->func->body);
     return true;
 }
 

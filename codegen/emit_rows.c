@@ -9,7 +9,7 @@
 
 enum { MOST_LANES = 64, SMALLEST_ROW = 2, MOST_INTERLEAVED = 4 };
 
-static int vector_lanes(const Emit *e, Scalar elem) {
+int rows_vector_lanes(const Emit *e, Scalar elem) {
     int lanes = e->target->vector_bytes / (elem == S_f32 || elem == S_i32 ? 4 : 8);
     return lanes < e->width ? lanes : e->width;
 }
@@ -24,7 +24,7 @@ static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const int *
 }
 
 /* n lanes of the vector, from `first` on. */
-static LLVMValueRef part_of(Emit *e, LLVMValueRef vector, int first, int n) {
+LLVMValueRef rows_part_of(Emit *e, LLVMValueRef vector, int first, int n) {
     int from[MOST_LANES];
     if ((int)LLVMGetVectorSize(LLVMTypeOf(vector)) == n) {
         return vector;
@@ -35,19 +35,20 @@ static LLVMValueRef part_of(Emit *e, LLVMValueRef vector, int first, int n) {
     return shuffle(e, vector, NULL, from, n);
 }
 
-/* n vectors of n lanes, n a power of two: element j of vector i becomes element i of vector j. */
-static void transpose(Emit *e, LLVMValueRef *v, int n) {
+/* n vectors of some multiple of n lanes, n a power of two: among the n lanes of each multiple,
+ * element j of vector i becomes element i of vector j. */
+void rows_transpose(Emit *e, LLVMValueRef *v, int n, int lanes) {
     for (int d = 1; d < n; d *= 2) {
         int low[MOST_LANES], high[MOST_LANES];
-        for (int k = 0; k < n; k++) {
-            low[k] = k & d ? n + k - d : k;
-            high[k] = k & d ? n + k : k + d;
+        for (int k = 0; k < lanes; k++) {
+            low[k] = k & d ? lanes + k - d : k;
+            high[k] = k & d ? lanes + k : k + d;
         }
         for (int i = 0; i < n; i++) {
             if (!(i & d)) {
                 LLVMValueRef a = v[i], b = v[i + d];
-                v[i] = shuffle(e, a, b, low, n);
-                v[i + d] = shuffle(e, a, b, high, n);
+                v[i] = shuffle(e, a, b, low, lanes);
+                v[i + d] = shuffle(e, a, b, high, lanes);
             }
         }
     }
@@ -66,7 +67,7 @@ static void store_row(Emit *e, const View *x, LLVMValueRef offset, LLVMValueRef 
         while (size > n - at) {
             size /= 2;
         }
-        store_at(e, x, emit_iadd(e, offset, emit_i64(e, at)), part_of(e, row, at, size));
+        store_at(e, x, emit_iadd(e, offset, emit_i64(e, at)), rows_part_of(e, row, at, size));
         at += size;
     }
 }
@@ -88,9 +89,10 @@ static void store_block(Emit *e, const View *x, LLVMValueRef *vectors, int n, in
     int count = n - from < lanes ? n - from : lanes;
     for (int k = 0; k < lanes; k++) {
         LLVMTypeRef type = LLVMVectorType(emit_type(e, x->elem), (unsigned)lanes);
-        block[k] = k < count ? part_of(e, vectors[from + k], first, lanes) : LLVMGetPoison(type);
+        block[k] =
+            k < count ? rows_part_of(e, vectors[from + k], first, lanes) : LLVMGetPoison(type);
     }
-    transpose(e, block, lanes);
+    rows_transpose(e, block, lanes, lanes);
     for (int l = lanes - 1; l >= 0; l--) {
         LLVMValueRef offset = emit_iadd(e, offsets[first + l], emit_i64(e, from));
         store_row(e, x, offset, block[l], count);
@@ -98,7 +100,7 @@ static void store_block(Emit *e, const View *x, LLVMValueRef *vectors, int n, in
 }
 
 static void store_transposed(Emit *e, const View *x, LLVMValueRef *vectors, int n) {
-    int lanes = vector_lanes(e, x->elem);
+    int lanes = rows_vector_lanes(e, x->elem);
     LLVMValueRef offsets[MOST_LANES];
     for (int l = 0; l < e->width; l++) {
         offsets[l] = row_offset(e, x, l);
@@ -121,7 +123,7 @@ static LLVMValueRef interleaved(Emit *e, LLVMValueRef *vectors, int n, int which
             int number = which * lanes + j;
             from[j] = number % n == k ? (v ? lanes : 0) + number / n : j;
         }
-        LLVMValueRef part = part_of(e, vectors[k], 0, lanes);
+        LLVMValueRef part = rows_part_of(e, vectors[k], 0, lanes);
         v = v ? shuffle(e, v, part, from, lanes) : shuffle(e, part, NULL, from, lanes);
     }
     return v;
@@ -159,7 +161,7 @@ bool emit_store_rows(Emit *e, const View *x, int n, const Val *elements) {
     for (int k = 0; k < n; k++) {
         vectors[k] = emit_lanes(e, elements[k]);
     }
-    bool gapless = is_int(x->lane_step, n) && e->width == vector_lanes(e, x->elem);
+    bool gapless = is_int(x->lane_step, n) && e->width == rows_vector_lanes(e, x->elem);
     if (gapless && n <= MOST_INTERLEAVED && n <= e->width) {
         store_interleaved(e, x, vectors, n);
     } else {

@@ -138,8 +138,10 @@ static void vector_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
         index.v = emit_iadd(e, v->first, index.v);
     }
     loop_bind_slices(e, loop, index);
+    emit_stream_rows(e, index);
     emit_region(e, body);
     loop_store_stacked(e, loop, index);
+    emit_stream_rows_end(e);
     for (int k = 0; k < n; k++) {
         LLVMValueRef next = emit_lanes(e, *emit_val(e, body->yields.data[v->state[k]]));
         accs[k] = e->mask ? LLVMBuildSelect(e->builder, e->mask, next, accs[k], "") : next;
@@ -257,7 +259,9 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
                       .elems = elems,
                       .body = vector_body,
                       .user = &v};
+    emit_stream_begin(e, loop, width);
     emit_lane_loop(e, width, &lanes);
+    emit_stream_end(e);
     collect_sums(e, loop);
     for (int k = 0; k < n; k++) {
         int j = v.state[k];

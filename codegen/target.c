@@ -57,7 +57,7 @@ static bool is_native(const CodegenOptions *options) {
     return !options->triple && (!options->cpu || strcmp(options->cpu, "native") == 0);
 }
 
-static bool is_x86(const Target *target) {
+bool target_is_x86(const Target *target) {
     return strncmp(target->triple, "x86_64-", 7) == 0;
 }
 
@@ -75,7 +75,7 @@ static void choose_names(Arena *arena, const CodegenOptions *options, Target *ta
     } else if (options->cpu && strcmp(options->cpu, "native") != 0) {
         target->cpu = options->cpu;
     } else {
-        target->cpu = is_x86(target) ? "x86-64" : "generic";
+        target->cpu = target_is_x86(target) ? "x86-64" : "generic";
     }
 }
 
@@ -90,9 +90,9 @@ static const char *const aarch64_cpus[] = {
 
 /* Asked for a CPU that it does not know, LLVM would end the process. */
 static bool knows_cpu(Context *ctx, const Target *target) {
-    const char *const *names = is_x86(target) ? x86_cpus : aarch64_cpus;
-    int count = (int)(is_x86(target) ? sizeof x86_cpus / sizeof *x86_cpus
-                                     : sizeof aarch64_cpus / sizeof *aarch64_cpus);
+    const char *const *names = target_is_x86(target) ? x86_cpus : aarch64_cpus;
+    int count = (int)(target_is_x86(target) ? sizeof x86_cpus / sizeof *x86_cpus
+                                            : sizeof aarch64_cpus / sizeof *aarch64_cpus);
     for (int i = 0; i < count; i++) {
         if (strcmp(target->cpu, names[i]) == 0) {
             return true;
@@ -127,7 +127,7 @@ static void measure_features(Target *target) {
                                             "broadwell",  "skylake", "alderlake",
                                             "raptorlake", "znver",   NULL};
     const char *features = target->features;
-    bool x86 = is_x86(target);
+    bool x86 = target_is_x86(target);
     bool avx512 = x86 && ((strstr(features, "+avx512f,") && strstr(features, "+avx512vl")) ||
                           name_starts_with_any(target->cpu, avx512_cpus));
     bool avx2 = avx512 || (x86 && ((strstr(features, "+avx2") && strstr(features, "+fma,")) ||
@@ -151,13 +151,14 @@ bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool
         (void)pthread_once(&all_once, initialize_all);
     }
     choose_names(arena, options, target);
-    if (options->triple && !is_x86(target) && !is_aarch64(target)) {
+    if (options->triple && !target_is_x86(target) && !is_aarch64(target)) {
         Diag *diag =
             diag_error(&ctx->diags, DIAG_target, (Loc){0, 0}, "no code for '%s'", target->triple);
         diag_hint(&ctx->diags, diag, "targets: x86_64-linux-gnu, aarch64-linux-gnu");
         return false;
     }
-    if (!is_native(options) && (is_x86(target) || is_aarch64(target)) && !knows_cpu(ctx, target)) {
+    if (!is_native(options) && (target_is_x86(target) || is_aarch64(target)) &&
+        !knows_cpu(ctx, target)) {
         return false;
     }
     LLVMTargetRef llvm_target = NULL;

@@ -24,6 +24,7 @@ typedef struct Target {
  * generator. */
 bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool huge,
                  Target *target);
+bool target_is_x86(const Target *target);
 void target_close(Target *target);
 /* Initialises LLVM for this process; needed before anything else of it is used. */
 void target_initialize(void);
