@@ -10,13 +10,16 @@
  *
  * Each part has memory of its own for what its iterations make. Part 0 uses the places of the plan;
  * the others have copies of them behind the rest of the workspace, and so they have of the arrays
- * that the loop sums up, which start as zeros and are added in order when all parts are done. Sums
- * of scalars all start as zeros. Work below some ten microseconds is one part, done in place. */
+ * that the loop sums up, which start as zeros and are added in order when all parts are done; large
+ * ones by all threads, each a range of their elements. Sums of scalars all start as zeros. Work
+ * below some microseconds is one part, done in place. */
 #include "codegen/emit.h"
 
 #include <string.h>
 
-enum { ENOUGH = 200000 }; /* operations that pay for waking a thread */
+/* Operations that pay for telling a thread of them; and for each element of an array that is summed
+ * up, which every part clears and adds. */
+enum { ENOUGH = 30000, ENOUGH_AN_ELEMENT = 8 };
 
 /* ---- which loops ---- */
 
@@ -185,9 +188,21 @@ static LLVMValueRef work_of(Emit *e, const Region *inside, const Region *region)
     return LLVMBuildFAdd(e->builder, sum, number(e, plain), "");
 }
 
+/* The elements of the arrays that the loop sums up. */
+static LLVMValueRef summed_elements(Emit *e, const Inst *loop) {
+    LLVMValueRef n = number(e, 0);
+    for (int j = 0; j < n_state(loop); j++)
+        if (loop->out[j]->type->rank > 0)
+            n = LLVMBuildFAdd(e->builder, n, elements(e, loop->regions[0], loop->out[j]->type), "");
+    return n;
+}
+
 /* One part, or one a thread, but none without an iteration. */
-static LLVMValueRef count_parts(Emit *e, LLVMValueRef work, LLVMValueRef extent) {
-    LLVMValueRef enough = number(e, e->m->split_all ? 0 : ENOUGH);
+static LLVMValueRef count_parts(Emit *e, LLVMValueRef work, LLVMValueRef summed,
+                                LLVMValueRef extent) {
+    LLVMValueRef more = times(e, summed, number(e, ENOUGH_AN_ELEMENT));
+    LLVMValueRef enough = LLVMBuildFAdd(e->builder, number(e, ENOUGH), more, "");
+    enough = e->m->split_all ? number(e, 0) : enough;
     LLVMValueRef pays = LLVMBuildFCmp(e->builder, LLVMRealOGT, work, enough, "");
     LLVMValueRef threads = emit_i64(e, e->m->threads), one = emit_i64(e, 1);
     LLVMValueRef most = emit_binary(e, OP_min, S_i64, extent, threads);
@@ -432,20 +447,65 @@ static void add_scalars(Emit *e, const Inst *loop, LLVMValueRef partials, LLVMVa
             *emit_val(e, loop->out[j]) = val_of(sums[k++]);
 }
 
-static void add_arrays(Emit *e, const SplitLoop *split, LLVMValueRef parts) {
-    const Inst *loop = split->loop;
+/* Adding up the copies of the parts: threads share the elements of each array. */
+typedef struct AddArrays {
+    const SplitLoop *split;
+    LLVMValueRef parts;
+} AddArrays;
+
+enum { SHARES = 64 }; /* ranges of elements: more than there are threads, as a rule */
+
+/* The elements from share lo to share hi. */
+static View shares_of(Emit *e, const View *whole, LLVMValueRef count, LLVMValueRef lo,
+                      LLVMValueRef hi) {
+    LLVMValueRef bounds[] = {lo, hi};
+    for (int k = 0; k < 2; k++)
+        bounds[k] =
+            LLVMBuildSDiv(e->builder, emit_imul(e, count, bounds[k]), emit_i64(e, SHARES), "");
+    View flat = {.base = whole->base, .elem = whole->elem, .rank = 1, .dense = true};
+    flat.dims[0] = count;
+    flat.strides[0] = emit_i64(e, 1);
+    Val first = val_of(bounds[0]);
+    View part = view_index(e, &flat, 1, &first);
+    part.rank = 1;
+    part.dims[0] = emit_isub(e, bounds[1], bounds[0]);
+    part.strides[0] = emit_i64(e, 1);
+    return part;
+}
+
+static void add_shares(Emit *e, void *user, LLVMValueRef lo, LLVMValueRef hi) {
+    const AddArrays *add = user;
+    const Inst *loop = add->split->loop;
     Counted counted;
-    counted_begin(e, &counted, emit_i64(e, 1), parts, 1, 0, NULL);
-    for (int i = 0; i < split->copies.n; i++) {
-        const PartCopy *copy = &split->copies.data[i];
+    counted_begin(e, &counted, emit_i64(e, 1), add->parts, 1, 0, NULL);
+    for (int i = 0; i < add->split->copies.n; i++) {
+        const PartCopy *copy = &add->split->copies.data[i];
         if (copy->acc < 0)
             continue;
-        View *to = emit_val(e, loop->out[copy->acc])->view;
-        LLVMValueRef base = copy_place(e, split, copy, counted.index);
-        View from = view_dense(e, base, loop->out[copy->acc]->type);
-        view_accumulate(e, to, &from);
+        const View *whole = emit_val(e, loop->out[copy->acc])->view;
+        View copied = {.base = copy_place(e, add->split, copy, counted.index), .elem = whole->elem};
+        LLVMValueRef count = emit_size(e, ir_type_count(e->m, loop->out[copy->acc]->type));
+        View to = shares_of(e, whole, count, lo, hi), from = shares_of(e, &copied, count, lo, hi);
+        view_accumulate(e, &to, &from);
     }
     counted_end(e, &counted, NULL);
+}
+
+static bool sums_arrays(const Inst *loop) {
+    for (int j = 0; j < n_state(loop); j++)
+        if (loop->out[j]->type->rank > 0)
+            return true;
+    return false;
+}
+
+static void add_arrays(Emit *e, const SplitLoop *split, LLVMValueRef parts) {
+    AddArrays add = {split, parts};
+    if (!sums_arrays(split->loop))
+        return;
+    LLVMValueRef any = LLVMBuildICmp(e->builder, LLVMIntSGT, parts, emit_i64(e, 1), "");
+    LLVMValueRef work =
+        LLVMBuildSelect(e->builder, any, summed_elements(e, split->loop), number(e, 0), "");
+    emit_split_range(e, emit_i64(e, SHARES), work, add_shares, &add);
 }
 
 bool emit_split_loop(Emit *e, const Inst *loop) {
@@ -455,7 +515,8 @@ bool emit_split_loop(Emit *e, const Inst *loop) {
     LLVMValueRef extent = emit_size(e, loop->attr.loop.extent);
     LLVMValueRef work = times(e, LLVMBuildSIToFP(e->builder, extent, e->f64, ""),
                               work_of(e, loop->regions[0], loop->regions[0]));
-    LLVMValueRef parts = count_parts(e, work, extent), partials = partials_of(e, loop);
+    LLVMValueRef parts = count_parts(e, work, summed_elements(e, loop), extent),
+                 partials = partials_of(e, loop);
     View **whole = ARENA_ARRAY(e->arena, loop->n_out + 1, View *);
     for (int j = 0; j < loop->n_out; j++)
         whole[j] = emit_val(e, loop->out[j])->view;
@@ -483,7 +544,7 @@ bool emit_split_range(Emit *e, LLVMValueRef extent, LLVMValueRef work, SplitBody
                       void *user) {
     if (!emit_has_threads(e) || e->in_part || e->width > 1)
         return false;
-    LLVMValueRef parts = count_parts(e, work, extent);
+    LLVMValueRef parts = count_parts(e, work, number(e, 0), extent);
     Part part;
     Around around = enter_part(e, &part);
     body(e, user, part.lo, part.hi);

@@ -70,10 +70,16 @@ static void wake(_Atomic uint32_t *word) {
 
 /* ---- parts ---- */
 
-static int run(BpcPart *part, void *env, int64_t parts, int64_t extent, int64_t k) {
+/* Where part k begins; at whole vectors and lines where parts are long. */
+static int64_t begin(int64_t parts, int64_t extent, int64_t k) {
+    enum { LONG = 64, WHOLE = 16 };
     int64_t each = extent / parts, more = extent % parts; /* the first `more` have one more */
-    int64_t lo = k * each + (k < more ? k : more);
-    return part(env, lo, lo + each + (k < more), k);
+    int64_t at = k * each + (k < more ? k : more);
+    return k < parts && each >= LONG ? at / WHOLE * WHOLE : at;
+}
+
+static int run(BpcPart *part, void *env, int64_t parts, int64_t extent, int64_t k) {
+    return part(env, begin(parts, extent, k), begin(parts, extent, k + 1), k);
 }
 
 /* Which part this thread may do, or -1. */
