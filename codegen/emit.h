@@ -204,7 +204,6 @@ View *emit_buffer_view(Emit *e, const Buffer *buffer, const Type *type);
 View view_index(Emit *e, const View *view, int n, const Val *index);
 Val view_load(Emit *e, const View *element); /* of a view of rank 0 */
 void view_store(Emit *e, const View *element, Val value);
-LLVMValueRef view_lane_addresses(Emit *e, const View *element);
 void view_add(Emit *e, const View *element,
               Val value); /* adds in place, right for lanes that coincide */
 void view_copy(Emit *e, const View *to, const View *from);
@@ -226,7 +225,7 @@ void emit_find_row_adds(Emit *e, const Region *region); /* of a function, before
 /* Whether the next add_at of the row does what this one asks for. */
 bool emit_row_goes_on(const Emit *e, const Inst *inst);
 /* Adds the elements of the row that ends with `inst`; false: it is no row. */
-bool emit_add_row(Emit *e, const Inst *inst, const View *row);
+bool emit_add_row(Emit *e, const Inst *inst, const View *whole, const View *row);
 
 /* ---- emit_stream.c: rows of results that go past the caches ---- */
 void emit_stream_begin(Emit *e, const Inst *loop, int width);

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_IN_ROW = 64, SPARE_ROW = 128 };
+enum { MOST_IN_ROW = 64 };
 
 typedef struct Element {
     int64_t column;
@@ -128,8 +128,8 @@ static void add_at(Emit *e, Scalar elem, LLVMValueRef row, int64_t column, LLVMV
     LLVMSetAlignment(store, (unsigned)scalar_bytes(elem));
 }
 
-/* rows: the addresses of the lanes' rows. */
-static void add_piece(Emit *e, const View *row, const Piece *piece, LLVMValueRef rows) {
+/* places: of the lanes' rows. */
+static void add_piece(Emit *e, const View *row, const Piece *piece, const LLVMValueRef *places) {
     int lanes = rows_vector_lanes(e, row->elem), size = piece->size;
     LLVMValueRef *block = ARENA_ARRAY(e->arena, size, LLVMValueRef);
     for (int first = 0; first < e->width; first += lanes) {
@@ -137,23 +137,33 @@ static void add_piece(Emit *e, const View *row, const Piece *piece, LLVMValueRef
             block[k] = rows_part_of(e, piece->vectors[k], first, lanes);
         rows_transpose(e, block, size, lanes);
         for (int l = 0; l < lanes; l++) {
-            LLVMValueRef lane = LLVMConstInt(e->i32, (unsigned long long)(first + l), false);
-            LLVMValueRef place = LLVMBuildExtractElement(e->builder, rows, lane, "");
             LLVMValueRef part = rows_part_of(e, block[l % size], l / size * size, size);
-            add_at(e, row->elem, place, piece->column, part);
+            add_at(e, row->elem, places[first + l], piece->column, part);
         }
     }
 }
 
-/* Excluded lanes add to a row of their own. */
-static LLVMValueRef places_of(Emit *e, const View *row) {
-    LLVMValueRef places = view_lane_addresses(e, row);
-    if (!e->mask)
-        return places;
-    LLVMTypeRef type = LLVMArrayType2(emit_type(e, row->elem), SPARE_ROW);
-    LLVMValueRef spare = LLVMBuildAlloca(e->entry, type, "spare");
-    LLVMBuildStore(e->entry, LLVMConstNull(type), spare);
-    return LLVMBuildSelect(e->builder, e->mask, places, emit_splat(e, spare), "");
+static LLVMValueRef included(Emit *e, LLVMValueRef v) {
+    return e->mask ? LLVMBuildSelect(e->builder, e->mask, v, LLVMConstNull(LLVMTypeOf(v)), "") : v;
+}
+
+/* Where the row of each lane is. Rows of several arrays at one index share the index of each lane,
+ * so what is taken out of a vector is the index, where there is one. An excluded lane has the first
+ * row, to which it adds zeros: there is one, as some lane has a row. */
+static void find_places(Emit *e, const Inst *inst, const View *whole, const View *row,
+                        LLVMValueRef *places) {
+    bool one_index = inst->n_in == 4 && !whole->lane_offset && !whole->lane_step;
+    Val rest = {.v = emit_i64(e, 0), .step = row->lane_step};
+    LLVMValueRef from =
+        included(e, one_index ? emit_val(e, inst->in[2])->v
+                              : emit_iadd(e, row->lane_offset, emit_lanes(e, rest)));
+    for (int l = 0; l < e->width; l++) {
+        LLVMValueRef lane = LLVMConstInt(e->i32, (unsigned long long)l, false);
+        LLVMValueRef at = LLVMBuildExtractElement(e->builder, from, lane, "");
+        at = one_index ? emit_imul(e, at, whole->strides[0]) : at;
+        places[l] =
+            LLVMBuildInBoundsGEP2(e->builder, emit_type(e, row->elem), row->base, &at, 1, "");
+    }
 }
 
 static void add_one_by_one(Emit *e, const View *row, const Element *elements, int n) {
@@ -164,18 +174,19 @@ static void add_one_by_one(Emit *e, const View *row, const Element *elements, in
     }
 }
 
-bool emit_add_row(Emit *e, const Inst *inst, const View *row) {
+bool emit_add_row(Emit *e, const Inst *inst, const View *whole, const View *row) {
     if (e->width == 1 || !before(e, inst))
         return false;
     Element elements[MOST_IN_ROW];
     int n = collect_elements(e, inst, elements);
-    bool apart =
-        row->lane_offset && !row->sums && row->elem != S_bool && is_int(row->strides[0], 1);
-    if (!apart || elements[n - 1].column >= MOST_IN_ROW) {
+    if (!row->lane_offset || row->sums || row->elem == S_bool || !is_int(row->strides[0], 1)) {
         add_one_by_one(e, row, elements, n);
         return true;
     }
-    LLVMValueRef places = places_of(e, row);
+    LLVMValueRef *places = ARENA_ARRAY(e->arena, e->width, LLVMValueRef);
+    find_places(e, inst, whole, row, places);
+    for (int k = 0; k < n; k++)
+        elements[k].value = included(e, elements[k].value);
     for (int first = 0; first < n;) {
         Piece piece;
         first += next_piece(e, row, elements, n, first, &piece);

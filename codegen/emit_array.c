@@ -177,7 +177,7 @@ static void emit_write(Emit *e, const Inst *inst) {
     }
     if (n > 1) {
         View row = view_index(e, whole, n - 1, index);
-        if (emit_add_row(e, inst, &row)) {
+        if (emit_add_row(e, inst, whole, &row)) {
             return;
         }
     }

@@ -149,7 +149,7 @@ static LLVMTypeRef memory_lanes(Emit *e, Scalar elem) {
 }
 
 /* A vector of the lanes' addresses. */
-LLVMValueRef view_lane_addresses(Emit *e, const View *x) {
+static LLVMValueRef lane_addresses(Emit *e, const View *x) {
     Val linear = {.v = emit_i64(e, 0), .step = x->lane_step};
     LLVMValueRef offsets = emit_lanes(e, linear);
     if (x->lane_offset) {
@@ -181,7 +181,7 @@ static LLVMValueRef load_lanes(Emit *e, const View *x) {
         LLVMValueRef args[] = {x->base, e->mask, passthru};
         return masked_call(e, "llvm.masked.load", vector, e->ptr, args, 3, 1, x->elem);
     }
-    LLVMValueRef args[] = {view_lane_addresses(e, x), mask_or_all(e), passthru};
+    LLVMValueRef args[] = {lane_addresses(e, x), mask_or_all(e), passthru};
     LLVMTypeRef pointers = LLVMVectorType(e->ptr, (unsigned)e->width);
     return masked_call(e, "llvm.masked.gather", vector, pointers, args, 3, 1, x->elem);
 }
@@ -225,7 +225,7 @@ static void store_lanes(Emit *e, const View *x, LLVMValueRef v) {
         LLVMValueRef args[] = {v, x->base, e->mask};
         masked_call(e, "llvm.masked.store", vector, e->ptr, args, 3, 2, x->elem);
     } else {
-        LLVMValueRef args[] = {v, view_lane_addresses(e, x), mask_or_all(e)};
+        LLVMValueRef args[] = {v, lane_addresses(e, x), mask_or_all(e)};
         LLVMTypeRef pointers = LLVMVectorType(e->ptr, (unsigned)e->width);
         masked_call(e, "llvm.masked.scatter", vector, pointers, args, 3, 2, x->elem);
     }
@@ -241,7 +241,7 @@ void view_store(Emit *e, const View *x, Val value) {
 
 /* Lanes may add to one place: one after the other. */
 static void add_lane_by_lane(Emit *e, const View *x, LLVMValueRef v) {
-    LLVMValueRef addresses = view_lane_addresses(e, x);
+    LLVMValueRef addresses = lane_addresses(e, x);
     LLVMTypeRef type = emit_type(e, x->elem);
     LLVMTypeRef lanes_type = LLVMTypeOf(v);
     if (e->mask) { /* an excluded lane adds to a place of its own */
