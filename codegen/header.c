@@ -189,19 +189,25 @@ static void print_result(Text *out, const Param *param) {
     text_puts(out, header_member(param));
 }
 
+/* Parameters for the sizes that no other parameter gives. */
+static void print_sizes(Text *out, const Export *export, int *count, size_t *line_start,
+                        size_t indent) {
+    for (int i = 0; i < export->func->sizes.n; i++) {
+        if (export_size_from(export, i) >= 0)
+            continue;
+        next_param(out, count, line_start, indent);
+        text_puts(out, "int64_t ");
+        text_puts(out, size_name(export, i));
+    }
+}
+
 /* size_t NAME_work(sizes, integer scalar parameters); */
 static void print_work(Text *out, const Export *export) {
     size_t line_start = out->n;
     int count = 0;
     text_printf(out, "size_t %s_work(", export->name);
     size_t indent = out->n - line_start;
-    for (int i = 0; i < export->func->sizes.n; i++) {
-        if (export_size_from(export, i) >= 0)
-            continue;
-        next_param(out, &count, &line_start, indent);
-        text_puts(out, "int64_t ");
-        text_puts(out, size_name(export, i));
-    }
+    print_sizes(out, export, &count, &line_start, indent);
     for (int i = 0; i < export->n_params; i++) {
         if (is_integer_scalar(&export->params[i])) {
             next_param(out, &count, &line_start, indent);
@@ -216,13 +222,7 @@ static void print_function(Text *out, const Export *export) {
     int count = 0;
     text_printf(out, "int %s(", export->name);
     size_t indent = out->n - line_start;
-    for (int i = 0; i < export->func->sizes.n; i++) {
-        if (export_size_from(export, i) >= 0)
-            continue;
-        next_param(out, &count, &line_start, indent);
-        text_puts(out, "int64_t ");
-        text_puts(out, size_name(export, i));
-    }
+    print_sizes(out, export, &count, &line_start, indent);
     for (int i = 0; i < export->n_params; i++) {
         next_param(out, &count, &line_start, indent);
         print_input(out, &export->params[i]);

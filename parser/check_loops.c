@@ -102,12 +102,14 @@ static bool close_binders(Checker *c, const BinderList *binders, uint32_t mark) 
 
 /* ---- comprehensions and reductions ---- */
 
-const Ty *check_comp(Checker *c, Expr *e) {
+/* The body of a comprehension or a reduction under its binders; what: which of them, for messages.
+ */
+static bool check_bound_body(Checker *c, Expr *e, bool rectangular, const char *what) {
     Expr *body = e->as.reduce.body;
     const BinderList *binders = &e->as.reduce.binders;
     int scope = scope_mark(c);
     uint32_t mark;
-    bool ok = open_binders(c, binders, true, &mark);
+    bool ok = open_binders(c, binders, rectangular, &mark);
     if (ok) {
         check_expr(c, body);
         if (body->ty->kind == TY_tuple) {
@@ -115,8 +117,14 @@ const Ty *check_comp(Checker *c, Expr *e) {
         }
     }
     scope_leave(c, scope);
-    if (!ok || ty_has_error(body->ty) || !close_binders(c, binders, mark) ||
-        !check_escape(c, body, mark, "array comprehension")) {
+    return ok && !ty_has_error(body->ty) && close_binders(c, binders, mark) &&
+           check_escape(c, body, mark, what);
+}
+
+const Ty *check_comp(Checker *c, Expr *e) {
+    Expr *body = e->as.reduce.body;
+    const BinderList *binders = &e->as.reduce.binders;
+    if (!check_bound_body(c, e, true, "array comprehension")) {
         return fail(e);
     }
     const Size **dims = ARENA_ARRAY(c->arena, binders->n, const Size *);
@@ -177,18 +185,7 @@ static const Ty *reduced_type(Checker *c, Expr *e, ReduceKind kind, Expr *body) 
 const Ty *check_reduce(Checker *c, Expr *e) {
     Expr *body = e->as.reduce.body;
     const BinderList *binders = &e->as.reduce.binders;
-    int scope = scope_mark(c);
-    uint32_t mark;
-    bool ok = open_binders(c, binders, false, &mark);
-    if (ok) {
-        check_expr(c, body);
-        if (body->ty->kind == TY_tuple) {
-            settle(c, body);
-        }
-    }
-    scope_leave(c, scope);
-    if (!ok || ty_has_error(body->ty) || !close_binders(c, binders, mark) ||
-        !check_escape(c, body, mark, "reduction")) {
+    if (!check_bound_body(c, e, false, "reduction")) {
         return fail(e);
     }
     bool positional = e->as.reduce.kind == REDUCE_argmax || e->as.reduce.kind == REDUCE_argmin;
