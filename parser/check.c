@@ -37,6 +37,21 @@ void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *
     }
 }
 
+void suggest_or_list(Checker *c, Diag *diag, const char *name, const char *what, int n,
+                     const char *const *names) {
+    enum { MOST_LISTED = 12 };
+    suggest_among(c, diag, name, n, names);
+    if (!diag_is_kept(c->diags, diag) || diag->hint || n == 0) {
+        return;
+    }
+    Text list;
+    text_init(&list, c->arena);
+    for (int i = 0; i < n && i < MOST_LISTED; i++) {
+        text_printf(&list, "%s `%s`", i > 0 ? "," : "", names[i]);
+    }
+    diag_note(c->diags, diag, "%s%s%s", what, list.data, n > MOST_LISTED ? ", ..." : "");
+}
+
 void suggest(Checker *c, Diag *diag, const char *name) {
     const char *names[256];
     int n = 0;

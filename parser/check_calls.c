@@ -240,7 +240,7 @@ static bool order_fields(Checker *c, Expr *e, const TypeDecl *decl, int *order) 
         if (k < 0) {
             Diag *diag = diag_error(c->diags, DIAG_unknown_field, arg->name.loc,
                                     "`%s` has no field `%s`", decl->name.atom, arg->name.atom);
-            suggest_among(c, diag, arg->name.atom, ty->n, ty->names);
+            suggest_or_list(c, diag, arg->name.atom, "its fields are", ty->n, ty->names);
             ok = false;
         } else if (order[k] >= 0) {
             Diag *diag = diag_error(c->diags, DIAG_record_fields, arg->name.loc,

@@ -104,7 +104,7 @@ static bool choose_named(Checker *c, Expr *e, const Signature *f) {
                 }
             }
             if (name->kind == E_name) {
-                suggest_among(c, diag, name->as.name.atom, n, names);
+                suggest_or_list(c, diag, name->as.name.atom, "its parameters are", n, names);
             }
             return false;
         }

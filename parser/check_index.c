@@ -303,7 +303,7 @@ static int field_number(Checker *c, const Ty *ty, Name name) {
     if (i < 0) {
         Diag *diag = diag_error(c->diags, DIAG_unknown_field, name.loc, "`%s` has no field `%s`",
                                 ty_text(c, ty), name.atom);
-        suggest_among(c, diag, name.atom, ty->n, ty->names);
+        suggest_or_list(c, diag, name.atom, "its fields are", ty->n, ty->names);
     }
     return i;
 }

@@ -54,6 +54,9 @@ ScalarKind real_kind(const Checker *c);
 void suggest(Checker *c, Diag *diag,
              const char *name); /* "did you mean" among what is visible as a value */
 void suggest_among(Checker *c, Diag *diag, const char *name, int n, const char *const *names);
+/* Where none of the names is near, all of them: "its fields are `a`, `b`". */
+void suggest_or_list(Checker *c, Diag *diag, const char *name, const char *what, int n,
+                     const char *const *names);
 bool is_reserved(const char *name);
 const Ty *unknown_name(Checker *c, Expr *e); /* check_unknown.c: report, and give the error type */
 const Ty *unknown_function(Checker *c, Expr *e); /* of a call */
