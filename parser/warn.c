@@ -10,22 +10,27 @@
 
 #include <string.h>
 
+enum { MOST_WARNINGS = 20 };
+
 typedef struct Warner {
     Context *ctx;
     PtrMap used; /* Local* that are read */
     VEC(const Let *) lets;
 } Warner;
 
+/* Whether this was told, or there was enough of it. */
 static bool is_told(const Context *ctx, DiagCode code, Loc loc) {
     Position at = source_position(&ctx->sources, loc.begin);
+    int warnings = 0;
     for (int i = 0; i < ctx->diags.items.n; i++) {
         const Diag *diag = ctx->diags.items.data[i];
         Position other = source_position(&ctx->sources, diag->labels[0].loc.begin);
+        warnings += diag->severity == SEV_warning;
         if (diag->code == code && other.line == at.line && other.column == at.column &&
             strcmp(other.file, at.file) == 0)
             return true;
     }
-    return false;
+    return warnings >= MOST_WARNINGS;
 }
 
 #define warn(w, code, loc, ...)                                                                    \
