@@ -77,29 +77,38 @@ static bool run_again(Context *ctx, const Callable *f, const int64_t *sizes, Arr
 
 /* ---- messages ---- */
 
-/* The place that "FILE:LINE:COLUMN: " at the start of a text means, and what follows it; nowhere
- * when there is none. */
-static Loc parse_place(const SourceMap *sources, const char *text, const char **rest) {
+/* The place that "FILE:LINE:COLUMN" at the start of a text means, with `end` behind; nowhere when
+ * there is none. */
+static Loc parse_place(const SourceMap *sources, const char *text, const char *end,
+                       const char **rest) {
     for (int i = 0; i < sources->files.n; i++) {
         const Source *source = sources->files.data[i];
         size_t n = strlen(source->name);
-        char *end = NULL;
+        char *at = NULL;
         if (strncmp(text, source->name, n) != 0 || text[n] != ':')
             continue;
-        unsigned long line = strtoul(text + n + 1, &end, 10);
-        unsigned long column = *end == ':' ? strtoul(end + 1, &end, 10) : 0;
-        if (line == 0 || line > source->line_count || column == 0 || strncmp(end, ": ", 2) != 0)
+        unsigned long line = strtoul(text + n + 1, &at, 10);
+        unsigned long column = *at == ':' ? strtoul(at + 1, &at, 10) : 0;
+        if (line == 0 || line > source->line_count || column == 0 ||
+            strncmp(at, end, strlen(end)) != 0)
             continue;
-        *rest = end + 2;
-        uint32_t at = source->base + source->lines[line - 1] + (uint32_t)column - 1;
-        return (Loc){at, at + 1};
+        *rest = at + strlen(end);
+        uint32_t offset = source->base + source->lines[line - 1] + (uint32_t)column - 1;
+        return (Loc){offset, offset + 1};
     }
     return (Loc){0, 0};
 }
 
+/* What a status says of a call from another file (source_located). */
+static Loc parse_call(const SourceMap *sources, const char *failed) {
+    static const char called[] = ", called at ";
+    const char *found = strstr(failed, called), *rest;
+    return found ? parse_place(sources, found + strlen(called), "", &rest) : (Loc){0, 0};
+}
+
 static Diag *report_status(Context *ctx, const char *failed) {
     const char *text = failed;
-    Loc loc = parse_place(&ctx->sources, failed, &text);
+    Loc loc = parse_place(&ctx->sources, failed, ": ", &text);
     return diag_error(&ctx->diags, DIAG_run_status, loc, "%s", text);
 }
 
@@ -128,5 +137,7 @@ void failure_report(Context *ctx, const Callable *f, const int64_t *sizes, Array
                  : run_again(ctx, f, sizes, inputs, failed, &failure)
                      ? report_explained(ctx, &failure)
                      : report_status(ctx, failed);
+    if (nan && parse_call(&ctx->sources, failed).begin)
+        diag_label(&ctx->diags, diag, parse_call(&ctx->sources, failed), "called here");
     diag_note(&ctx->diags, diag, "while `%s` was running", f->name);
 }
