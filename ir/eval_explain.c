@@ -112,6 +112,76 @@ static const char *name_of(Eval *e, const Value *v) {
     return *element ? element : text_at(e, v->inst->loc);
 }
 
+/* ---- operands, as a comparison has them ---- */
+
+static const char *symbol_of(Op op) {
+    switch (op) {
+    case OP_eq:
+        return "==";
+    case OP_ne:
+        return "!=";
+    case OP_lt:
+        return "<";
+    case OP_le:
+        return "<=";
+    case OP_gt:
+        return ">";
+    case OP_ge:
+        return ">=";
+    default:
+        return NULL;
+    }
+}
+
+/* The one place of the symbol in the text, or NULL. */
+static const char *only_place(const char *text, const char *symbol) {
+    size_t n = strlen(symbol);
+    const char *found = NULL;
+    for (const char *at = strstr(text, symbol); at; at = strstr(at + n, symbol)) {
+        if (found || at[n] == '=') {
+            return NULL;
+        }
+        found = at;
+    }
+    return found;
+}
+
+static const char *trimmed(Eval *e, const char *begin, const char *end) {
+    while (begin < end && *begin == ' ') {
+        begin++;
+    }
+    while (end > begin && end[-1] == ' ') {
+        end--;
+    }
+    return arena_strdup(e->arena, begin, (size_t)(end - begin));
+}
+
+/* What has no name of its own there: the field of a parameter, what was passed to a lambda or a
+ * rule. */
+static bool is_from_elsewhere(const Value *v, const Inst *comparison) {
+    if (!v->inst) {
+        return !v->region->owner;
+    }
+    Loc in = v->inst->loc, all = comparison->loc;
+    return !v->name && v->inst->op != OP_size && v->inst->op != OP_const &&
+           v->inst->op != OP_broadcast && (in.begin < all.begin || in.end > all.end);
+}
+
+/* Operand k in the words of the comparison; NULL: its own will do. */
+static const char *operand_text(Eval *e, const Inst *comparison, int k) {
+    const char *symbol = symbol_of(comparison->op);
+    if (!symbol || !is_from_elsewhere(comparison->in[k], comparison)) {
+        return NULL;
+    }
+    const char *text = text_at(e, comparison->loc), *place = only_place(text, symbol);
+    if (!place) { /* the check of an index has its text */
+        bool index = comparison->op == OP_ge || comparison->op == OP_lt;
+        return index && k == 0 && *text && !strpbrk(text, "<>=") ? text : NULL;
+    }
+    return k == 0 ? trimmed(e, text, place)
+                  : trimmed(e, place + strlen(symbol), text + strlen(text));
+}
+
 /* ---- values ---- */
 
 static void print_element(Text *out, const Datum *d, int64_t k) {
@@ -147,19 +217,20 @@ static bool is_flag(const Value *v) {
     return flag >= 0 && v->index == 1 + owner->attr.loop.n_slice + flag;
 }
 
-static void show(Explain *x, const Value *v, int64_t k) {
+/* `text`: how it is called; NULL: by its own name. */
+static void show(Explain *x, const Value *v, int64_t k, const char *text) {
     const Datum *d = known(x, v, k);
     if (d && v->inst && v->inst->op == OP_broadcast) {
         const Datum *small = known(x, v->inst->in[0], 0);
         if (small) {
-            show(x, v->inst->in[0], k % small->count);
+            show(x, v->inst->in[0], k % small->count, text);
         }
         return;
     }
     if (!d || (v->inst && v->inst->op == OP_const) || is_flag(v) || x->n == MOST_SHOWN) {
         return;
     }
-    const char *name = name_of(x->e, v);
+    const char *name = text ? text : name_of(x->e, v);
     for (int i = 0; i < x->n; i++) {
         if (strcmp(x->names[i], name) == 0) {
             return;
@@ -239,7 +310,7 @@ static void because_of_branch(Explain *x, const Inst *inst, int which, int64_t k
 static void because(Explain *x, const Value *v, int64_t k, int depth) {
     const Inst *inst = v->inst;
     if (v->type->elem != S_bool || !inst || depth > DEEPEST) {
-        show(x, v, k);
+        show(x, v, k, NULL);
         return;
     }
     switch (inst->op) {
@@ -258,10 +329,15 @@ static void because(Explain *x, const Value *v, int64_t k, int depth) {
         return;
     default:
         if (!op_is_elementwise(inst->op)) {
-            show(x, v, k);
+            show(x, v, k, NULL);
         }
         for (int i = 0; op_is_elementwise(inst->op) && i < inst->n_in; i++) {
-            because(x, inst->in[i], k, depth + 1);
+            const char *text = operand_text(x->e, inst, i);
+            if (text) {
+                show(x, inst->in[i], k, text);
+            } else {
+                because(x, inst->in[i], k, depth + 1);
+            }
         }
     }
 }
