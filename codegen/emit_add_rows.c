@@ -27,9 +27,11 @@ static bool adds_element(const Inst *inst) {
            is_const_index(inst->in[inst->n_in - 1]);
 }
 
-/* Whether b adds to what a made, and to the same row. */
+/* Whether b adds to what a made, and to the same row; a sum of a loop, of which nothing else sees
+ * what a made. */
 static bool follows(const Inst *a, const Inst *b) {
-    if (!a || a->region != b->region || !adds_element(a) || !adds_element(b) || a->n_in != b->n_in)
+    if (!a || a->region != b->region || !adds_element(a) || !adds_element(b) ||
+        a->n_in != b->n_in || !a->out[0]->is_acc)
         return false;
     for (int k = 2; k < a->n_in - 1; k++)
         if (a->in[k] != b->in[k])
