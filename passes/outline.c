@@ -81,13 +81,20 @@ static void outline_inst(void *user, IrBuilder *b, const Inst *inst, IrMap *map)
     vec_push(b->m->arena, derivatives, w);
 }
 
+/* What is called stands before its caller: the derivatives of a function's body before it. */
 bool pass_outline(IrModule *m) {
-    FuncList derivatives = {0};
-    int n = m->funcs.n;
-    for (int i = 0; i < n; i++)
-        if (!m->funcs.data[i]->is_extern)
-            rebuild_func(m, m->funcs.data[i], outline_inst, &derivatives);
-    for (int i = 0; i < derivatives.n; i++)
-        vec_push(m->keep, &m->funcs, derivatives.data[i]);
+    FuncList derivatives = {0}, all = {0};
+    int placed = 0;
+    for (int i = 0; i < m->funcs.n; i++) {
+        Func *f = m->funcs.data[i];
+        if (!f->is_extern)
+            rebuild_func(m, f, outline_inst, &derivatives);
+        for (; placed < derivatives.n; placed++)
+            vec_push(m->arena, &all, derivatives.data[placed]);
+        vec_push(m->arena, &all, f);
+    }
+    m->funcs.n = 0;
+    for (int i = 0; i < all.n; i++)
+        vec_push(m->keep, &m->funcs, all.data[i]);
     return derive_funcs(m, 2, derivatives.data, derivatives.n);
 }
