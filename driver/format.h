@@ -1,5 +1,5 @@
-/* `bpc fmt`: the layout of bp source. Used by bpc_main.c and, for --emit=bp, compile.c; the style is described in
- * docs/command-line.md. */
+/* `bpc fmt`: the layout of bp source. Used by bpc_main.c and, for --emit=bp, compile.c; the style
+ * is described in docs/command-line.md. */
 #ifndef BPC_DRIVER_FORMAT_H
 #define BPC_DRIVER_FORMAT_H
 

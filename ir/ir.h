@@ -368,7 +368,7 @@ typedef struct IrMap {
     PtrMap syms;          /* SizeSym* -> const Size* */
     bool drop_checks;     /* leave checks out: what is copied was checked before */
     Loc loc;              /* where not empty: of every copy, instead of its source's */
-    Loc site; /* where not empty: what is copied was called there, from another file */
+    Loc site;             /* where not empty: what is copied was called there, from another file */
     const Origin *origin; /* of the copies of instructions without one */
 } IrMap;
 Loc irmap_place(const IrMap *map, Loc loc); /* with the site */
