@@ -272,6 +272,7 @@ $(BENCH)/bench: $(bench_main) $(wildcard bench/*.h) $(bench_rows:%=$(BENCH)/%.ro
 	$(Q)$(BENCH_CC) $(bench_flags) $(filter %.c %.o,$^) -lm -o $@
 
 $(BENCH)/contract_bench: bench/contract_bench.c $(BUILD)/libbpc.a
+	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) -std=c17 -O2 -D_GNU_SOURCE -I. -isystem $(LLVM_INCLUDE) $^ $(LDLIBS) -o $@
 

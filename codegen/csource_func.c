@@ -316,8 +316,8 @@ static void print_slot_pointer(CSource *c, Text *out, const CLayout *layout, con
                 : arena_printf(c->arena, "(void *)((char *)%s + %" PRId64 ")", workspace, offset);
         text_printf(out, "    %s *const %s = %s;\n", type, name, place);
     } else {
-        text_printf(out, "    %s *const %s = (void *)((char *)%s + at[%d]);\n", type, name,
-                    workspace, number);
+        text_printf(out, "    %s *const %s = (void *)((char *)%s + %s[%d]);\n", type, name,
+                    workspace, c->at, number);
     }
 }
 
@@ -393,15 +393,14 @@ static void print_layout(CSource *c, Text *out, const CLayout *layout, const Sig
                 "/* Where the arrays of %s stand in its workspace; returns its bytes, or -1 beyond "
                 "64 bits. */\n",
                 name);
-    text_printf(out, "static int64_t %s_layout(int64_t at[%d]%s%s\n{\n", name, layout->n, empty,
-                params);
+    text_printf(out, "static int64_t %s_layout(int64_t %s[%d]%s%s\n{\n", name, c->at, layout->n,
+                empty, params);
     print_unused(c, out, s->work_names.data, s->work_names.n, statements);
-    text_printf(
-        out,
-        "    bool fits = true;\n    int64_t total = 0;\n%s    return fits ? total : -1;\n}\n\n",
-        statements);
-    text_printf(out, "size_t %s_work%s\n{\n    int64_t at[%d];\n", name, s->work.data, layout->n);
-    text_printf(out, "    return (size_t)%s_layout(at%s%s;\n}\n\n", name, empty,
+    text_printf(out, "    bool %s = true;\n    int64_t %s = 0;\n%s    return %s ? %s : -1;\n}\n\n",
+                c->fits, c->total, statements, c->fits, c->total);
+    text_printf(out, "size_t %s_work%s\n{\n    int64_t %s[%d];\n", name, s->work.data, c->at,
+                layout->n);
+    text_printf(out, "    return (size_t)%s_layout(%s%s%s;\n}\n\n", name, c->at, empty,
                 s->work_arguments.data + 1);
 }
 
@@ -429,11 +428,12 @@ static const char *entry_check(CSource *c, const CLayout *layout, const Signatur
     int status = cs_status(c, c->export->loc, "the sizes are too large");
     const char *empty = s->work_names.n > 0 ? ", " : "";
     return arena_printf(c->arena,
-                        "    int64_t at[%d];\n"
-                        "    if (%s_layout(at%s%s < 0) {\n"
+                        "    int64_t %s[%d];\n"
+                        "    if (%s_layout(%s%s%s < 0) {\n"
                         "        return %d; /* the sizes are too large */\n"
                         "    }\n",
-                        layout->n, c->export->name, empty, s->work_arguments.data + 1, status);
+                        c->at, layout->n, c->export->name, c->at, empty, s->work_arguments.data + 1,
+                        status);
 }
 
 static bool prepare(CSource *c, const Export *export) {
@@ -471,7 +471,9 @@ void cs_export(CSource *c, const Export *export) {
     text_init(&before, c->arena);
     Signature s;
     sign_function(c, &s);
-    cs_fresh(c, "at");
+    c->at = cs_fresh(c, "at");
+    c->total = cs_fresh(c, "total");
+    c->fits = cs_fresh(c, "fits");
     name_all_buffers(c);
     CLayout layout;
     cs_layout(c, &s.integers, &layout, &statements);

@@ -76,6 +76,7 @@ typedef struct CSource {
     PtrMap taken;    /* atoms of the names in scope; NULL once out of it */
     VEC(Atom) scope; /* those names, in order */
     int temporaries;
+    const char *at, *total, *fits; /* names of what lays out the workspace */
     bool quiet; /* the region being printed writes no array before its end: loads may wait for their
                    use */
     const char **results; /* places of the results, by leaf */

@@ -38,8 +38,8 @@ static CExpr new_bound_text(BoundTexts *t, const Bound *bound) {
             PREC_mul);
     }
     bool checked = bound->kind == BOUND_add || bound->kind == BOUND_sub || bound->kind == BOUND_mul;
-    const char *text = arena_printf(c->arena, "%s(%s, %s%s)", functions[bound->kind], a.text,
-                                    b.text, checked ? ", &fits" : "");
+    const char *text = arena_printf(c->arena, "%s(%s, %s%s%s)", functions[bound->kind], a.text,
+                                    b.text, checked ? ", &" : "", checked ? c->fits : "");
     return cs_expr(text, PREC_primary);
 }
 
@@ -70,7 +70,7 @@ static void report_unbounded(CSource *c, const SizeSym *sym) {
     c->failed = true;
 }
 
-/* Statements that set at[] and total; `statements` is empty when all is known. */
+/* Statements that set c->at[] and c->total; `statements` is empty when all is known. */
 void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statements) {
     const Plan *plan = c->plan;
     const int64_t most = INT64_MAX / 4;
@@ -98,8 +98,8 @@ void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statem
         layout->total += layout->constant ? (bytes->k + 63) / 64 * 64 : 0;
         layout->numbers[s] = layout->n;
         const char *end = bound_text(&texts, bytes).text;
-        text_printf(&text, "    at[%d] = total;\n    total = bp_work_end(total, %s, &fits);\n",
-                    layout->n++, end);
+        text_printf(&text, "    %s[%d] = %s;\n    %s = bp_work_end(%s, %s, &%s);\n", c->at,
+                    layout->n++, c->total, c->total, c->total, end, c->fits);
     }
     if (!layout->constant) {
         text_add(statements, text.data, text.n);
