@@ -368,7 +368,7 @@ static const char *print_iterations(Eval *e) {
 void eval_explain(Eval *e, const Inst *check) {
     Explain x = {.e = e};
     text_init(&x.values, e->arena);
-    e->left.steps += EXPLAIN_STEPS;
+    e->left.steps = EXPLAIN_STEPS; /* the evaluation ends here */
     because(&x, check->in[0], 0, 0);
     e->failure.values = x.n > 0 ? x.values.data : NULL;
     e->failure.where = print_iterations(e);

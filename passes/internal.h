@@ -15,6 +15,7 @@ bool pass_dce(IrModule *m);
 bool pass_scalarize(IrModule *m);
 bool pass_unfold(IrModule *m);
 bool pass_loops(IrModule *m);
+bool pass_dots(IrModule *m);
 bool pass_fuse(IrModule *m);
 bool pass_lift(IrModule *m);
 bool pass_precompute(IrModule *m);

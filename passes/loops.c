@@ -1,5 +1,5 @@
 /* Turns whole-array operations into loops over scalars: elementwise operations, conversions,
- * reductions, dots of what parallel loops make, iota, and adding an array to another's elements. After this pass elementwise
+ * reductions, iota, and adding an array to another's elements. After this pass elementwise
  * operations are scalar; what remains on arrays are views (index, slice, transpose, broadcast,
  * reshape, reverse), contractions, array, concat, update and add_at.
  *
@@ -29,35 +29,6 @@ static Value *map_nest(IrBuilder *b, const Inst *inst, int n, Value *const *x) {
     ir_loop_begin(b, &spec, &body);
     body.loc = b->loc;
     ir_yield(&body, map_nest(&body, inst, n, body.region->params.data + 1));
-    return ir_loop_end(b, &spec, &body)->out[0];
-}
-
-/* ---- dots of what loops make ---- */
-
-static bool is_dot(const Inst *inst) {
-    return inst->op == OP_contract && inst->out[0]->type->rank == 0 && inst->in[0]->type->rank == 1;
-}
-
-/* Whether a parallel loop beside the place of the builder stacks it. */
-static bool is_stacked_beside(const IrBuilder *b, const Value *x) {
-    const Inst *loop = x->inst;
-    return loop && loop->op == OP_loop && loop->region == b->region &&
-           loop->attr.loop.n_carry == 0 && x->index >= loop->attr.loop.n_acc;
-}
-
-/* A loop that fuse can join with the one that makes x, so that x need not be stored to be read. */
-static Value *dot_loop(IrBuilder *b, Value *x, Value *y) {
-    Value *slices[] = {x, y}, *zero = ir_const(b, ir_scalar(b->m, x->type->elem), 0.0);
-    LoopSpec spec = {.extent = x->type->dims[0],
-                     .n_slice = x == y ? 1 : 2,
-                     .slices = slices,
-                     .n_acc = 1,
-                     .accs = &zero};
-    IrBuilder body;
-    ir_loop_begin(b, &spec, &body);
-    Value *const *params = body.region->params.data;
-    Value *product = ir_ew2(&body, OP_mul, params[1], params[spec.n_slice]);
-    ir_yield(&body, ir_ew2(&body, OP_add, params[1 + spec.n_slice], product));
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
@@ -280,9 +251,6 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
         v = map_nest(b, inst, inst->n_in, x);
     } else if (inst->op == OP_reduce) {
         v = reduce_nest(b, inst, irmap_get(map, inst->in[0]));
-    } else if (is_dot(inst) && (is_stacked_beside(b, irmap_get(map, inst->in[0])) ||
-                                is_stacked_beside(b, irmap_get(map, inst->in[1])))) {
-        v = dot_loop(b, irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1]));
     } else if (inst->op == OP_iota) {
         v = iota_loop(b, irmap_type(map, inst->out[0]->type)->dims[0]);
     } else if (inst->op == OP_stop) {

@@ -93,11 +93,11 @@ class Bounds:
                     self.real(depth - 1, scope), "); (", Ref(v), ".0).0*", Ref(v), ".1 + tanh(sum((", Ref(v), ".0).1)) }", binds=[v])
 
     def real_unbounded(self, depth, ty, scope):
-        """A binder that takes the extent of what it is an index of."""
+        """A binder that takes the extent of what it is an index of; so no longer axis may be read by it."""
         v, i, size = self.name("v"), self.name("i"), self.size()
-        value = self.real(depth - 1, scope.plus(indices=[(i, size)]))
-        return Node(REAL, "{ let %s = " % v, self.array(depth - 1, array(size), scope), "; sum(", Ref(v), "[", Ref(i), "]*", value,
-                    " for %s) + 0.1*f64(len(" % i, Ref(v), ")) }", binds=[v, i])
+        value = self.real(depth - 1, scope)
+        return Node(REAL, "{ let %s = " % v, self.array(depth - 1, array(size), scope), "; sum(", Ref(v), "[", Ref(i), "]*(", value,
+                    " + 0.1*f64(", Ref(i), ")) for %s) + 0.1*f64(len(" % i, Ref(v), ")) }", binds=[v, i])
 
     def real_place(self, depth, ty, scope):
         """The place of the largest of a reduction."""
