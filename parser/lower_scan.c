@@ -1,6 +1,7 @@
 /* A walk over the expressions of the tree, for lowering's searches before it opens a loop. Emits
  * nothing. */
 #include "parser/lower_internal.h"
+#include "parser/visit.h"
 
 static void declare(const Walk *walk, Local *local) {
     if (local && walk->declare)
@@ -22,19 +23,6 @@ static void walk_binder(const Walk *walk, const Binder *binder) {
 static void walk_binders(const Walk *walk, const BinderList *binders) {
     for (int i = 0; i < binders->n; i++)
         walk_binder(walk, binders->data[i]);
-}
-
-static void walk_indices(const Walk *walk, const IndexList *at) {
-    for (int i = 0; i < at->n; i++) {
-        ast_walk(walk, at->data[i].at);
-        ast_walk(walk, at->data[i].lo);
-        ast_walk(walk, at->data[i].hi);
-    }
-}
-
-static void walk_items(const Walk *walk, const ExprList *items) {
-    for (int i = 0; i < items->n; i++)
-        ast_walk(walk, items->data[i]);
 }
 
 static void walk_block(const Walk *walk, Expr *e) {
@@ -72,23 +60,14 @@ static void walk_call(const Walk *walk, Expr *e) {
         ast_walk(walk, e->as.call.args.data[i].value);
 }
 
+static void walk_part(void *user, Expr *e) {
+    ast_walk(user, e);
+}
+
+/* Where names are declared, and without the types and callees that lowering does not open. */
 static void walk_children(const Walk *walk, Expr *e) {
+    Walk own = *walk;
     switch (e->kind) {
-    case E_error:
-    case E_int:
-    case E_float:
-    case E_bool:
-    case E_name:
-        break;
-    case E_unary:
-    case E_transpose:
-    case E_checkpoint:
-        ast_walk(walk, e->as.unary.x);
-        break;
-    case E_binary:
-        ast_walk(walk, e->as.binary.a);
-        ast_walk(walk, e->as.binary.b);
-        break;
     case E_call:
         walk_call(walk, e);
         break;
@@ -103,29 +82,8 @@ static void walk_children(const Walk *walk, Expr *e) {
         ast_walk(walk, e->as.scatter.at);
         ast_walk(walk, e->as.scatter.value);
         break;
-    case E_index:
-        ast_walk(walk, e->as.index.x);
-        walk_indices(walk, &e->as.index.at);
-        break;
-    case E_field:
-        ast_walk(walk, e->as.field.x);
-        break;
-    case E_with:
-        ast_walk(walk, e->as.with.x);
-        walk_indices(walk, &e->as.with.at);
-        ast_walk(walk, e->as.with.value);
-        break;
-    case E_array:
-    case E_tuple:
-        walk_items(walk, &e->as.items);
-        break;
     case E_block:
         walk_block(walk, e);
-        break;
-    case E_if:
-        ast_walk(walk, e->as.if_.cond);
-        ast_walk(walk, e->as.if_.then_);
-        ast_walk(walk, e->as.if_.else_);
         break;
     case E_loop:
         walk_loop(walk, e);
@@ -136,6 +94,8 @@ static void walk_children(const Walk *walk, Expr *e) {
     case E_derivative:
         ast_walk(walk, e->as.deriv.fn);
         break;
+    default:
+        expr_parts(e, walk_part, &own);
     }
 }
 

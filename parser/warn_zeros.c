@@ -18,9 +18,9 @@ typedef struct Wanted {
 
 typedef struct Flow {
     Context *ctx;
-    PtrMap lets;      /* Local* -> the Expr* that gives its value */
-    PtrMap levels;    /* Local* -> Dependence so far */
-    VEC(Wanted) todo; /* values of lets: chains of them are longer than stacks */
+    PtrMap lets;         /* Local* -> the Expr* that gives its value */
+    PtrMap levels;       /* Local* -> Dependence so far */
+    VEC(Wanted) pending; /* values of lets: chains of them are longer than stacks */
     Dependence level;
 } Flow;
 
@@ -41,7 +41,7 @@ static void flow_name(Flow *f, const Local *local) {
     ptrmap_put(&f->levels, local, (void *)(uintptr_t)f->level);
     Expr *value = ptrmap_get(&f->lets, local);
     if (value)
-        vec_push(&f->ctx->arena, &f->todo, ((Wanted){value, f->level}));
+        vec_push(&f->ctx->arena, &f->pending, ((Wanted){value, f->level}));
 }
 
 static void bind(Flow *f, const Pattern *pattern, Expr *value) {
@@ -111,8 +111,8 @@ Dependence fn_dependence(Context *ctx, FnDecl *fn, int k) {
         ptrmap_init(&f.lets, &ctx->arena);
         ptrmap_init(&f.levels, &ctx->arena);
         flow(&f, fn->body);
-        while (f.todo.n > 0) {
-            Wanted next = f.todo.data[--f.todo.n];
+        while (f.pending.n > 0) {
+            Wanted next = f.pending.data[--f.pending.n];
             f.level = next.level;
             flow(&f, next.value);
         }
