@@ -374,9 +374,10 @@ static bool exact_reciprocal(Scalar elem, double c, double *r) {
     return exponent < most && exponent > -most;
 }
 
-/* u/(a/y)/y = u/a, as the derivative of log(a/y) has it */
+/* u/(a/y)/y = u/a, as the derivative of log(a/y) has it; what the source writes so stays: for y = 0
+ * it is NaN. */
 static bool is_quotient_undone(const Value *x, const Value *y) {
-    const Value *q = value_is(x, OP_div) ? x->inst->in[1] : NULL;
+    const Value *q = value_is(x, OP_div) && x->inst->by_reciprocal ? x->inst->in[1] : NULL;
     return q && value_is(q, OP_div) && q->inst->in[1] == y;
 }
 
