@@ -152,6 +152,9 @@ void emit_function_attributes(Emit *e, LLVMValueRef function);
 bool emit_in_pieces(Emit *e, const Region *body);
 /* Hands values from piece to piece, when the exported function is complete. */
 void emit_connect_pieces(Emit *e);
+/* The function that an instruction or an argument belongs to; NULL: a value that belongs to none.
+ */
+LLVMValueRef emit_home_of(LLVMValueRef v);
 /* The operations of the largest function that `body` becomes, at most. */
 int emit_largest_piece(const CodegenOptions *options, const IrModule *m, const Region *body);
 

@@ -17,14 +17,10 @@ typedef struct Element {
 
 /* ---- which add_at belong together ---- */
 
-static bool is_const_index(const Value *v) {
-    return v->inst && v->inst->op == OP_const;
-}
-
 static bool adds_element(const Inst *inst) {
     return inst->op == OP_add_at && inst->in[1]->type->rank == 0 &&
            inst->n_in - 2 == inst->in[0]->type->rank && inst->n_in >= 4 &&
-           is_const_index(inst->in[inst->n_in - 1]);
+           inst_is_const(inst->in[inst->n_in - 1]);
 }
 
 /* Whether b adds to what a made, and to the same row; a sum of a loop, of which nothing else sees

@@ -101,7 +101,7 @@ static int emit_piece(Pieces *p, const Region *body, int i) {
 
 /* ---- values in the frame ---- */
 
-static LLVMValueRef home_of(LLVMValueRef v) {
+LLVMValueRef emit_home_of(LLVMValueRef v) {
     if (LLVMIsAInstruction(v)) {
         return LLVMGetBasicBlockParent(LLVMGetInstructionParent(v));
     }
@@ -136,7 +136,7 @@ static int place_of(Pieces *p, LLVMValueRef v) {
     int place = p->n_places;
     ptrmap_put(&p->places, v, (void *)(intptr_t)(place + 1));
     p->n_places += (int)((LLVMABISizeOfType(p->e->target->layout, LLVMTypeOf(v)) + 7) / 8);
-    LLVMValueRef home = home_of(v);
+    LLVMValueRef home = emit_home_of(v);
     position_behind(p, v, home);
     LLVMSetAlignment(LLVMBuildStore(p->at, v, address(p, home, place)), 8);
     return place;
@@ -179,7 +179,8 @@ static void connect(Pieces *p, LLVMValueRef function) {
         for (LLVMValueRef inst = LLVMGetFirstInstruction(block); inst;
              inst = LLVMGetNextInstruction(inst)) {
             for (int k = 0; k < LLVMGetNumOperands(inst); k++) {
-                LLVMValueRef v = LLVMGetOperand(inst, (unsigned)k), home = v ? home_of(v) : NULL;
+                LLVMValueRef v = LLVMGetOperand(inst, (unsigned)k),
+                             home = v ? emit_home_of(v) : NULL;
                 if (home && home != function) {
                     LLVMValueRef value = fetch(p, function, inst, (unsigned)k, &loaded);
                     LLVMSetOperand(inst, (unsigned)k, value);

@@ -285,9 +285,8 @@ typedef struct Captures {
 } Captures;
 
 static bool is_foreign(LLVMValueRef v, LLVMValueRef function) {
-    if (LLVMIsAInstruction(v))
-        return LLVMGetBasicBlockParent(LLVMGetInstructionParent(v)) != function;
-    return LLVMIsAArgument(v) && LLVMGetParamParent(v) != function;
+    LLVMValueRef home = emit_home_of(v);
+    return home && home != function;
 }
 
 static LLVMValueRef capture(Emit *e, Captures *captures, LLVMValueRef v, LLVMValueRef first,

@@ -34,26 +34,21 @@ typedef struct Shared {
 typedef struct Reciprocals {
     IrModule *m;
     PtrMap divides, shared; /* divisor in the source -> Divides*, Shared* */
-    bool changed;
 } Reciprocals;
-
-static bool is_const(const Value *v) {
-    return v->inst && v->inst->op == OP_const;
-}
 
 /* Whether x*(1/y) is as good as x/y. Not where x is a number, but for powers of two, or divided by
  * y already: second derivatives of elementary functions are made of these, and are documented to
  * the last place. */
 static bool is_dividend(const Value *x, const Value *y) {
     int exponent;
-    if (is_const(x))
+    if (inst_is_const(x))
         return fabs(frexp(x->inst->attr.num, &exponent)) == 0.5;
     return !(x->inst && x->inst->op == OP_div && x->inst->in[1] == y);
 }
 
 static bool is_candidate(const Inst *inst) {
     return inst->op == OP_div && inst->by_reciprocal && inst->out[0]->type->rank == 0 &&
-           type_is_float(inst->out[0]->type) && !is_const(inst->in[1]) &&
+           type_is_float(inst->out[0]->type) && !inst_is_const(inst->in[1]) &&
            is_dividend(inst->in[0], inst->in[1]);
 }
 
