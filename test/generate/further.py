@@ -306,10 +306,10 @@ class Further:
         return Node(ty, "scatter(%s, (" % ty.dims[0], Ref(i), " %% %d) => " % k, row, " for %s < %s)" % (i, size), binds=[i])
 
     def array_with_row(self, depth, ty, scope):
-        """A row replaced, or two elements one after the other."""
-        if len(ty.dims) == 2:
+        """A row (of a vector: an element, twice) replaced; what is replaced may have any rank."""
+        if len(ty.dims) > 1:
             index = self.index(ty.dims[0], scope)
-            new = index and self.array(depth - 1, array(ty.dims[1]), scope)
+            new = index and self.array(depth - 1, array(*ty.dims[1:]), scope)
             return Node(ty, "(", self.array(depth - 1, ty, scope), " with [", index, "] = ", new, ")") if index else None
         first, second = self.index(ty.dims[0], scope), self.index(ty.dims[0], scope)
         if not first or not second:
