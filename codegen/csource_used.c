@@ -24,24 +24,32 @@ static const char *skip_string(const char *at) {
     return *at ? at + 1 : at;
 }
 
-void cs_identifiers(CSource *c, const char *text, PtrMap *found) {
-    for (const char *at = text; at && *at;) {
+/* The first identifier from `at` on that no comment or string holds; NULL: there is none. */
+static const char *find_identifier(const char *at, size_t *n) {
+    while (at && *at) {
         if (at[0] == '/' && at[1] == '*') {
             at = skip_comment(at);
         } else if (*at == '"') {
             at = skip_string(at);
-        } else if (is_letter(*at)) {
-            size_t n = 0;
-            while (is_letter(at[n])) {
-                n++;
+        } else if (!is_letter(*at)) {
+            at++;
+        } else {
+            for (*n = 0; is_letter(at[*n]);) {
+                ++*n;
             }
             if (!isdigit((unsigned char)*at)) {
-                ptrmap_put(found, atom_intern(&c->ctx->atoms, at, n), c);
+                return at;
             }
-            at += n;
-        } else {
-            at++;
+            at += *n;
         }
+    }
+    return NULL;
+}
+
+void cs_identifiers(CSource *c, const char *text, PtrMap *found) {
+    size_t n = 0;
+    for (const char *at = text; (at = find_identifier(at, &n)); at += n) {
+        ptrmap_put(found, atom_intern(&c->ctx->atoms, at, n), c);
     }
 }
 
@@ -60,10 +68,10 @@ static const char *next_line(const char *at) {
     return end ? end + 1 : at + strlen(at);
 }
 
-static bool mentions_word(const char *text, size_t n, const char *word, size_t len) {
-    for (const char *at = text; at + len <= text + n; at++) {
-        if (memcmp(at, word, len) == 0 && !is_letter(at[len]) &&
-            (at == text || !is_letter(at[-1]))) {
+static bool mentions_word(const char *text, const char *end, const char *word, size_t len) {
+    size_t n = 0;
+    for (const char *at = text; (at = find_identifier(at, &n)) && at < end; at += n) {
+        if (n == len && memcmp(at, word, len) == 0) {
             return true;
         }
     }
@@ -76,7 +84,7 @@ static bool declared_is_used(const char *mark, size_t indent) {
     while (*to && (indent_of(to) >= indent || *to == '\n')) {
         to = next_line(to);
     }
-    return mentions_word(from, (size_t)(to - from), name, strcspn(name, " "));
+    return mentions_word(from, to, name, strcspn(name, " "));
 }
 
 /* From the last on: what a dropped line mentions may be unused then. */
