@@ -53,10 +53,11 @@ typedef struct DeriveError {
 
 /* Whether the tangents or cotangents that a derivative starts from may be 0 by structure. */
 typedef enum SeedKind {
-    SEEDS_solid, /* no */
-    SEEDS_faint, /* each may be, all at a time */
-    SEEDS_wild,  /* likewise, or infinite, and so may the arguments: of a rule */
-    SEEDS_basis, /* all elements are but one, each in its turn */
+    SEEDS_solid,      /* no */
+    SEEDS_faint,      /* each may be, all at a time */
+    SEEDS_wild,       /* likewise, or infinite, and so may the arguments: of a rule */
+    SEEDS_basis,      /* all elements are but one, each in its turn */
+    SEEDS_chosen = 4, /* besides one of these: a condition chooses so */
 } SeedKind;
 SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds); /* (seeds.c) */
 
@@ -73,9 +74,10 @@ bool jvp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
                 Value *const *args, Value *const *tangents, SeedKind kind, Value **results,
                 Value **result_tangents, DeriveError *error);
 
-/* The rule, whose parameters from `first` on are tangents or cotangents that may be 0 by structure:
- * its products with them are 0 then, too (strong_rule.c). */
-Func *strong_rule(IrModule *m, Func *rule, int first);
+/* The rule, whose parameters from `first` on are tangents or cotangents of that kind. Where they
+ * are wild, its products with them are 0 where they are; those of arrays only where a condition
+ * chooses (strong_rule.c). */
+Func *rule_for(IrModule *m, Func *rule, int first, SeedKind kind);
 
 /* f, or, where f is inner, a copy of it as it is inlined at loc. */
 Func *func_placed(IrModule *m, Func *f, Loc loc);
@@ -142,5 +144,9 @@ Atom name_of_element(IrModule *m, const Value *v);
 static inline int loop_results(const Inst *l) {
     return l->attr.loop.n_carry + l->attr.loop.n_acc + l->attr.loop.n_stack;
 }
+
+/* The einsum of x and y in which 0 times inf or NaN is 0: one like any other where all elements of
+ * it are finite, else loops over mul0 (unfold.c). */
+Value *strong_contract(IrBuilder *b, const char *spec, Value *x, Value *y);
 
 #endif

@@ -274,12 +274,19 @@ static void push_shape(Jvp *s, IrBuilder *b, const Inst *inst) {
 }
 
 static void push_contract(Jvp *s, IrBuilder *b, const Inst *inst) {
-    Value *x = primal(s, inst->in[0]), *y = primal(s, inst->in[1]), *t = NULL;
-    if (tangent(s, inst->in[0]))
-        t = ir_contract(b, inst->attr.spec, tangent(s, inst->in[0]), y);
-    if (tangent(s, inst->in[1]))
-        t = plus(s, b, t, ir_contract(b, inst->attr.spec, x, tangent(s, inst->in[1])));
-    set_tangent(s, inst->out[0], t);
+    const Zeros *z = &s->gates.source;
+    Value *sum = NULL;
+    for (int k = 0; k < 2; k++) {
+        Value *t = tangent(s, inst->in[k]), *x[2];
+        if (!t)
+            continue;
+        x[k] = t;
+        x[1 - k] = primal(s, inst->in[1 - k]);
+        bool strong = einsum_is_risky(z, inst->in[k], inst, k);
+        sum = plus(s, b, sum,
+                   (strong ? strong_contract : ir_contract)(b, inst->attr.spec, x[0], x[1]));
+    }
+    set_tangent(s, inst->out[0], sum);
 }
 
 static void fail(Jvp *s, const Inst *inst, const char *why) {
@@ -290,15 +297,21 @@ static void fail(Jvp *s, const Inst *inst, const char *why) {
 
 /* Whether a tangent that goes into the call may be 0 by structure, or infinite where the rule may
  * multiply by 0. */
-static bool is_risky(const Jvp *s, const Inst *call) {
-    const Zeros *z = &s->gates.source;
+static bool is_risky(const Jvp *s, const Zeros *z, const Inst *call) {
     bool chooses = call_may_choose(z, call, false), any = false;
     for (int i = 0; i < call->n_in; i++) {
         const Value *v = call->in[i];
-        bool faint = !varies(s, v) || ptrmap_has(&z->faint, v);
+        bool faint = ptrmap_has(&z->faint, v) || (!z->narrow && !varies(s, v));
         any |= value_is_float(v) && (faint || (chooses && ptrmap_has(&z->steep, v)));
     }
     return any;
+}
+
+static SeedKind seeds_of_call(const Jvp *s, const Inst *call) {
+    const Zeros *z = &s->gates.source;
+    return !is_risky(s, z, call)
+               ? SEEDS_solid
+               : SEEDS_wild | (z->chosen && is_risky(s, z->chosen, call) ? SEEDS_chosen : 0);
 }
 
 /* Through a vjp rule, linear in its cotangent, by transposing it: its own vjp with respect to the
@@ -321,8 +334,8 @@ static bool transpose_vjp_rule(Jvp *s, IrBuilder *b, const Inst *call, const Siz
             args[n_args + n] = zeros_of(b, primal(s, call->out[i])->type);
             n++;
         }
-    SeedKind kind = is_risky(s, call) ? SEEDS_wild : SEEDS_solid;
-    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, kind, NULL, out, s->error);
+    return vjp_expand(b, rule, sizes, n, wrt, args, tangents, seeds_of_call(s, call), NULL, out,
+                      s->error);
 }
 
 static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
@@ -349,7 +362,7 @@ static void push_call(Jvp *s, IrBuilder *b, const Inst *call) {
     if (f->jvp_rule) {
         memcpy(args + n, tangents, (size_t)nt * sizeof *args);
         Value **all = ARENA_ARRAY(s->arena, f->jvp_rule->body->yields.n + 1, Value *);
-        Func *rule = is_risky(s, call) ? strong_rule(s->m, f->jvp_rule, n) : f->jvp_rule;
+        Func *rule = rule_for(s->m, f->jvp_rule, n, seeds_of_call(s, call));
         ir_inline(b, rule, sizes, args, all);
         for (int i = 0, k = 0; i < f->jvp_rule->body->yields.n; i++)
             if (type_is_float(all[i]->type))

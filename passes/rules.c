@@ -130,7 +130,7 @@ void gates_note_seed(Gates *gates, Value *seed) {
     bool solid = is_gate(seed);
     for (int k = 1; k <= 2 && solid; k++) {
         Value *arm = seed->inst->in[k];
-        solid = inst_is_zero(arm) || !zero_by_structure(gates->solid.arena, arm);
+        solid = inst_is_zero(arm) || !zero_by_structure(gates->solid.arena, arm, false);
     }
     if (solid)
         ptrmap_put(&gates->solid, seed, NULL);

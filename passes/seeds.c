@@ -49,8 +49,9 @@ static bool is_basis(IrModule *m, int n, Value *const *seeds) {
 SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds) {
     if (is_basis(m, n, seeds))
         return SEEDS_basis;
-    for (int i = 0; i < n; i++)
-        if (!inst_is_zero(seeds[i]) && zero_by_structure(m->arena, seeds[i]))
-            return SEEDS_faint;
-    return SEEDS_solid;
+    SeedKind kind = SEEDS_solid;
+    for (int i = 0; i < n && kind != (SEEDS_faint | SEEDS_chosen); i++)
+        if (!inst_is_zero(seeds[i]) && zero_by_structure(m->arena, seeds[i], false))
+            kind = SEEDS_faint | (zero_by_structure(m->arena, seeds[i], true) ? SEEDS_chosen : 0);
+    return kind;
 }

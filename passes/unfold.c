@@ -1,7 +1,7 @@
-/* Turns contractions into loops over scalars, so that each product and each sum of it can be
- * watched (--sanitize=nan). Loops over the axes of the result are around loops over what is summed,
- * whose index is called `term`. Only pipelines of watched modules have this pass; it comes before
- * `loops`. */
+/* Contractions as loops over scalars: loops over the axes of the result around loops over what is
+ * summed, whose index is called `term`. As a pass, so that each product and each sum can be watched
+ * (--sanitize=nan): only pipelines of watched modules have it, before `loops`. In derivatives,
+ * where a zero by structure may meet inf or NaN in a product of arrays (zeros.c). */
 #include "passes/rebuild.h"
 
 #include <string.h>
@@ -16,6 +16,7 @@ typedef struct Product {
     const Size *extent[MOST_LABELS];
     Value *index[MOST_LABELS];
     Value *x[2];
+    Op op;     /* mul or mul0 */
     Atom term; /* the name of an index that is summed over */
 } Product;
 
@@ -53,7 +54,7 @@ static Value *element(Product *p, IrBuilder *b, int k) {
 }
 
 static Value *emit_product(Product *p, IrBuilder *b) {
-    return ir_ew2(b, OP_mul, element(p, b, 0), element(p, b, 1));
+    return ir_ew2(b, p->op, element(p, b, 0), element(p, b, 1));
 }
 
 /* acc + the sum over the labels from `axis` on. */
@@ -82,17 +83,44 @@ static Value *emit_elements(Product *p, IrBuilder *b, int axis) {
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
+static Value *unfolded(IrBuilder *b, const char *spec, Op op, Value *x, Value *y) {
+    Product p = {.x = {x, y}, .op = op, .term = atom_of(&b->m->ctx->atoms, "term")};
+    read_spec(&p, spec);
+    return emit_elements(&p, b, 0);
+}
+
+/* bool: all elements are finite. */
+static Value *is_finite(IrBuilder *b, Value *x) {
+    Value *difference = ir_ew2(b, OP_sub, x, x); /* NaN, or 0 */
+    int rank = x->type->rank;
+    Value *sum = rank > 0 ? ir_reduce(b, RED_sum, difference, rank) : difference;
+    return ir_ew2(b, OP_eq, sum, ir_const(b, sum->type, 0.0));
+}
+
+/* 0 times inf or NaN makes a sum NaN: where there is none, no such product was in it. Who watches
+ * for NaN would see that of the product, though nobody uses it. */
+Value *strong_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
+    if (b->m->watched)
+        return unfolded(b, spec, OP_mul0, x, y);
+    Value *plain = ir_contract(b, spec, x, y), *out;
+    IrBuilder branch[2];
+    for (int k = 0; k < 2; k++)
+        ir_builder_nested(&branch[k], b);
+    ir_yield(&branch[0], plain);
+    ir_yield(&branch[1], unfolded(&branch[1], spec, OP_mul0, x, y));
+    ir_if_values(b, is_finite(b, plain), &branch[0], &branch[1], &out);
+    return out;
+}
+
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
     if (inst->op != OP_contract) {
         rebuild_inst(b, inst, map, emit, user);
         return;
     }
-    Product p = {.x = {irmap_get(map, inst->in[0]), irmap_get(map, inst->in[1])}};
-    p.term = atom_of(&b->m->ctx->atoms, "term");
     b->loc = inst->loc;
     b->origin = inst->origin;
-    read_spec(&p, inst->attr.spec);
-    Value *v = emit_elements(&p, b, 0);
+    Value *v = unfolded(b, inst->attr.spec, OP_mul, irmap_get(map, inst->in[0]),
+                        irmap_get(map, inst->in[1]));
     if (!v->name)
         v->name = inst->out[0]->name;
     irmap_put(map, inst->out[0], v);

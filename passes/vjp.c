@@ -537,83 +537,6 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst) {
         set_adjoint(s, free.data[changed.data[i]], joined[i]);
 }
 
-static const Size *const *mapped_sizes(Vjp *s, const Inst *call) {
-    int n = call->attr.callee.func->sizes.n;
-    const Size **sizes = ARENA_ARRAY(s->arena, n + 1, const Size *);
-    for (int i = 0; i < n; i++)
-        sizes[i] = irmap_size(&s->map, call->attr.callee.sizes[i]);
-    return sizes;
-}
-
-/* Cotangents of the float results of a call, zeros where absent. */
-static int call_cotangents(Vjp *s, IrBuilder *b, const Inst *call, Value **out) {
-    int n = 0;
-    for (int i = 0; i < call->n_out; i++)
-        if (value_is_float(call->out[i]))
-            out[n++] = vjp_adjoint_or_zeros(s, b, call->out[i]);
-    return n;
-}
-
-/* Whether a cotangent of the call may be 0 by structure, or infinite where the rule may multiply by
- * 0. */
-static bool is_risky(const Vjp *s, const Inst *call) {
-    const Zeros *z = &s->gates.source;
-    bool chooses = call_may_choose(z, call, true), any = false;
-    for (int i = 0; i < call->n_out; i++)
-        any |=
-            ptrmap_has(&z->faint, call->out[i]) || (chooses && ptrmap_has(&z->steep, call->out[i]));
-    return any;
-}
-
-/* A jvp rule is linear in its tangents: its vjp with respect to them, at any tangent, is the
- * transposed rule. */
-static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **args,
-                               Value *const *cotangents, Value **adjoints) {
-    Func *f = call->attr.callee.func;
-    int *wrt = ARENA_ARRAY(s->arena, call->n_in + 1, int), n = 0;
-    for (int i = 0; i < call->n_in; i++)
-        if (value_is_float(call->in[i])) {
-            args[call->n_in + n] = zeros_of(b, args[i]->type);
-            wrt[n] = call->n_in + n;
-            n++;
-        }
-    SeedKind kind = is_risky(s, call) ? SEEDS_wild : SEEDS_solid;
-    return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
-                      args, cotangents, kind, NULL, adjoints, s->error);
-}
-
-static void sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {
-    Func *f = call->attr.callee.func;
-    const Origin *derived = b->origin;
-    Value **args = ARENA_ARRAY(s->arena, 2 * (call->n_in + call->n_out) + 1, Value *);
-    Value **adjoints = ARENA_ARRAY(s->arena, call->n_in + 1, Value *);
-    for (int i = 0; i < call->n_in; i++)
-        args[i] = primal(s, call->in[i]);
-    b->origin = origin_in_rule(s->m, derived);
-    if (f->vjp_rule) {
-        for (int i = 0; i < call->n_out; i++)
-            args[call->n_in + i] = primal(s, call->out[i]);
-        call_cotangents(s, b, call, args + call->n_in + call->n_out);
-        Func *rule = is_risky(s, call) ? strong_rule(s->m, f->vjp_rule, call->n_in + call->n_out)
-                                       : f->vjp_rule;
-        ir_inline(b, rule, mapped_sizes(s, call), args, adjoints);
-    } else if (f->jvp_rule) {
-        Value **cotangents = ARENA_ARRAY(s->arena, call->n_out + 1, Value *);
-        call_cotangents(s, b, call, cotangents);
-        if (!transpose_jvp_rule(s, b, call, args, cotangents, adjoints)) {
-            s->failed = true;
-            return;
-        }
-    } else {
-        vjp_fail(s, f, call->loc, "it has no rule");
-        return;
-    }
-    b->origin = derived;
-    for (int i = 0, k = 0; i < call->n_in; i++)
-        if (value_is_float(call->in[i]))
-            vjp_accumulate(s, b, call->in[i], adjoints[k++]);
-}
-
 static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
     bool any = false;
     for (int i = 0; i < inst->n_out; i++)
@@ -632,7 +555,7 @@ static void sweep_inst(Vjp *s, IrBuilder *b, const Inst *inst) {
         sweep_if(s, b, inst);
         break;
     case OP_call:
-        sweep_call(s, b, inst);
+        vjp_sweep_call(s, b, inst);
         break;
     default:
         vjp_sweep_op(s, b, inst, adjoint(s, inst->out[0]));
@@ -645,6 +568,7 @@ void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region) {
         sweep_inst(s, b, region->insts.data[i]);
 }
 
+/* A region that yields a value from outside of it is a use of that value, too. */
 static void find_users(const Region *region, PtrMap *users) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
@@ -653,6 +577,9 @@ static void find_users(const Region *region, PtrMap *users) {
         for (int k = 0; k < inst->n_region; k++)
             find_users(inst->regions[k], users);
     }
+    for (int i = 0; i < region->yields.n; i++)
+        if (region->owner && region->yields.data[i]->region != region)
+            ptrmap_put(users, region->yields.data[i], (void *)(uintptr_t)region->owner);
 }
 
 bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, const int *wrt,
@@ -683,7 +610,8 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     for (int i = 0, k = 0; i < body->yields.n; i++)
         if (value_is_float(body->yields.data[i])) {
             wanted[i] = cotangents[k] != NULL;
-            if (wanted[i] && kind != SEEDS_wild) /* what a gate of those lets through may be 0 */
+            if (wanted[i] && kind_for(&s.gates.source, kind) !=
+                                 SEEDS_wild) /* what a gate of those lets through may be 0 */
                 gates_note_seed(&s.gates, cotangents[k]);
             k++;
         }

@@ -75,6 +75,8 @@ void vjp_recompute(Vjp *s, IrBuilder *b, const Region *source, const PtrMap *res
 void vjp_sweep(Vjp *s, IrBuilder *b, const Region *region);
 /* The adjoint of an instruction without regions, of which g is that of the result (vjp_ops.c). */
 void vjp_sweep_op(Vjp *s, IrBuilder *b, const Inst *inst, Value *g);
+/* ... and of a call of a function that has a rule (vjp_call.c). */
+void vjp_sweep_call(Vjp *s, IrBuilder *b, const Inst *call);
 /* The operands and attributes of the loop as it is emitted. */
 LoopSpec vjp_loop_spec(Vjp *s, const Inst *loop);
 

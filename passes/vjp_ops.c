@@ -68,11 +68,12 @@ static Value *contract_term(Vjp *s, IrBuilder *b, const Inst *inst, int k, Value
         return times_partial(b, ir_broadcast(b, g, other->type), other, strong);
     if (other->type->rank == 0 && !strcmp(axes[2], axes[k]))
         return times_partial(b, g, ir_broadcast(b, other, g->type), strong);
+    Value *(*einsum)(IrBuilder *, const char *, Value *, Value *) =
+        einsum_is_risky(&s->gates.source, inst->out[0], inst, k) ? strong_contract : ir_contract;
     if (k == 0)
-        return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", axes[2], axes[1], axes[0]), g,
-                           other);
+        return einsum(b, arena_printf(s->arena, "%s,%s->%s", axes[2], axes[1], axes[0]), g, other);
     /* the shared operand first, so that outer products read A' g */
-    return ir_contract(b, arena_printf(s->arena, "%s,%s->%s", axes[0], axes[2], axes[1]), other, g);
+    return einsum(b, arena_printf(s->arena, "%s,%s->%s", axes[0], axes[2], axes[1]), other, g);
 }
 
 static void sweep_contract(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {

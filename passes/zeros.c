@@ -7,7 +7,11 @@
  * parameters are not; which may be such zeros themselves (adjoints of an earlier order are); whose
  * derivatives may be such zeros, and whose may be infinite. Where two answers meet the product is
  * mul0: Note [Gates] in rules.c. Data flows over the structured region like those of activity.c;
- * adjoints in zeros_adjoint.c. Called by vjp.c and jvp.c. */
+ * adjoints in zeros_adjoint.c. Called by vjp.c and jvp.c.
+ *
+ * A product of arrays costs more as mul0, and many have a zero by structure somewhere (of a basis,
+ * of an element that nobody reads, of relu). So a second analysis, the narrow one, counts only the
+ * zeros that a condition chooses: every loop runs, every element is read. */
 #include "passes/zeros.h"
 
 /* ---- values that may be inf or NaN ---- */
@@ -59,9 +63,16 @@ static void find_poles(const Region *body, bool wild, PtrMap *poles) {
 
 /* ---- factors ---- */
 
+static bool is_condition(Op op) {
+    return op == OP_select || op == OP_min || op == OP_max || op == OP_clamp;
+}
+
 bool op_chooses(Op op) {
-    return op == OP_select || op == OP_min || op == OP_max || op == OP_clamp || op == OP_relu ||
-           op == OP_abs || op == OP_hypot;
+    return is_condition(op) || op == OP_relu || op == OP_abs || op == OP_hypot;
+}
+
+bool makes_zeros(const Zeros *z, Op op) {
+    return z->narrow ? is_condition(op) : op_chooses(op);
 }
 
 /* What a derivative is multiplied with on its way through operand k, where that is an operand. */
@@ -97,7 +108,7 @@ bool partial_has_zero(const Zeros *z, const Inst *inst, int k) {
     if (inst->op == OP_div && k == 1)
         factor = inst->in[0];
     if (inst->op == OP_abs) /* its sign at 0 */
-        return true;
+        return !z->narrow;
     return factor && (inst_is_zero(factor) || ptrmap_has(&z->zeros, factor));
 }
 
@@ -113,6 +124,60 @@ bool loop_may_not_run(const Inst *loop) {
     return !size_is_const(loop->attr.loop.extent, &extent) || extent < 1;
 }
 
+bool einsum_is_risky(const Zeros *z, const Value *of, const Inst *einsum, int k) {
+    return z->chosen &&
+           (zero_meets_pole(z->chosen, of, einsum, k) || pole_meets_zero(z->chosen, of, einsum, k));
+}
+
+static bool has_einsum(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_contract)
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (has_einsum(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
+static bool asks(const Zeros *z, const Inst *inst, const PtrMap *varied, bool adjoint) {
+    const Func *callee = inst->op == OP_call ? inst->attr.callee.func : NULL;
+    if (callee)
+        return (callee->jvp_rule && has_einsum(callee->jvp_rule->body)) ||
+               (callee->vjp_rule && has_einsum(callee->vjp_rule->body));
+    for (int k = 0; k < 2 && inst->op == OP_contract; k++) {
+        const Value *of = adjoint ? inst->out[0] : inst->in[k];
+        if (ptrmap_has(varied, inst->in[k]) &&
+            (zero_meets_pole(z, of, inst, k) || pole_meets_zero(z, of, inst, k)))
+            return true;
+    }
+    return false;
+}
+
+bool asks_for_chosen(const Zeros *z, const Region *body, const PtrMap *varied, bool adjoint) {
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        if (asks(z, inst, varied, adjoint))
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (asks_for_chosen(z, inst->regions[k], varied, adjoint))
+                return true;
+    }
+    return false;
+}
+
+SeedKind kind_for(const Zeros *z, SeedKind kind) {
+    bool counts = !z->narrow || kind & SEEDS_chosen;
+    return counts ? kind & ~(unsigned)SEEDS_chosen : SEEDS_solid;
+}
+
+Zeros *new_narrow(Arena *arena) {
+    Zeros *z = ARENA_NEW(arena, Zeros);
+    z->narrow = true;
+    return z;
+}
+
 /* ---- rules of calls ---- */
 
 /* What a rule, all of whose operations are plain, adds to what. */
@@ -126,6 +191,32 @@ static int count_floats(Value *const *values, int n) {
     for (int i = 0; i < n; i++)
         floats += value_is_float(values[i]);
     return floats;
+}
+
+/* Made of sizes, indices and numbers, like the mask of a triangle. */
+static bool is_of_places(const Value *v, int depth) {
+    if (!v->inst)
+        return v->index == 0 && v->region->owner && v->region->owner->op == OP_loop;
+    bool calculated = op_is_elementwise(v->inst->op) || v->inst->op == OP_const ||
+                      v->inst->op == OP_size || v->inst->op == OP_broadcast;
+    for (int k = 0; k < v->inst->n_in && calculated; k++)
+        calculated = depth > 0 && is_of_places(v->inst->in[k], depth - 1);
+    return calculated;
+}
+
+/* Of the narrow analysis: whether a condition in the rule may choose a zero, other than by its
+ * place in an array, which is the same at every call. */
+static bool has_condition(const Region *region) {
+    enum { DEPTH = 8 };
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if ((is_condition(inst->op) || inst->op == OP_if) && !is_of_places(inst->in[0], DEPTH))
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (has_condition(inst->regions[k]))
+                return true;
+    }
+    return false;
 }
 
 /* Whether a zero may come about in the rule; `tangents`: what it is linear in, from that parameter
@@ -155,8 +246,9 @@ static void find_links(Zeros *z, Arena *arena, const Inst *call, const Func *rul
     int n_in = count_floats(call->in, call->n_in), n_out = count_floats(call->out, call->n_out);
     int first = call->n_in + (adjoint ? call->n_out : 0), n = adjoint ? n_out : n_in;
     Links *links = ARENA_NEW(arena, Links);
-    *links = (Links){.chooses = rule_chooses(arena, rule, first),
-                     .linked = ARENA_ARRAY(arena, n_in * n_out + 1, bool)};
+    *links =
+        (Links){.chooses = z->narrow ? has_condition(rule->body) : rule_chooses(arena, rule, first),
+                .linked = ARENA_ARRAY(arena, n_in * n_out + 1, bool)};
     ptrmap_put(&z->links, rule, links);
     for (int i = 0; i < n; i++) {
         PtrMap active;
@@ -250,7 +342,7 @@ typedef struct Flow {
     const PtrMap *varied; /* NULL: the flow is of values */
     PtrMap *zeros;
     PtrMap firm; /* parameters of carries of that kind */
-    bool changed;
+    bool narrow, changed;
 } Flow;
 
 static bool may_vanish(const Flow *f, const Value *v) {
@@ -267,11 +359,15 @@ static void vanish(Flow *f, const Value *v, bool may) {
     f->changed = true;
 }
 
-/* Whether one of the float operands may be 0, or all of them. */
+/* Whether one of the float operands may be 0, or all of them. In the narrow analysis a 0 that is
+ * written there counts where a condition chooses it. */
 static bool any_vanishes(const Flow *f, const Inst *inst) {
-    for (int k = 0; k < inst->n_in; k++)
-        if (value_is_float(inst->in[k]) && may_vanish(f, inst->in[k]))
+    for (int k = 0; k < inst->n_in; k++) {
+        const Value *x = inst->in[k];
+        bool written = !f->narrow || inst->op == OP_select;
+        if (value_is_float(x) && (written ? may_vanish(f, x) : ptrmap_has(f->zeros, x)))
             return true;
+    }
     return false;
 }
 
@@ -290,6 +386,7 @@ static void flow_loop(Flow *f, const Inst *loop) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
     int nstate = nc + loop->attr.loop.n_acc;
+    bool may_not_run = !f->narrow && loop_may_not_run(loop);
     for (int i = 0; i < ns + nstate; i++)
         vanish(f, body->params.data[1 + i],
                may_vanish(f, loop->in[i]) && !ptrmap_has(&f->firm, body->params.data[1 + i]));
@@ -300,9 +397,9 @@ static void flow_loop(Flow *f, const Inst *loop) {
         if (k < nc) {
             first = first && !ptrmap_has(&f->firm, body->params.data[1 + ns + k]);
             vanish(f, body->params.data[1 + ns + k], last);
-            vanish(f, loop->out[k], last || (first && loop_may_not_run(loop)));
+            vanish(f, loop->out[k], last || (first && may_not_run));
         } else if (k < nstate) { /* a sum, that begins with `first` */
-            vanish(f, loop->out[k], first && (last || loop_may_not_run(loop)));
+            vanish(f, loop->out[k], first && (last || may_not_run));
         } else {
             vanish(f, loop->out[k], last);
         }
@@ -313,9 +410,12 @@ static void flow_loop(Flow *f, const Inst *loop) {
 static bool sum_vanishes(const Flow *f, const Inst *add) {
     const Value *v = add->out[0];
     Elements every = every_element(v->type), added = 0;
-    for (; v->inst && v->inst->op == OP_add_at; v = v->inst->in[0])
-        if (!may_vanish(f, v->inst->in[1]))
-            added |= known_part(v->inst, 2);
+    for (; v->inst && v->inst->op == OP_add_at; v = v->inst->in[0]) {
+        bool number = !may_vanish(f, v->inst->in[1]);
+        if (number && f->narrow)
+            return false;
+        added |= number ? known_part(v->inst, 2) : 0;
+    }
     return may_vanish(f, v) && (every == 0 || added != every);
 }
 
@@ -334,17 +434,17 @@ static bool elementwise_vanishes(const Flow *f, const Inst *inst) {
     case OP_mul0:
         return f->varied ? all_vanish(f, inst) : any_vanishes(f, inst);
     case OP_relu:
-        return true;
+        return !f->narrow || all_vanish(f, inst);
     case OP_div:
         return f->varied ? all_vanish(f, inst) : may_vanish(f, inst->in[0]);
     default:
-        return f->varied && (op_chooses(inst->op) || all_vanish(f, inst));
+        return f->varied && ((!f->narrow && op_chooses(inst->op)) || all_vanish(f, inst));
     }
 }
 
 static bool call_vanishes(const Flow *f, const Inst *call, int r) {
     if (!f->varied)
-        return !f->known || call_may_choose(f->known, call, false);
+        return f->known ? call_may_choose(f->known, call, false) : !f->narrow;
     for (int k = 0; k < call->n_in; k++)
         if (call_passes(f->known, call, k, r, false) && !may_vanish(f, call->in[k]))
             return false;
@@ -381,7 +481,7 @@ static void flow_inst(Flow *f, const Inst *inst) {
         vanish(f, out, sum_vanishes(f, inst));
         return;
     case OP_add_slice: /* adds somewhere */
-        vanish(f, out, may_vanish(f, inst->in[0]));
+        vanish(f, out, f->narrow ? all_vanish(f, inst) : may_vanish(f, inst->in[0]));
         return;
     case OP_contract:
         vanish(f, out, f->varied ? all_vanish(f, inst) : any_vanishes(f, inst));
@@ -399,7 +499,8 @@ static void flow_region(Flow *f, const Region *region) {
         flow_inst(f, region->insts.data[i]);
 }
 
-/* Notes carries that start from 0 and go on with something else; false when there is a new one. */
+/* Notes carries that start from 0 (of tangents: from what does not vary) and go on with something
+ * else; false when there is a new one. */
 static bool know_carries(Flow *f, const Region *region) {
     bool knew = true;
     for (int i = 0; i < region->insts.n; i++) {
@@ -410,8 +511,9 @@ static bool know_carries(Flow *f, const Region *region) {
             const Region *body = inst->regions[0];
             int at = inst->attr.loop.n_slice + k;
             const Value *carry = body->params.data[1 + at];
-            if (!inst_is_zero(inst->in[at]) || may_vanish(f, body->yields.data[k]) ||
-                ptrmap_has(&f->firm, carry))
+            const Value *from = inst->in[at];
+            bool starts = f->varied ? !ptrmap_has(f->varied, from) : inst_is_zero(from);
+            if (!starts || may_vanish(f, body->yields.data[k]) || ptrmap_has(&f->firm, carry))
                 continue;
             ptrmap_put(&f->firm, carry, NULL);
             knew = false;
@@ -422,7 +524,7 @@ static bool know_carries(Flow *f, const Region *region) {
 
 static void flow(const Zeros *known, const Region *body, const PtrMap *varied, PtrMap *zeros) {
     enum { MOST_ROUNDS = 8 }; /* with fewer, more may be zeros than are */
-    Flow f = {.known = known, .varied = varied, .zeros = zeros};
+    Flow f = {.known = known, .varied = varied, .zeros = zeros, .narrow = known->narrow};
     bool knew = false;
     ptrmap_init(&f.firm, zeros->arena);
     for (int round = 0; round < MOST_ROUNDS && !knew; round++) {
@@ -433,7 +535,7 @@ static void flow(const Zeros *known, const Region *body, const PtrMap *varied, P
             f.changed = false;
             flow_region(&f, body);
         }
-        knew = varied || know_carries(&f, body);
+        knew = (varied && !f.narrow) || know_carries(&f, body);
     }
 }
 
@@ -464,9 +566,9 @@ static void flow_back(Flow *f, PtrMap *seen, const Value *v) {
     } while (f->changed);
 }
 
-bool zero_by_structure(Arena *arena, const Value *v) {
+bool zero_by_structure(Arena *arena, const Value *v, bool narrow) {
     PtrMap zeros, seen;
-    Flow f = {.zeros = &zeros};
+    Flow f = {.zeros = &zeros, .narrow = narrow};
     ptrmap_init(&zeros, arena);
     ptrmap_init(&seen, arena);
     ptrmap_init(&f.firm, arena);
@@ -494,13 +596,23 @@ static void flow_of_turn(Zeros *z, const Region *body, const PtrMap *varied, con
             ptrmap_put(&z->faint, zeros.keys[i], NULL);
 }
 
-void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
-                       const Seeds *seeds) {
-    bool in_turn = seeds->kind == SEEDS_basis && seeds->n <= MOST_TURNS;
+static void find_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                          const Seeds *seeds) {
+    SeedKind kind = kind_for(z, seeds->kind);
+    bool in_turn = kind == SEEDS_basis && seeds->n <= MOST_TURNS;
     zeros_of_values(z, arena, body, false);
     for (int i = 0; i < seeds->n && in_turn; i++)
         flow_of_turn(z, body, varied, seeds, i);
     if (!in_turn)
-        flow_of_turn(z, body, varied, seeds, seeds->kind == SEEDS_solid ? -1 : seeds->n);
+        flow_of_turn(z, body, varied, seeds, kind == SEEDS_solid ? -1 : seeds->n);
     z->steep = z->poles; /* an infinite tangent begins at a pole */
+}
+
+void zeros_of_tangents(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const Seeds *seeds) {
+    find_tangents(z, arena, body, varied, seeds);
+    if (asks_for_chosen(z, body, varied, false)) {
+        z->chosen = new_narrow(arena);
+        find_tangents(z->chosen, arena, body, varied, seeds);
+    }
 }

@@ -6,11 +6,13 @@
 
 /* Sets of float values of the body that is differentiated. */
 typedef struct Zeros {
-    PtrMap poles; /* may be inf or NaN though the parameters are not */
-    PtrMap zeros; /* may be 0 by structure */
-    PtrMap faint; /* the tangent or the adjoint may be 0 by structure */
-    PtrMap steep; /* the tangent or the adjoint may be infinite */
-    PtrMap links; /* rules of the functions called -> Links* */
+    bool narrow;          /* only what a condition chooses makes zeros */
+    PtrMap poles;         /* may be inf or NaN though the parameters are not */
+    PtrMap zeros;         /* may be 0 by structure */
+    PtrMap faint;         /* the tangent or the adjoint may be 0 by structure */
+    PtrMap steep;         /* the tangent or the adjoint may be infinite */
+    PtrMap links;         /* rules of the functions called -> Links* */
+    struct Zeros *chosen; /* narrow; NULL: no product of arrays asks for it */
 } Zeros;
 
 /* The tangents of the parameters wrt; NULL where there is none. */
@@ -28,14 +30,17 @@ void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap 
                        const PtrMap *useful, const bool *wanted, SeedKind kind);
 
 /* Whether v, a value of what is emitted so far, may be 0 by structure: a basis vector, an element
- * of one, a constant. */
-bool zero_by_structure(Arena *arena, const Value *v);
+ * of one, a constant; narrow: only because a condition chooses so. */
+bool zero_by_structure(Arena *arena, const Value *v, bool narrow);
 
 /* Whether a derivative that is 0 by structure may meet an infinite partial derivative, or the other
  * way round, in the product that leads through operand k of inst. `of` has the derivative: the
  * operand where that is a tangent, the result where it is an adjoint. */
 bool zero_meets_pole(const Zeros *z, const Value *of, const Inst *inst, int k);
 bool pole_meets_zero(const Zeros *z, const Value *of, const Inst *inst, int k);
+
+/* The same of an einsum, whose strong form costs more: only zeros that a condition chose count. */
+bool einsum_is_risky(const Zeros *z, const Value *of, const Inst *einsum, int k);
 
 /* ---- between the files of the analysis ---- */
 
@@ -47,7 +52,13 @@ bool partial_has_pole(const Zeros *z, const Inst *inst, int k);
 bool partial_has_zero(const Zeros *z, const Inst *inst, int k);
 /* The operations whose result does not move with operand k for some operands. */
 bool op_chooses(Op op);
+bool makes_zeros(const Zeros *z, Op op); /* of those, the ones that count for this analysis */
 bool loop_may_not_run(const Inst *loop);
+/* Whether the strong form of some einsum in the body is a question: `adjoint` says which of its
+ * values has the derivative. */
+bool asks_for_chosen(const Zeros *z, const Region *body, const PtrMap *varied, bool adjoint);
+Zeros *new_narrow(Arena *arena);
+SeedKind kind_for(const Zeros *z, SeedKind kind); /* what this analysis makes of it */
 /* The same of its rule for this mode. */
 bool call_may_choose(const Zeros *z, const Inst *call, bool adjoint);
 /* Whether, whatever the values are, the rule for this mode adds the derivative of one of operand k

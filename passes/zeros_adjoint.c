@@ -21,6 +21,7 @@ typedef struct Adjoints {
     PtrMap solid;  /* value -> Elements */
     VEC(Mark) log; /* of what was marked */
     PtrMap faint;  /* parameters of carries whose adjoint may be 0 */
+    PtrMap ample;  /* those that are not NULL: narrow, solid but in the last iteration */
 } Adjoints;
 
 static bool is_active(const Adjoints *a, const Value *v) {
@@ -56,7 +57,7 @@ static void give(Adjoints *a, const Value *v, bool solid) {
 static void give_part(Adjoints *a, const Inst *inst) {
     const Value *array = inst->in[0];
     Elements part = known_part(inst, 1), every = every_element(array->type);
-    bool whole = part && ((marks_of(a, array) | part) & every) == every;
+    bool whole = a->known->narrow || (part && ((marks_of(a, array) | part) & every) == every);
     mark(a, array, whole ? ALL : part);
 }
 
@@ -87,8 +88,10 @@ static bool adjoints_of_body(Adjoints *a, const Inst *loop) {
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
     bool held = true;
     for (int k = 0; k < loop->n_out; k++) {
-        bool from_next = k >= nc || !ptrmap_has(&a->faint, body->params.data[1 + ns + k]);
-        give(a, body->yields.data[k], is_solid(a, loop->out[k]) && from_next);
+        const Value *carry = k < nc ? body->params.data[1 + ns + k] : NULL;
+        bool from_next = !carry || !ptrmap_has(&a->faint, carry);
+        bool ample = carry && ptrmap_get(&a->ample, carry);
+        give(a, body->yields.data[k], ample || (is_solid(a, loop->out[k]) && from_next));
     }
     adjoints_of_region(a, body);
     for (int k = 0; k < nc; k++) {
@@ -101,13 +104,29 @@ static bool adjoints_of_body(Adjoints *a, const Inst *loop) {
     return held;
 }
 
+/* In the narrow analysis a carry that nobody reads after the loop has an adjoint that is 0 in the
+ * last iteration, which no condition chose. Whether there is a new one that is solid before. */
+static bool know_ample(Adjoints *a, const Inst *loop) {
+    bool found = false;
+    for (int k = 0; a->known->narrow && k < loop->attr.loop.n_carry; k++) {
+        const Value *carry = loop->regions[0]->params.data[1 + loop->attr.loop.n_slice + k];
+        if (!is_solid(a, carry) || is_active(a, loop->out[k]) || ptrmap_get(&a->ample, carry))
+            continue;
+        ptrmap_put(&a->ample, carry, (void *)loop);
+        found = true;
+    }
+    return found;
+}
+
 static void adjoints_of_loop(Adjoints *a, const Inst *loop) {
     const Region *body = loop->regions[0];
     int ns = loop->attr.loop.n_slice, nstate = loop->attr.loop.n_carry + loop->attr.loop.n_acc;
     int begin = a->log.n;
-    while (!adjoints_of_body(a, loop))
+    for (int k = 0; k < loop->attr.loop.n_carry; k++) /* what held in another round may not here */
+        ptrmap_put(&a->ample, body->params.data[1 + ns + k], NULL);
+    while (!adjoints_of_body(a, loop) || know_ample(a, loop))
         take_back(a, begin, NULL, NULL);
-    if (loop_may_not_run(loop))
+    if (!a->known->narrow && loop_may_not_run(loop))
         take_back(a, begin, body, NULL);
     for (int i = 0; i < ns + nstate; i++) {
         bool used = is_solid(a, body->params.data[1 + i]), sum = i >= ns + loop->attr.loop.n_carry;
@@ -164,19 +183,20 @@ static bool sums_nothing(const Inst *inst, int k) {
 
 /* What reaches operand k whatever the values are. */
 static bool reaches(const Adjoints *a, const Inst *inst, int k) {
+    bool narrow = a->known->narrow;
     switch (inst->op) {
     case OP_broadcast:
-        return !sums_nothing(inst, k);
+        return narrow || !sums_nothing(inst, k);
     case OP_contract:
-        return !sums_nothing(inst, k) && !partial_has_zero(a->known, inst, k);
+        return (narrow || !sums_nothing(inst, k)) && !partial_has_zero(a->known, inst, k);
     case OP_mul0: /* the other factor may be 0 */
-        return false;
+        return narrow && !partial_has_zero(a->known, inst, k);
     case OP_update:
-        return k == 1;
+        return narrow || k == 1;
     case OP_reduce:
         return inst->attr.reduce.kind == RED_sum || inst->attr.reduce.kind == RED_logsumexp;
     default:
-        return !op_chooses(inst->op) && !partial_has_zero(a->known, inst, k);
+        return !makes_zeros(a->known, inst->op) && !partial_has_zero(a->known, inst, k);
     }
 }
 
@@ -239,6 +259,7 @@ static void adjoints_of_turn(Zeros *z, Adjoints a, const Region *body, const boo
                              const Value *result, Elements elements) {
     ptrmap_init(&a.solid, a.arena);
     ptrmap_init(&a.faint, a.arena);
+    ptrmap_init(&a.ample, a.arena);
     for (int i = 0; i < body->yields.n; i++)
         if (wanted[i] && !result)
             give(&a, body->yields.data[i], true);
@@ -272,8 +293,9 @@ static void adjoints_in_turn(Zeros *z, const Adjoints *a, const Region *body, co
     }
 }
 
-void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
-                       const PtrMap *useful, const bool *wanted, SeedKind kind) {
+static void find_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                          const PtrMap *useful, const bool *wanted, SeedKind kind) {
+    kind = kind_for(z, kind);
     zeros_of_values(z, arena, body, kind == SEEDS_wild);
     Adjoints a = {.arena = arena, .known = z, .varied = varied, .useful = useful};
     int turns = 0;
@@ -289,4 +311,13 @@ void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap 
     for (uint32_t i = 0; kind == SEEDS_wild && i < useful->cap; i++)
         if (useful->keys[i])
             ptrmap_put(&z->steep, useful->keys[i], NULL);
+}
+
+void zeros_of_adjoints(Zeros *z, Arena *arena, const Region *body, const PtrMap *varied,
+                       const PtrMap *useful, const bool *wanted, SeedKind kind) {
+    find_adjoints(z, arena, body, varied, useful, wanted, kind);
+    if (asks_for_chosen(z, body, varied, true)) {
+        z->chosen = new_narrow(arena);
+        find_adjoints(z->chosen, arena, body, varied, useful, wanted, kind);
+    }
 }

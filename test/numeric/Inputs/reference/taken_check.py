@@ -39,6 +39,13 @@ CHOICES = [
     ("rule_j(select(C, ONE, TWO))", "rule_j(G)"), ("select(T, rule_j(G), rule_v(B))", "rule_j(G)"), ("select(F, rule_j(B), rule_v(G))", "rule_j(G)"),
     ("(sin([G, B]))[k0]", "sin(G)"), ("(reverse([B, G]))[k0]", "G"), ("(cumsum([G, B]))[k0]", "G"), ("sum([G, B][0:1])", "G"),
     ("(reshape([G, B, B, B], 2, 2))[k0, k0]", "G"), ("(select(T, [G, B], [B, B]))[k0]", "G"), ("(diag([G, B]))[k0, k0]", "G"),
+    ("{ let V = [[B, 0.5], [1.0, B]] @ [G, c]; if T { G } else { sum(V) } }", "G"),
+    ("{ let V = [G, c] @ [[B, B], [1.0, B]]; select(F, V[0]*V[1], G) }", "G"),
+    ("{ let V = [[B, G], [G, B]] @ [[G, 0.5], [c, B]]; sum((if q > 0.0 { V[I, 0] } else { G }) for I < 2) }", "(2.0*G)"),
+    ("{ let V = [[B, 1.0], [0.5, 2.0]] @ [G, c]; sum((if I == k1 { V[I] } else { 0.0 }) for I < 2) }", "(0.5*G + 2.0*c)"),
+    ("(loop S = G for I < 2 { let V = [[B, S], [S, 1.0]] @ [S, c]; S + 0.1*(if T { S } else { V[1] }) })", "(1.1*1.1*(G))"),
+    ("{ let V = product_v([[B, 1.0], [0.5, B]], [G, c]); if T { G } else { V[0] } }", "G"),
+    ("{ let V = product_j([[B, 1.0], [0.5, B]], [G, c]); if T { G } else { V[0] } }", "G"),
     ("(scatter(2, I => (if I == k0 { G } else { B }) for I < 2))[k0]", "G"), ("(stack([G, B], [B, B]))[k0, 0]", "G"),
 ]
 HELPERS = """
@@ -54,6 +61,10 @@ fn two_j(u: f64, v: f64) -> (f64, f64) = (2.0*u, 3.0*v);
 derivative two_j(u: f64, v: f64) { jvp(du: f64, dv: f64) = (2.0*du, 3.0*dv); }
 fn two_v(u: f64, v: f64) -> (f64, f64) = (2.0*u, 3.0*v);
 derivative two_v(u: f64, v: f64) { vjp(y: (f64, f64), dy: (f64, f64)) = (2.0*dy.0, 3.0*dy.1); }
+fn product_j[n](A: [n,n]f64, u: [n]f64) -> [n]f64 = A @ u;
+derivative product_j[n](A: [n,n]f64, u: [n]f64) { jvp(dA: [n,n]f64, du: [n]f64) = dA @ u + A @ du; }
+fn product_v[n](A: [n,n]f64, u: [n]f64) -> [n]f64 = A @ u;
+derivative product_v[n](A: [n,n]f64, u: [n]f64) { vjp(y: [n]f64, dy: [n]f64) = (outer(dy, u), A' @ dy); }
 type Pair = { u: f64, v: f64 };
 fn apply(f: fn(f64) -> f64, u: f64) -> f64 = f(u);
 fn near(a: f64, b: f64) -> bool = abs(a - b) <= 1e-9*(1.0 + abs(a) + abs(b));
