@@ -404,6 +404,9 @@ static const char *hint_expression(const Clash *c) {
     if (got(c, "`let`") && at_expression(c)) {
         return "`let` stands in a block: `{ let y = x; y*y }`";
     }
+    if (got(c, "`where`") && at_expression(c)) {
+        return "a choice by element is `select(c, a, b)`";
+    }
     if (got(c, "`where`") && after_expression(c)) {
         return "name parts in a block: `{ let y = x; y*y }`; `where` stands behind the result type";
     }
