@@ -294,6 +294,8 @@ static int field_number(Checker *c, const Ty *ty, Name name) {
                                 "a value of type `%s` has no fields", ty_text(c, ty));
         if (ty->kind == TY_array && ty->elem->kind == TY_record) {
             diag_hint(c->diags, diag, "take one element first: `x[i].%s`", name.atom);
+        } else if (ty->kind == TY_tuple && ty->n > 0) {
+            diag_hint(c->diags, diag, "components are taken by number, `.0` to `.%d`", ty->n - 1);
         } else {
             hint_member(c, diag, name.atom);
         }
