@@ -4,31 +4,12 @@
  *
  * The seeds of Jacobians and Hessians are unit vectors: their products would be as dear as those of
  * any vector. Called by builder.c only. */
+#include "ir/einsum.h"
 #include "ir/emit.h"
 
 #include <string.h>
 
-/* A contraction taken apart. */
-typedef struct Parts {
-    Value *in[2];
-    char labels[2][IR_MAX_RANK + 1], out[IR_MAX_RANK + 1];
-} Parts;
-
-static Parts take_apart(const char *spec, Value *x, Value *y) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    Parts p = {.in = {x, y}};
-    memcpy(p.labels[0], spec, (size_t)(comma - spec));
-    memcpy(p.labels[1], comma + 1, (size_t)(arrow - comma - 1));
-    memcpy(p.out, arrow + 2, strlen(arrow + 2));
-    return p;
-}
-
-static Value *put_together(IrBuilder *b, const Parts *p) {
-    const char *spec = arena_printf(b->m->arena, "%s,%s->%s", p->labels[0], p->labels[1], p->out);
-    return ir_contract(b, spec, p->in[0], p->in[1]);
-}
-
-static bool untranspose(Parts *p, int k) {
+static bool untranspose(Einsum *p, int k) {
     Value *v = p->in[k];
     if (!value_is(v, OP_transpose)) {
         return false;
@@ -43,7 +24,7 @@ static bool untranspose(Parts *p, int k) {
 }
 
 /* A sum of nothing. */
-static bool sums_nothing(const Parts *p) {
+static bool sums_nothing(const Einsum *p) {
     int64_t n;
     for (int axis = 0; p->labels[0][axis]; axis++) {
         if (!strchr(p->out, p->labels[0][axis]) && size_is_const(p->in[0]->type->dims[axis], &n) &&
@@ -79,7 +60,7 @@ static Value *unit_place(const Value *v) {
 
 /* x[.., k, ..] with k at the axis of the label; the axes that are left in the order of the result.
  */
-static Value *part_of(IrBuilder *b, const Parts *p, int x, char label, Value *k) {
+static Value *part_of(IrBuilder *b, const Einsum *p, int x, char label, Value *k) {
     const char *labels = p->labels[x];
     int rank = p->in[x]->type->rank, at = (int)(strchr(labels, label) - labels);
     int8_t perm[IR_MAX_RANK];
@@ -98,7 +79,7 @@ static Value *part_of(IrBuilder *b, const Parts *p, int x, char label, Value *k)
     return ir_transpose(b, part, perm);
 }
 
-static Value *fold_unit(IrBuilder *b, const Parts *p, int unit) {
+static Value *fold_unit(IrBuilder *b, const Einsum *p, int unit) {
     Value *k = unit_place(p->in[unit]);
     char label = p->labels[unit][0];
     if (!k || strchr(p->out, label) || !strchr(p->labels[!unit], label) ||
@@ -109,10 +90,10 @@ static Value *fold_unit(IrBuilder *b, const Parts *p, int unit) {
 }
 
 Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y, const Type *type) {
-    Parts p = take_apart(spec, x, y);
+    Einsum p = einsum_of(spec, x, y);
     bool turned = untranspose(&p, 0), too = untranspose(&p, 1);
     if (turned || too) {
-        return put_together(b, &p);
+        return einsum_emit(b, &p);
     }
     if (sums_nothing(&p) && type_is_float(type)) {
         return ir_const(b, type, 0.0);

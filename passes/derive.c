@@ -295,6 +295,7 @@ static void expand_func(Derive *d, Func *f) {
 }
 static void prepare_func(Derive *d, Func *f) { /* before anything differentiates it */
     stacks_func(d->m, f);
+    reassociate_func(d->m, f);
     lift_func(d->m, f);
 }
 

@@ -18,6 +18,7 @@ bool pass_loops(IrModule *m);
 bool pass_dots(IrModule *m);
 bool pass_fuse(IrModule *m);
 bool pass_lift(IrModule *m);
+bool pass_reassociate(IrModule *m);
 bool pass_precompute(IrModule *m);
 bool pass_sums(IrModule *m);
 bool pass_branches(IrModule *m);
@@ -83,11 +84,12 @@ Func *rule_for(IrModule *m, Func *rule, int first, SeedKind kind);
 Func *func_placed(IrModule *m, Func *f, Loc loc);
 
 /* ---- passes on one function ---- */
-bool has_segments(const Region *region);   /* holds a loop marked CHECK_every */
-void split_segments(IrModule *m, Func *f); /* rewrites those into two loops (checkpoint.c) */
-void simplify_func(IrModule *m, Func *f);  /* rounds of simplify until it stops shrinking */
-void stacks_func(IrModule *m, Func *f);    /* rows written in turn become stacks */
-void lift_func(IrModule *m, Func *f);      /* lift, then simplify */
+bool has_segments(const Region *region);     /* holds a loop marked CHECK_every */
+void split_segments(IrModule *m, Func *f);   /* rewrites those into two loops (checkpoint.c) */
+void simplify_func(IrModule *m, Func *f);    /* rounds of simplify until it stops shrinking */
+void stacks_func(IrModule *m, Func *f);      /* rows written in turn become stacks */
+void reassociate_func(IrModule *m, Func *f); /* products of three in the cheaper order */
+void lift_func(IrModule *m, Func *f);        /* lift, then simplify */
 
 /* ---- sums in the loop form (loops.c) ---- */
 /* acc + x (or - x), where acc is the whole acc and x has its trailing shape below the k indices in
