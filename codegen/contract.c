@@ -90,8 +90,10 @@ static void emit_dots_strided(Gen *g, const Problem *p) {
     gen_loop_end(g, &by_k);
 }
 
-static void emit_dots(Gen *g, const Problem *p) {
-    int64_t m, n;
+static void emit_dots(Gen *wide, const Problem *p) {
+    int64_t m, n, k = wide->lanes;
+    gen_known(p->k, &k);
+    Gen own = gen_narrowed(wide, k), *g = &own;
     if (!gen_is(p->b.row_stride, 1))
         emit_dots_strided(g, p);
     else if (gen_known(p->n, &n) && n > 1)
@@ -253,8 +255,17 @@ static void emit_panel_rows(Gen *g, const Problem *p, const Fit *fit, Tile tile)
     }
 }
 
+/* The vectors of a panel: one that is not filled by half may be shorter, unless it is packed by a
+ * function. */
+static Gen panel_vectors(Gen *g, const Problem *p, const Fit *fit, int64_t cols) {
+    Gen narrow = gen_narrowed(g, cols);
+    return !fit->packed || blocked_pack_fits(&narrow, p->b, p->k) ? narrow : *g;
+}
+
 /* All rows of one panel, `cols` wide, from column `from` on. */
-static void emit_panel(Gen *g, const Problem *p, const Fit *fit, LLVMValueRef from, int64_t cols) {
+static void emit_panel(Gen *wide, const Problem *p, const Fit *fit, LLVMValueRef from,
+                       int64_t cols) {
+    Gen own = panel_vectors(wide, p, fit, cols), *g = &own;
     LLVMValueRef zero = gen_int(g, 0);
     int vecs = (int)((cols + g->lanes - 1) / g->lanes);
     int last = (int)(cols - (int64_t)(vecs - 1) * g->lanes);

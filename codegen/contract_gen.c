@@ -16,6 +16,15 @@ Gen gen_open(ContractTarget *target, bool is_f64, LLVMBuilderRef builder, LLVMVa
     return g;
 }
 
+Gen gen_narrowed(const Gen *g, int64_t n) {
+    Gen narrow = *g;
+    int least = g->is_f64 ? 2 : 4;
+    while (narrow.lanes > least && narrow.lanes / 2 >= n)
+        narrow.lanes /= 2;
+    narrow.vec = LLVMVectorType(g->elem, (unsigned)narrow.lanes);
+    return narrow;
+}
+
 /* ---- integers ---- */
 
 LLVMValueRef gen_int(const Gen *g, int64_t value) {
@@ -188,12 +197,30 @@ static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count) {
 #define MASKED_ALIGN(g)
 #endif
 
+/* Whether so many lanes are a vector of their own, of 16 bytes at least. */
+static bool is_shorter_vector(const Gen *g, int64_t lanes) {
+    return lanes >= (g->is_f64 ? 2 : 4) && lanes < g->lanes && (lanes & (lanes - 1)) == 0;
+}
+
+static LLVMValueRef load_shorter(Gen *g, LLVMValueRef ptr, int lanes) {
+    LLVMTypeRef type = LLVMVectorType(g->elem, (unsigned)lanes);
+    LLVMValueRef part = LLVMBuildLoad2(g->b, type, ptr, "");
+    LLVMSetAlignment(part, g->is_f64 ? 8 : 4);
+    int lane[GEN_MAX_LANES];
+    for (int i = 0; i < g->lanes; i++)
+        lane[i] = i < lanes ? i : lanes;
+    return gen_shuffle(g, part, LLVMConstNull(type), lane, g->lanes);
+}
+
 LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes) {
     if (gen_is(lanes, g->lanes)) {
         LLVMValueRef whole = LLVMBuildLoad2(g->b, g->vec, ptr, "");
         LLVMSetAlignment(whole, g->is_f64 ? 8 : 4);
         return whole;
     }
+    int64_t known;
+    if (gen_known(lanes, &known) && is_shorter_vector(g, known))
+        return load_shorter(g, ptr, (int)known);
     LLVMTypeRef types[] = {g->vec, g->ptr};
     LLVMValueRef args[] = {ptr, MASKED_ALIGN(g) lane_mask(g, lanes), LLVMConstNull(g->vec)};
     return intrinsic(g, "llvm.masked.load", types, 2, args, sizeof args / sizeof *args);
@@ -223,7 +250,7 @@ void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef 
         gen_store(g, value, ptr);
         return;
     }
-    if (is_known && !gen_has_masks(g)) {
+    if (is_known && (!gen_has_masks(g) || is_shorter_vector(g, known))) {
         store_pieces(g, value, ptr, (int)known);
         return;
     }

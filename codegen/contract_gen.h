@@ -22,6 +22,9 @@ typedef struct Gen {
 } Gen;
 
 Gen gen_open(ContractTarget *target, bool is_f64, LLVMBuilderRef builder, LLVMValueRef function);
+/* The same with the shortest vectors, of 16 bytes at least, that hold n elements: whole loads and
+ * stores are handed on from one to the next, masked ones go through the cache. */
+Gen gen_narrowed(const Gen *g, int64_t n);
 
 /* Integers (i64). */
 LLVMValueRef gen_int(const Gen *g, int64_t value);
