@@ -9,13 +9,16 @@
  * 1/y is infinite where y is next to zero, though x/y need not be. So the reciprocal is that of
  * y*s, for a power of two s that is 1 unless y is tiny; where y is huge it is subnormal and has
  * lost two bits or three. It is 0.5/(y*s), and x/y = x*(0.5/(y*s))*2s, because the builder makes
- * x/y of x*(1/y).
+ * x/y of x*(1/y). A square root is neither tiny nor huge, so there it is 2/(y*2), and one product
+ * is enough: these are the pivots of Cholesky factors, of which triangular systems wait for each in
+ * turn.
  *
  * Runs before `branches`, which hands reciprocals from one `if` to the next, and before the last
  * `simplify`, which moves those of a loop's invariants in front of it. */
 #include "passes/rebuild.h"
 
 #include <math.h>
+#include <string.h>
 
 /* How often a number divides in a region and those inside it. */
 typedef struct Divides {
@@ -24,10 +27,10 @@ typedef struct Divides {
     struct Divides *next; /* of the same number */
 } Divides;
 
-/* In the new body: 0.5/(y*s), and 2s. */
+/* In the new body: 0.5/(y*s), and 2s; or 2/(y*2). */
 typedef struct Shared {
-    const Region *region; /* of the source, where it stands */
-    Value *reciprocal, *back;
+    const Region *region;     /* of the source, where it stands */
+    Value *reciprocal, *back; /* back: NULL where y is neither tiny nor huge */
     struct Shared *next;
 } Shared;
 
@@ -36,14 +39,57 @@ typedef struct Reciprocals {
     PtrMap divides, shared; /* divisor in the source -> Divides*, Shared* */
 } Reciprocals;
 
+/* ---- which numbers are neither tiny nor huge ---- */
+
+static bool is_moderate(const Value *y);
+
+enum { ANY_ROW = -1 };
+
+/* Whether the element at these constants of an array is, n of them; where one is ANY_ROW, each of
+ * those. */
+static bool element_is_moderate(const Value *x, int n, const int64_t *at) {
+    const Inst *inst = x->inst;
+    int64_t below[IR_MAX_RANK + 1] = {ANY_ROW};
+    if (n == 0)
+        return is_moderate(x);
+    if (!inst) { /* a row of what is gone through */
+        const Inst *loop = x->region->owner;
+        bool slice = loop && loop->op == OP_loop && x->index >= 1 &&
+                     x->index <= loop->attr.loop.n_slice && n < IR_MAX_RANK;
+        memcpy(below + 1, at, (size_t)n * sizeof *at);
+        return slice && element_is_moderate(loop->in[x->index - 1], n + 1, below);
+    }
+    if (inst->op == OP_array && at[0] >= 0)
+        return at[0] < inst->n_in && element_is_moderate(inst->in[at[0]], n - 1, at + 1);
+    bool stacked =
+        inst->op == OP_loop && x->index >= inst->attr.loop.n_carry + inst->attr.loop.n_acc;
+    return stacked && element_is_moderate(inst->regions[0]->yields.data[x->index], n - 1, at + 1);
+}
+
+static bool is_moderate(const Value *y) {
+    const Inst *inst = y->inst;
+    int64_t at[IR_MAX_RANK];
+    if (!inst || inst->op != OP_index)
+        return inst && inst->op == OP_sqrt;
+    for (int k = 1; k < inst->n_in; k++) {
+        if (!inst_is_const(inst->in[k]))
+            return false;
+        at[k - 1] = inst->in[k]->inst->attr.integer;
+    }
+    return element_is_moderate(inst->in[0], inst->n_in - 1, at);
+}
+
+/* ---- candidates ---- */
+
 /* Whether x*(1/y) is as good as x/y. Not where x is a number, but for powers of two, or divided by
  * y already: second derivatives of elementary functions are made of these, and are documented to
- * the last place. */
+ * the last place; but those of square roots have no third product to win. What is divided by a
+ * pivot twice are systems of L L'. */
 static bool is_dividend(const Value *x, const Value *y) {
     int exponent;
     if (inst_is_const(x))
         return fabs(frexp(x->inst->attr.num, &exponent)) == 0.5;
-    return !(x->inst && x->inst->op == OP_div && x->inst->in[1] == y);
+    return !(x->inst && x->inst->op == OP_div && x->inst->in[1] == y) || is_moderate(y);
 }
 
 static bool is_candidate(const Inst *inst) {
@@ -114,16 +160,20 @@ static Shared *visible(const Reciprocals *s, const Value *y, const Region *regio
 static Shared *new_shared(Reciprocals *s, IrBuilder *b, const Inst *inst, IrMap *map) {
     Value *y = irmap_get(map, inst->in[1]);
     const Type *type = y->type;
+    Shared *shared = ARENA_NEW(s->m->arena, Shared);
+    *shared = (Shared){.region = inst->region, .next = ptrmap_get(&s->shared, inst->in[1])};
+    ptrmap_put(&s->shared, inst->in[1], shared);
+    if (is_moderate(inst->in[1])) {
+        Value *two = ir_const(b, type, 2.0);
+        shared->reciprocal = ir_ew2(b, OP_div, two, ir_ew2(b, OP_mul, y, two));
+        return shared;
+    }
     double tiny = type->elem == S_f32 ? 0x1p-100 : 0x1p-1000,
            up = type->elem == S_f32 ? 0x1p40 : 0x1p100;
     Value *is_tiny = ir_ew2(b, OP_lt, ir_ew1(b, OP_abs, y), ir_const(b, type, tiny)),
           *scale = ir_ew3(b, OP_select, is_tiny, ir_const(b, type, up), ir_const(b, type, 1.0));
-    Shared *shared = ARENA_NEW(s->m->arena, Shared);
-    shared->region = inst->region;
     shared->back = ir_ew3(b, OP_select, is_tiny, ir_const(b, type, 2 * up), ir_const(b, type, 2.0));
     shared->reciprocal = ir_ew2(b, OP_div, ir_const(b, type, 0.5), ir_ew2(b, OP_mul, y, scale));
-    shared->next = ptrmap_get(&s->shared, inst->in[1]);
-    ptrmap_put(&s->shared, inst->in[1], shared);
     return shared;
 }
 
@@ -136,8 +186,9 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
         rebuild_inst(b, inst, map, emit, s);
         return;
     }
-    Value *product = ir_ew2(b, OP_mul, irmap_get(map, inst->in[0]), shared->reciprocal),
-          *v = ir_ew2(b, OP_mul, product, shared->back);
+    Value *v = ir_ew2(b, OP_mul, irmap_get(map, inst->in[0]), shared->reciprocal);
+    if (shared->back)
+        v = ir_ew2(b, OP_mul, v, shared->back);
     name_keep(b->m, v, inst->out[0]->name);
     irmap_put(map, inst->out[0], v);
 }

@@ -371,6 +371,12 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
         parts_set(s, b, inst->out[0], p, map);
         return;
     }
+    Value *sum = inst->op == OP_contract ? parts_sum_of_rows(s, b, inst, map) : NULL;
+    if (sum) {
+        name_keep(b->m, sum, inst->out[0]->name);
+        irmap_put(map, inst->out[0], sum);
+        return;
+    }
     for (int k = 0; k < inst->n_in; k++)
         irmap_put(map, inst->in[k], parts_whole(s, b, inst->in[k], map));
     for (int k = 0; k < inst->n_out; k++) /* an unrolled iteration before may have split it */

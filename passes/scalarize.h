@@ -46,5 +46,6 @@ void parts_set(Scalarize *s, IrBuilder *b, Value *v, Parts *p, IrMap *map);
 /* The parts that an instruction makes; NULL: it is not one on small arrays, or better left whole.
  */
 Parts *parts_split(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map);
+Value *parts_sum_of_rows(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map);
 
 #endif

@@ -2,6 +2,8 @@
  * and what becomes of straight-line instructions on it. Called by scalarize.c alone. */
 #include "passes/scalarize.h"
 
+#include "ir/einsum.h"
+
 #include <string.h>
 
 /* ---- sizes ---- */
@@ -210,6 +212,34 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
         *r = *r ? ir_ew2(b, OP_add, *r, product) : product;
     }
     return out;
+}
+
+/* A few numbers times as many rows, v X, as a loop over the elements of the sum: fuse joins it with
+ * what makes the rows and what reads the sum, and nothing goes through memory. NULL: it is no such
+ * product. */
+Value *parts_sum_of_rows(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
+    Einsum e = einsum_of(inst->attr.spec, inst->in[0], inst->in[1]);
+    int v = e.in[0]->type->rank == 1 ? 0 : 1;
+    int n = array_count(irmap_type(map, e.in[v]->type), SMALL_DEAR);
+    if (e.in[v]->type->rank != 1 || n == 0 || e.in[!v]->type->rank != 2 ||
+        e.labels[!v][0] != e.labels[v][0] || e.labels[!v][1] != e.out[0] ||
+        !value_is_float(e.in[v]) || !is_outside_lanes(inst->region))
+        return NULL;
+    Parts *x = parts_of(s, b, e.in[v], map);
+    Value *matrix = parts_whole(s, b, e.in[!v], map), *rows[SMALL_DEAR], *sum = NULL;
+    for (int k = 0; k < n; k++) {
+        Value *at = ir_int(b, S_i64, k);
+        rows[k] = ir_index(b, matrix, 1, &at);
+    }
+    LoopSpec spec = {.extent = matrix->type->dims[1], .n_slice = n, .slices = rows};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    for (int k = 0; k < n; k++) {
+        Value *term = ir_ew2(&body, OP_mul, x->e[k], body.region->params.data[1 + k]);
+        sum = sum ? ir_ew2(&body, OP_add, sum, term) : term;
+    }
+    ir_yield(&body, sum);
+    return ir_loop_end(b, &spec, &body)->out[0];
 }
 
 /* First flat position and number of elements below constant indices. */
