@@ -44,7 +44,8 @@ typedef struct Block {
     Fuse *s;
     Node *nodes;
     int n, mark;
-    PtrMap at;        /* Inst -> node number + 1 */
+    int *span; /* a later node of the same span, see merge_spans; or the node itself: its last */
+    PtrMap at; /* Inst -> node number + 1 */
     VEC(int) leaders; /* the loops so far that lead their groups, in order */
 } Block;
 
@@ -178,13 +179,29 @@ static void build_node(Block *g, int i, PtrMap *dims) {
         ptrmap_put(dims, inst->attr.sym, (void *)(uintptr_t)inst);
 }
 
-/* True when a path of dependencies leads from group `from` to group `to`. It leads to earlier nodes
- * only, and a leader is the first of its group. */
+/* The last node of the span that the node is in. */
+static int span_end(Block *g, int node) {
+    while (g->span[node] != node) {
+        g->span[node] = g->span[g->span[node]];
+        node = g->span[node];
+    }
+    return node;
+}
+
+/* All nodes from the first of a group to its last are one span, with those of the groups that
+ * overlap with it. A node depends on earlier ones, but a group on what any of its members depends
+ * on: so a path from it ends in its span, or before. */
+static void merge_spans(Block *g, int first, int last) {
+    for (int i = span_end(g, first); i < last; i = span_end(g, i))
+        g->span[i] = i + 1;
+}
+
+/* True when a path of dependencies leads from group `from` to group `to`. */
 static bool reaches(Block *g, int from, int to) {
     Node *leader = &g->nodes[from];
     if (from == to)
         return true;
-    if (leader->mark == g->mark || leader->members.data[leader->members.n - 1] < to)
+    if (leader->mark == g->mark || span_end(g, from) < to)
         return false;
     leader->mark = g->mark;
     for (int i = 0; i < leader->members.n; i++) {
@@ -318,6 +335,7 @@ static int merge_groups(Block *g, int a, int b) {
     }
     for (int i = 0; i < members.n; i++)
         g->nodes[members.data[i]].group = first;
+    merge_spans(g, first, members.data[members.n - 1]);
     remove_leader(g, second);
     x->members.data = members.data;
     x->members.n = members.n;
@@ -599,7 +617,9 @@ static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map)
     ptrmap_init(&g.at, s->arena);
     ptrmap_init(&dims, s->arena);
     g.nodes = ARENA_ARRAY(s->arena, insts->n + 1, Node);
+    g.span = ARENA_ARRAY(s->arena, insts->n + 1, int);
     for (int i = 0; i < insts->n; i++) {
+        g.span[i] = i;
         g.nodes[i].inst = insts->data[i];
         ptrmap_put(&g.at, insts->data[i], (void *)(uintptr_t)(i + 1));
         build_node(&g, i, &dims);
