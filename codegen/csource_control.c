@@ -452,9 +452,20 @@ static void print_inst(CSource *c, const Inst *inst) {
     }
 }
 
+/* What only led to sizes that nothing mentions, and is more than a line that can be dropped. */
+static void mention_sizes(CSource *c, const Inst *inst) {
+    for (int j = 0; j < inst->n_out; j++) {
+        const CValue *value = cs_value(c, inst->out[j]);
+        if (value->size && value->uses > 0 && !value->inlined && !value->marked) {
+            cs_line(c, CS_VOID "%s;", value->expr.text);
+        }
+    }
+}
+
 void cs_region(CSource *c, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         print_inst(c, region->insts.data[i]);
+        mention_sizes(c, region->insts.data[i]);
     }
 }
 

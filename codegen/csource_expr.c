@@ -28,7 +28,8 @@ CExpr cs_scalar(CSource *c, const Value *v) {
 static void define_named(CSource *c, const Value *v, CExpr expr, const char *hint, Loc loc) {
     cs_show_line(c, loc);
     const char *name = v->name || hint ? cs_fresh(c, v->name ? v->name : hint) : cs_temporary(c);
-    cs_line(c, "%sconst %s %s = %s;", cs_value(c, v)->size ? CS_MARK : "",
+    cs_value(c, v)->marked = cs_value(c, v)->size;
+    cs_line(c, "%sconst %s %s = %s;", cs_value(c, v)->marked ? CS_MARK : "",
             header_c_type(v->type->elem), name, expr.text);
     cs_value(c, v)->expr = cs_expr(name, PREC_primary);
 }

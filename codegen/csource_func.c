@@ -37,10 +37,10 @@ static bool is_repeated(const Inst *inst, int k) {
 /* Of a value that a size symbol is bound to, and of what it is computed from: where nothing
  * mentions the size, nothing may mention those. */
 static void mark_size(CSource *c, const Value *v) {
-    if (cs_value(c, v)->size)
+    if (v->type->rank > 0 || cs_value(c, v)->size)
         return;
     cs_value(c, v)->size = true;
-    for (int k = 0; v->inst && op_is_elementwise(v->inst->op) && k < v->inst->n_in; k++)
+    for (int k = 0; v->inst && v->inst->op != OP_loop && k < v->inst->n_in; k++)
         mark_size(c, v->inst->in[k]);
 }
 

@@ -46,7 +46,8 @@ typedef struct CValue {
     CView *view; /* array */
     int uses;
     bool foreign; /* used in a region nested in its own */
-    bool size;    /* a size symbol is bound to it, or to what is computed of it */
+    bool size;    /* a size symbol is bound to it, or to what is computed of it; not of arrays */
+    bool marked;  /* it is declared by a line that goes where nothing mentions it */
     bool inlined; /* its text stands at its use */
 } CValue;
 
@@ -167,8 +168,10 @@ bool cs_mentions(CSource *c, const PtrMap *found, const char *name);
 void cs_print_helpers(CSource *c, const char *text,
                       Text *out); /* those that text needs, in order */
 void cs_reserve_helpers(CSource *c);
-/* Declarations of sizes begin with this mark: whether a size is mentioned shows only afterwards. */
+/* Declarations of sizes begin with this mark: whether a size is mentioned shows only afterwards.
+ * Where there is more than one line, as of a loop, CS_VOID with a name stands for its use. */
 #define CS_MARK "\001"
+#define CS_VOID CS_MARK "(void)"
 void cs_drop_unused(Text *text); /* the marks, and the marked lines that nothing mentions */
 
 #endif

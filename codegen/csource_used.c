@@ -78,13 +78,22 @@ static bool mentions_word(const char *text, const char *end, const char *word, s
     return false;
 }
 
-/* Whether the rest of its block mentions what the line declares: "const TYPE NAME = ...". */
-static bool declared_is_used(const char *mark, size_t indent) {
-    const char *name = strchr(strchr(mark, ' ') + 1, ' ') + 1, *from = next_line(mark), *to = from;
+/* Whether the rest of its block mentions the name. */
+static bool is_mentioned(const char *mark, size_t indent, const char *name) {
+    const char *from = next_line(mark), *to = from;
     while (*to && (indent_of(to) >= indent || *to == '\n')) {
         to = next_line(to);
     }
-    return mentions_word(from, to, name, strcspn(name, " "));
+    return mentions_word(from, to, name, strcspn(name, " ;"));
+}
+
+/* Whether the marked line stays: "const TYPE NAME = ..." where the name is mentioned, CS_VOID where
+ * it is not. */
+static bool line_stays(const char *mark, size_t indent) {
+    if (strncmp(mark, CS_VOID, strlen(CS_VOID)) == 0) {
+        return !is_mentioned(mark, indent, mark + strlen(CS_VOID));
+    }
+    return is_mentioned(mark, indent, strchr(strchr(mark, ' ') + 1, ' ') + 1);
 }
 
 /* From the last on: what a dropped line mentions may be unused then. */
@@ -95,9 +104,9 @@ void cs_drop_unused(Text *text) {
         while (line > text->data && line[-1] != '\n') {
             line--;
         }
-        bool used = declared_is_used(mark, (size_t)(mark - line));
-        char *to = used ? mark : line;
-        const char *from = used ? mark + 1 : next_line(mark);
+        bool stays = line_stays(mark, (size_t)(mark - line));
+        char *to = stays ? mark : line;
+        const char *from = stays ? mark + 1 : next_line(mark);
         memmove(to, from, strlen(from) + 1);
         text->n -= (size_t)(from - to);
     }
