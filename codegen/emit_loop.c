@@ -255,9 +255,53 @@ void emit_loop(Emit *e, const Inst *loop) {
     }
 }
 
+/* Whether all that a loop does is to add to arrays, in few instructions, under a mask that only the
+ * last iterations of the loop in lanes need. */
+static bool is_worth_versions(const Emit *e, const Inst *loop) {
+    enum { SMALL = 16 };
+    const Region *body = loop->regions[0];
+    if (!e->mask || e->mask != e->iterations || body->insts.n > SMALL) {
+        return false;
+    }
+    for (int j = 0; j < loop->n_out; j++) {
+        if (loop->out[j]->type->rank == 0 || j >= n_state(loop)) {
+            return false;
+        }
+    }
+    bool adds = false;
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *inst = body->insts.data[i];
+        adds = adds || inst->op == OP_add_at;
+        if (inst->n_region > 0 || inst->op == OP_check || inst->op == OP_contract) {
+            return false;
+        }
+    }
+    return adds;
+}
+
+/* Twice: for when each lane has an iteration, and under the mask. */
+static void emit_versions(Emit *e, const Inst *loop) {
+    LLVMValueRef masks[] = {NULL, e->mask}, width = emit_i64(e, e->width);
+    LLVMBasicBlockRef after = new_block(e, "joined"), versions[2];
+    versions[1] = new_block(e, "some");
+    versions[0] = new_block(e, "all");
+    LLVMValueRef all = LLVMBuildICmp(e->builder, LLVMIntSGE, e->remaining, width, "");
+    LLVMBuildCondBr(e->builder, all, versions[0], versions[1]);
+    for (int k = 0; k < 2; k++) {
+        LLVMPositionBuilderAtEnd(e->builder, versions[k]);
+        e->mask = e->iterations = masks[k];
+        emit_serial_loop(e, loop);
+        LLVMBuildBr(e->builder, after);
+    }
+    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}
+
 void emit_loop_body(Emit *e, const Inst *loop) {
     int lanes = plan_lanes(e->plan, loop);
-    if (lanes > 1 && e->width == 1) {
+    if (is_worth_versions(e, loop)) {
+        emit_versions(e, loop);
+    } else if (lanes > 1 && e->width == 1) {
         emit_vector_loop(e, loop, lanes);
     } else {
         emit_serial_loop(e, loop);

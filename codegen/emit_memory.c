@@ -259,12 +259,40 @@ static void add_lane_by_lane(Emit *e, const View *x, LLVMValueRef v) {
     }
 }
 
+/* Whether v may be rounded together with the sum that it is added to. */
+static bool is_product(LLVMValueRef v) {
+    return LLVMIsAInstruction(v) && LLVMGetInstructionOpcode(v) == LLVMFMul &&
+           (LLVMGetFastMathFlags(v) & LLVMFastMathAllowContract);
+}
+
+/* Part k of the lanes of v, multiplied here if v is a product. */
+static LLVMValueRef part_of(Emit *e, Scalar elem, LLVMValueRef v, int k, int lanes) {
+    if (!is_product(v)) {
+        return rows_part_of(e, v, k * lanes, lanes);
+    }
+    LLVMValueRef x = rows_part_of(e, LLVMGetOperand(v, 0), k * lanes, lanes);
+    LLVMValueRef y = rows_part_of(e, LLVMGetOperand(v, 1), k * lanes, lanes);
+    return emit_binary(e, OP_mul, elem, x, y);
+}
+
+/* The sum of the machine's vectors that v is made of: one after the other, so that products fuse
+ * with it. Lanes that the mask excludes leave it as it is. */
+static LLVMValueRef sum_of_vectors(Emit *e, Scalar elem, LLVMValueRef v) {
+    int lanes = rows_vector_lanes(e, elem);
+    LLVMValueRef sum = LLVMConstNull(LLVMVectorType(emit_type(e, elem), (unsigned)lanes));
+    for (int k = 0; k < e->width / lanes; k++) {
+        LLVMValueRef part = part_of(e, elem, v, k, lanes);
+        LLVMValueRef next = k == 0 ? part : emit_binary(e, OP_add, elem, sum, part);
+        sum = e->mask ? LLVMBuildSelect(e->builder, rows_part_of(e, e->mask, k * lanes, lanes),
+                                        next, sum, "")
+                      : next;
+    }
+    return sum;
+}
+
 /* Adds the lanes to fewer partial sums, which stand side by side. */
 static void add_to_sums(Emit *e, const View *x, LLVMValueRef v) {
-    if (e->mask) {
-        v = LLVMBuildSelect(e->builder, e->mask, v, LLVMConstNull(LLVMTypeOf(v)), "");
-    }
-    v = emit_folded(e, OP_add, x->elem, v, x->sums);
+    v = emit_folded(e, OP_add, x->elem, sum_of_vectors(e, x->elem, v), x->sums);
     LLVMValueRef old = LLVMBuildLoad2(e->builder, LLVMTypeOf(v), x->base, "");
     LLVMSetAlignment(old, alignment(x->elem));
     LLVMValueRef sum = emit_binary(e, OP_add, x->elem, old, v);

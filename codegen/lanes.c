@@ -343,9 +343,13 @@ static bool has_dear(const Region *region) {
     return false;
 }
 
+/* Loops inside others are, but for those over a chunk. */
+static bool is_likely_short(const Inst *loop) {
+    return is_inside_loop(loop) && !is_chunk(loop->attr.loop.extent);
+}
+
 /* Of a loop over scalars that is not repeated: one step of a polynomial waits for the one before,
- * and a division for its operands, so the machine has time for other vectors. Loops inside others
- * are likely short, but for those over a chunk. */
+ * and a division for its operands, so the machine has time for other vectors. */
 static int interleaved_flat(const Inst *loop, double work) {
     const double SHORT = 60, LONG = 200;
     const Region *body = loop->regions[0];
@@ -354,26 +358,27 @@ static int interleaved_flat(const Inst *loop, double work) {
             return 1;
         }
     }
-    bool short_one = is_inside_loop(loop) && !is_chunk(loop->attr.loop.extent);
-    if (short_one || has_arrays(body) || !has_dear(body)) {
+    if (is_likely_short(loop) || has_arrays(body) || !has_dear(body)) {
         return 1;
     }
     return work > LONG ? 1 : work > SHORT ? 2 : 4;
 }
 
 /* With loops inside, what is the same for all lanes (indices, checks, loads, sums) costs as much
- * for several vectors as for one. */
-static int interleaved_nested(double work) {
-    const double SHORT = 24, LONG = 60;
-    return work > LONG ? 1 : work > SHORT ? 2 : 4;
+ * for several vectors as for one. Eight keep two units busy that take four steps a product. */
+static int interleaved_nested(const Inst *loop, double work) {
+    const double TINY = 8, SHORT = 24, LONG = 60;
+    return work > LONG ? 1 : work > SHORT ? 2 : work > TINY || is_likely_short(loop) ? 4 : 8;
 }
 
 /* How many vectors of iterations run side by side. Registers are the limit. */
 static int interleaved(const Chooser *c, const Inst *loop, int lanes) {
+    enum { MOST = 64 }; /* lanes that code is emitted for */
     bool nested = false;
     double work = largest_region(loop->regions[0], &nested);
-    int n = nested ? interleaved_nested(work) : interleaved_flat(loop, work);
+    int n = nested ? interleaved_nested(loop, work) : interleaved_flat(loop, work);
     n = c->vector_bytes < 64 && n > 1 ? n / 2 : n;
+    n = n * lanes > MOST ? MOST / lanes : n;
     int64_t extent;
     while (n > 1 && size_is_const(loop->attr.loop.extent, &extent) && extent < (int64_t)n * lanes) {
         n /= 2;
