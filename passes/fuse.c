@@ -66,22 +66,6 @@ static Value *mapped(const Fuse *s, const IrMap *map, Value *v) {
 
 /* ---- the graph ---- */
 
-static bool region_has_unsafe(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        bool indexed = inst->op == OP_index || inst->op == OP_add_at || inst->op == OP_update;
-        if (inst->op == OP_slice || inst->op == OP_add_slice || (indexed && !index_is_safe(inst)))
-            return true;
-        bool divides = inst->op == OP_div || inst->op == OP_rem;
-        if (divides && !type_is_float(inst->in[0]->type))
-            return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (region_has_unsafe(inst->regions[k]))
-                return true;
-    }
-    return false;
-}
-
 static bool inst_is_unsafe(const Inst *inst) {
     for (int k = 0; k < inst->n_region; k++)
         if (region_has_unsafe(inst->regions[k]))
@@ -299,6 +283,37 @@ static bool share_slices(const Block *g, const Node *a, const Node *b) {
     return false;
 }
 
+/* What instruction i of the loop takes a piece of, at a place that depends on the iteration; NULL
+ * for anything else. */
+static const Value *cut_up(const Block *g, const Inst *loop, int i) {
+    const Inst *inst = loop->regions[0]->insts.data[i];
+    bool moves = false;
+    for (int k = 1; inst->op == OP_slice && k < inst->n_in; k++)
+        moves = moves || inst->in[k]->region == loop->regions[0];
+    return moves ? resolve(g->s, inst->in[0]) : NULL;
+}
+
+static bool cuts(const Block *g, const Inst *loop, const Value *array) {
+    for (int i = 0; i < loop->regions[0]->insts.n; i++)
+        if (cut_up(g, loop, i) == array)
+            return true;
+    return false;
+}
+
+/* Whether two groups take pieces of the same array: the chunks of rows that `lift` makes. */
+static bool share_pieces(const Block *g, const Node *a, const Node *b) {
+    for (int i = 0; i < a->members.n; i++) {
+        const Inst *x = g->nodes[a->members.data[i]].inst;
+        for (int k = 0; k < x->regions[0]->insts.n; k++) {
+            const Value *array = cut_up(g, x, k);
+            for (int j = 0; array && j < b->members.n; j++)
+                if (cuts(g, g->nodes[b->members.data[j]].inst, array))
+                    return true;
+        }
+    }
+    return false;
+}
+
 /* Two groups become one loop when that saves a pass over memory: one reads what the other makes, or
  * both read the same. */
 static bool can_merge(Block *g, int a, int b, bool connected) {
@@ -309,7 +324,9 @@ static bool can_merge(Block *g, int a, int b, bool connected) {
         return false;
     if (!reads_join(g, y, a, &reads) || !reads_join(g, x, b, &reads))
         return false;
-    if (connected ? reads == 0 : reads > 0 || x->flat != y->flat || !share_slices(g, x, y))
+    if (connected
+            ? reads == 0
+            : reads > 0 || x->flat != y->flat || (!share_slices(g, x, y) && !share_pieces(g, x, y)))
         return false;
     return !reaches_around(g, b, a) && !reaches_around(g, a, b);
 }

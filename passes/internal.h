@@ -17,6 +17,7 @@ bool pass_unfold(IrModule *m);
 bool pass_loops(IrModule *m);
 bool pass_dots(IrModule *m);
 bool pass_fuse(IrModule *m);
+bool pass_covered(IrModule *m);
 bool pass_lift(IrModule *m);
 bool pass_reassociate(IrModule *m);
 bool pass_precompute(IrModule *m);

@@ -198,3 +198,19 @@ void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user) {
     rebuild_insts(&b, f->body, &map, emit, user);
     rebuild_end(f, &b, &map);
 }
+
+bool region_has_unsafe(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        bool indexed = inst->op == OP_index || inst->op == OP_add_at || inst->op == OP_update;
+        if (inst->op == OP_slice || inst->op == OP_add_slice || (indexed && !index_is_safe(inst)))
+            return true;
+        bool divides = inst->op == OP_div || inst->op == OP_rem;
+        if (divides && !type_is_float(inst->in[0]->type))
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (region_has_unsafe(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
