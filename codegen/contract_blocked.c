@@ -25,7 +25,9 @@ enum {
     MAX_TILE_ROWS = 16,
     BLOCK_BYTES = 384 * 1024, /* of A, to stay in the second-level cache */
     COPY_BYTES = 96 * 1024,   /* of a block that is copied, on the stack */
-    PACK_FROM_ROWS = 48 /* rows of A that pay for copying a panel that could be read in place */
+    NEAR_BYTES = 1024 * 1024, /* of B, to stay in the second-level cache */
+    PACK_FROM_ROWS = 48,    /* rows of A that pay for copying a panel that could be read in place */
+    PACK_FAR_FROM_ROWS = 12 /* and where B comes from farther away */
 };
 
 int panel_rows(const Gen *g, int vecs) {
@@ -391,6 +393,7 @@ typedef struct Product {
     LLVMValueRef rows, start, cols, depth, direct,
         buffer; /* of the panel, from row `start` on; direct: tiles go to C at once */
     LLVMValueRef turned, copy; /* whether A stands in the copy, tile by tile */
+    LLVMValueRef few;          /* rows of A from which on B is copied */
 } Product;
 
 static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
@@ -491,13 +494,21 @@ static void turn_block(Gen *g, const Product *p) {
     gen_end(g, &turn);
 }
 
+/* Rows of A that pay for copying B. */
+static LLVMValueRef rows_that_pay(Gen *g, const Product *p) {
+    LLVMValueRef elements = gen_mul(g, p->k, p->b.row_stride);
+    LLVMValueRef far = gen_less(g, gen_int(g, NEAR_BYTES / (g->is_f64 ? 8 : 4)), elements);
+    LLVMValueRef rows = gen_int(g, PACK_FROM_ROWS), far_rows = gen_int(g, PACK_FAR_FROM_ROWS);
+    return LLVMBuildSelect(g->b, far, far_rows, rows, "");
+}
+
 /* Where the panel's B is read: in place if its columns are whole vectors and few rows of A use it.
  */
 static void choose_b(Gen *g, Product *p) {
     LLVMValueRef panel = gen_scratch(g, "bpc.panel", PANEL_BYTES);
     LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef whole = equals(g, p->cols, p->vecs * g->lanes);
-    LLVMValueRef few = gen_less(g, gen_sub(g, p->rows, p->start), gen_int(g, PACK_FROM_ROWS));
+    LLVMValueRef few = gen_less(g, gen_sub(g, p->rows, p->start), p->few);
     LLVMValueRef unit = equals(g, p->b.col_stride, 1);
     LLVMValueRef ready = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, whole, few, ""), unit, "");
     GenIf pack = gen_if(g, LLVMBuildNot(g->b, ready, ""));
@@ -566,6 +577,7 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     product_by_dots(g, &product);
     gen_else(g, &dots);
     choose_a(g, &product);
+    product.few = rows_that_pay(g, &product);
     product_by_tiles(g, &product);
     gen_end(g, &dots);
 }

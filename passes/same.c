@@ -113,99 +113,141 @@ Inst *find_same_loop(Arena *arena, const Inst *loop) {
 
 /* ---- one that computes more ---- */
 
-typedef struct Cover {
-    Arena *arena;
-    Pairing p;
-} Cover;
+static bool covers(Arena *arena, Pairing *p, const Inst *a, const Inst *b, const bool *alone,
+                   int *result);
 
-static bool covers(Cover *c, const Inst *a, const Inst *b, int *result);
+static bool covers_check(Pairing *p, const Inst *a, const Inst *b) {
+    bool same = same_value(p, a->in[0], b->in[0]) && !strcmp(a->attr.text, b->attr.text);
+    if (same)
+        ptrmap_put(&p->twin, a, (void *)(uintptr_t)b);
+    return same;
+}
 
-static bool covers_inst(Cover *c, const Inst *a, const Inst *b) {
+static bool covers_inst(Arena *arena, Pairing *p, const Inst *a, const Inst *b) {
+    if (a->op == OP_check && b->op == OP_check)
+        return covers_check(p, a, b);
     if (a->op != OP_loop || b->op != OP_loop)
-        return same_inst(&c->p, a, b);
-    int *result = ARENA_ARRAY(c->arena, a->n_out + 1, int);
-    if (!covers(c, a, b, result))
+        return same_inst(p, a, b);
+    int *result = ARENA_ARRAY(arena, a->n_out + 1, int);
+    if (!covers(arena, p, a, b, NULL, result))
         return false;
     for (int k = 0; k < a->n_out; k++)
-        pair(&c->p, a->out[k], b->out[result[k]]);
+        pair(p, a->out[k], b->out[result[k]]);
     return true;
 }
 
-/* Each instruction of a is one of b, likely in the same order. */
-static bool covers_body(Cover *c, const Region *a, const Region *b) {
-    int at = 0, n = b->insts.n;
-    for (int i = 0; i < a->insts.n; i++) {
-        int tried = 0, most = n < LOOK_AHEAD ? n : LOOK_AHEAD;
-        while (tried < most && !covers_inst(c, a->insts.data[i], b->insts.data[(at + tried) % n]))
+/* Pairs the instructions of a with those of b, likely in the same order. Whether all have one. */
+static bool covers_body(Arena *arena, Pairing *p, const Region *a, const Region *b, bool whole) {
+    int at = 0, n = b->insts.n, most = n < LOOK_AHEAD ? n : LOOK_AHEAD;
+    bool all = true;
+    for (int i = 0; i < a->insts.n && (all || !whole); i++) {
+        int tried = 0;
+        while (tried < most &&
+               !covers_inst(arena, p, a->insts.data[i], b->insts.data[(at + tried) % n]))
             tried++;
-        if (tried == most)
-            return false;
-        at = (at + tried + 1) % n;
+        all = all && tried < most;
+        at = tried < most ? (at + tried + 1) % n : at;
     }
-    return true;
+    return all;
 }
 
-/* Pairs the parameters of operands [a_from, a_to) of a with those of b that start from, or go
- * through, the same values: the next one that does. */
-static bool covers_params(Cover *c, const Inst *a, int a_from, int a_to, const Inst *b, int b_from,
-                          int b_to, bool in_order) {
-    for (int k = a_from, j = b_from; k < a_to; k++, j++) {
-        j = in_order ? j : b_from;
-        while (j < b_to && !same_value(&c->p, a->in[k], b->in[j]))
+/* Some operands of a loop: [from, to). */
+typedef struct Operands {
+    const Inst *loop;
+    int from, to;
+} Operands;
+
+static Operands slices_of(const Inst *loop) {
+    return (Operands){loop, 0, loop->attr.loop.n_slice};
+}
+
+static Operands carries_of(const Inst *loop) {
+    int from = loop->attr.loop.n_slice;
+    return (Operands){loop, from, from + loop->attr.loop.n_carry};
+}
+
+static Operands accs_of(const Inst *loop) {
+    return (Operands){loop, loop->attr.loop.n_slice + loop->attr.loop.n_carry, loop->n_in};
+}
+
+/* Pairs the parameters of a's operands with those of b's that are the same values: the next ones,
+ * where they come in order. Whether all have one. alone: NULL, or those that shall have none. */
+static bool pair_params(Pairing *p, Operands a, Operands b, bool in_order, const bool *alone) {
+    bool all = true;
+    for (int k = a.from, next = b.from; k < a.to; k++) {
+        int j = in_order ? next : b.from;
+        while (j < b.to &&
+               ((alone && alone[k - a.from]) || !same_value(p, a.loop->in[k], b.loop->in[j])))
             j++;
-        if (j >= b_to)
-            return false;
-        pair(&c->p, a->regions[0]->params.data[1 + k], b->regions[0]->params.data[1 + j]);
+        all = all && j < b.to;
+        if (j == b.to)
+            continue;
+        pair(p, a.loop->regions[0]->params.data[1 + k], b.loop->regions[0]->params.data[1 + j]);
+        next = j + 1;
     }
-    return true;
+    return all;
 }
 
-/* Which result of b is the k-th of a: of the kind that starts with result a_from of a and is
- * [b_from, b_to) of b. For a state the parameters, which are paired, tell. */
-static int covering_result(const Cover *c, const Inst *a, int k, const Inst *b, int b_from,
-                           int b_to) {
+/* Which result of b a's k-th is, -1 when there is none. Of a state the parameters, which are
+ * paired, tell. */
+static int covering_result(const Pairing *p, const Inst *a, int k, const Inst *b) {
     const Region *x = a->regions[0], *y = b->regions[0];
+    int b_states = b->attr.loop.n_carry + b->attr.loop.n_acc;
     bool state = k < a->attr.loop.n_carry + a->attr.loop.n_acc;
-    for (int j = b_from; j < b_to; j++) {
-        const Value *param = state ? x->params.data[1 + a->attr.loop.n_slice + k] : NULL;
-        if (state && ptrmap_get(&c->p.twin, param) != y->params.data[1 + b->attr.loop.n_slice + j])
-            continue;
-        if (same_value(&c->p, x->yields.data[k], y->yields.data[j]))
+    const Value *param = state ? x->params.data[1 + a->attr.loop.n_slice + k] : NULL;
+    for (int j = state ? 0 : b_states; j < (state ? b_states : b->n_out); j++) {
+        const Value *other = state ? y->params.data[1 + b->attr.loop.n_slice + j] : NULL;
+        if ((!state || ptrmap_get(&p->twin, param) == other) &&
+            same_value(p, x->yields.data[k], y->yields.data[j]))
             return j;
     }
     return -1;
 }
 
-static bool covers_results(const Cover *c, const Inst *a, const Inst *b, int *result) {
-    int nc = a->attr.loop.n_carry, na = a->attr.loop.n_acc, mc = b->attr.loop.n_carry,
-        ma = b->attr.loop.n_acc;
+/* All of a's results are b's; or, with alone, a's carries are, and these of its accs are not. */
+static bool covers(Arena *arena, Pairing *p, const Inst *a, const Inst *b, const bool *alone,
+                   int *result) {
+    bool whole = !alone;
+    if (a->attr.loop.extent != b->attr.loop.extent ||
+        a->attr.loop.reverse != b->attr.loop.reverse ||
+        a->attr.loop.checkpoint != b->attr.loop.checkpoint ||
+        a->attr.loop.checkpoint_arg != b->attr.loop.checkpoint_arg)
+        return false;
+    pair(p, a->regions[0]->params.data[0], b->regions[0]->params.data[0]);
+    bool slices = pair_params(p, slices_of(a), slices_of(b), false, NULL);
+    bool carries = pair_params(p, carries_of(a), carries_of(b), true, NULL);
+    bool accs = pair_params(p, accs_of(a), accs_of(b), true, alone);
+    if (!carries || (whole && !(slices && accs)))
+        return false;
+    if (!covers_body(arena, p, a->regions[0], b->regions[0], whole) && whole)
+        return false;
     for (int k = 0; k < a->n_out; k++) {
-        int from = k < nc ? 0 : k < nc + na ? mc : mc + ma;
-        int to = k < nc ? mc : k < nc + na ? mc + ma : b->n_out;
-        result[k] = covering_result(c, a, k, b, from, to);
-        if (result[k] < 0)
+        result[k] = covering_result(p, a, k, b);
+        if (result[k] < 0 && (whole || k < a->attr.loop.n_carry))
             return false;
     }
     return true;
 }
 
-static bool covers(Cover *c, const Inst *a, const Inst *b, int *result) {
-    if (a->attr.loop.extent != b->attr.loop.extent ||
-        a->attr.loop.reverse != b->attr.loop.reverse ||
-        a->attr.loop.checkpoint != b->attr.loop.checkpoint ||
-        a->attr.loop.checkpoint_arg != b->attr.loop.checkpoint_arg || a->n_out > b->n_out)
-        return false;
-    int ns = a->attr.loop.n_slice, nc = ns + a->attr.loop.n_carry;
-    int ms = b->attr.loop.n_slice, mc = ms + b->attr.loop.n_carry;
-    pair(&c->p, a->regions[0]->params.data[0], b->regions[0]->params.data[0]);
-    return covers_params(c, a, 0, ns, b, 0, ms, false) &&
-           covers_params(c, a, ns, nc, b, ms, mc, true) &&
-           covers_params(c, a, nc, a->n_in, b, mc, b->n_in, true) &&
-           covers_body(c, a->regions[0], b->regions[0]) && covers_results(c, a, b, result);
+bool loop_covers(Arena *arena, const Inst *a, const Inst *b, LoopCover *cover) {
+    int nc = a->attr.loop.n_carry, na = a->attr.loop.n_acc;
+    bool *alone = ARENA_ARRAY(arena, na + 1, bool);
+    cover->result = ARENA_ARRAY(arena, a->n_out + 1, int);
+    for (bool again = nc == b->attr.loop.n_carry; again;) {
+        Pairing p;
+        ptrmap_init(&p.twin, arena);
+        if (!covers(arena, &p, a, b, alone, cover->result))
+            return false;
+        cover->twin = p.twin;
+        again = false;
+        for (int k = 0; k < na; k++) { /* no part of another sum, though it begins like one */
+            again = again || (cover->result[nc + k] < 0 && !alone[k]);
+            alone[k] = cover->result[nc + k] < 0;
+        }
+    }
+    return nc == b->attr.loop.n_carry;
 }
 
-bool loop_covers(Arena *arena, const Inst *a, const Inst *b, int *result) {
-    Cover c = {.arena = arena};
-    ptrmap_init(&c.p.twin, arena);
-    return covers(&c, a, b, result);
+bool is_covered(const LoopCover *cover, const Inst *inst) {
+    return ptrmap_has(&cover->twin, inst->n_out > 0 ? (const void *)inst->out[0] : inst);
 }
