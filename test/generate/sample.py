@@ -13,6 +13,7 @@ from tree import (BOOL, INT, REAL, Function, Node, Program, RecordDecl, Ref, Siz
 from weights import WEIGHTS
 
 MOST_DEPTH = 5
+MOST_RUNS = 120000
 
 
 class Scope:
@@ -556,14 +557,21 @@ class Sampler(Bounds, Further, Libraries):
         p.exports = ["%s%s(f) as g" % ("grad" if ty == REAL else "vjp", wrt)]
         if self.rng.random() < 0.2:
             p.exports.append("batch[nb](f) as fb")
-        p.directives = self.directives(params)
+        p.directives = self.directives(params, p.functions)
         p.odd = self.rng.random() < 0.1
         p.fixed = [self.APPLIES[name] for name in sorted(self.applies)] + self.needed
         p.fixed.sort(key=lambda line: not line.startswith("import"))
         return p
 
-    def directives(self, params):
-        rows = [(3, 2), (1, 1), (self.rng.choice([4, 7, 9, 17]), self.rng.choice([2, 5, 8, 33])), (0, 0)]
+    def large(self, functions, sizes):
+        """One of them, with which the innermost of the loops run some 100,000 times at most."""
+        loops = {}
+        for f in functions:
+            loops[f.name] = f.body.loops(loops)
+        return self.rng.choice([size for size in sizes if size**loops["f"] <= MOST_RUNS] or sizes[:1])
+
+    def directives(self, params, functions):
+        rows = [(3, 2), (1, 1), (self.large(functions, [4, 7, 9, 17]), self.large(functions, [2, 5, 8, 33])), (0, 0)]
         lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30", "scale 1"]
         for name, ty in params:
             if ty == INT:

@@ -6,6 +6,11 @@ uses are bound. `sample` draws nothing here: this module is only the shape of pr
 """
 
 
+import re
+
+BINDER = re.compile(r"(?:for|,) \w+ (?:<|in) ([^\s,)\]]+)")
+
+
 class Size:
     """A size symbol plus a constant; a constant alone when the symbol is empty."""
 
@@ -115,6 +120,13 @@ class Node:
         while layer:
             yield from layer
             layer = [c for node in layer for c in node.children()]
+
+    def loops(self, helpers):
+        """How many loops over symbolic sizes stand in one another, at most; helpers: the same of the functions called."""
+        own = "".join("" if isinstance(p, Node) else p.name if isinstance(p, Ref) else p for p in self.parts)
+        here = sum(not bound.isdigit() for bound in BINDER.findall(own))
+        called = [count for name, count in helpers.items() if name + "(" in own]
+        return here + max([c.loops(helpers) for c in self.children()] + called + [0])
 
     def copy(self):
         parts = [p.copy() if isinstance(p, Node) else p for p in self.parts]
