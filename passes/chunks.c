@@ -26,6 +26,7 @@
 static const double GUESS = 64;
 enum {
     FEW_ROWS = 64,         /* a chunk: enough to pay for its start */
+    LONG_ROW = 256,        /* bytes, from which on half as many are, and stay in the first cache */
     MANY_ROWS = 256,       /* where sums are matrices, which each chunk reads and writes */
     SHORT = 4 * MANY_ROWS, /* extents known to be below are left alone */
     WINDOW = 256           /* instructions from the first member on that may be members */
@@ -39,15 +40,14 @@ static Value *quotient(IrBuilder *b, Value *n, Value *by) {
     return ir_ew2(b, OP_div, ir_ew2(b, OP_add, n, more), by);
 }
 
-static Value *chunk_size(IrBuilder *b, const Size *extent, int most) {
-    Value *whole = ir_int(b, S_i64, most);
+static Value *chunk_size(IrBuilder *b, const Size *extent, Value *most) {
     if (b->m->threads < 2)
-        return whole;
+        return most;
     Value *each = quotient(b, ir_size(b, extent), ir_int(b, S_i64, b->m->threads));
-    return ir_ew2(b, OP_min, ir_ew2(b, OP_max, each, ir_int(b, S_i64, 1)), whole);
+    return ir_ew2(b, OP_min, ir_ew2(b, OP_max, each, ir_int(b, S_i64, 1)), most);
 }
 
-Chunks chunks_of(IrBuilder *b, const Size *extent, int most) {
+Chunks chunks_of(IrBuilder *b, const Size *extent, Value *most) {
     Context *ctx = b->m->ctx;
     Value *size = chunk_size(b, extent, most);
     SizeSym *count =
@@ -551,13 +551,26 @@ static void emit_members(Emission *s, Value **sums, IrMap *map) {
     }
 }
 
+/* Rows of a chunk: several hundred bytes each, fewer. */
+static Value *emit_most_rows(const Group *g, IrBuilder *b, IrMap *map) {
+    Value *most = ir_int(b, S_i64, rows_of_chunk(g));
+    if (rows_of_chunk(g) != FEW_ROWS || g->gone_over.n == 0)
+        return most;
+    const Type *type = g->gone_over.data[0];
+    int width = type->elem == S_f32 || type->elem == S_i32 ? 4 : 8;
+    Value *row = ir_size(b, irmap_size(map, type->dims[1])),
+          *is_long = ir_ew2(b, OP_ge, row, ir_int(b, S_i64, LONG_ROW / width)),
+          *rows = ir_ew3(b, OP_select, is_long, ir_int(b, S_i64, FEW_ROWS / 2), most);
+    return ir_ew2(b, OP_min, rows, most);
+}
+
 static void emit_group(Group *g, IrBuilder *b, const PtrMap *wanted, IrMap *map) {
     Emission s = {.g = g, .outer = b, .wanted = *wanted};
     b->loc = g->block->insts.data[g->first]->loc;
     for (int i = g->first; i <= g->last; i++)
         if (g->part[i] == MEMBER)
             find_sums(&s, g->block->insts.data[i], map);
-    Chunks chunks = chunks_of(b, irmap_size(map, g->rows), rows_of_chunk(g));
+    Chunks chunks = chunks_of(b, irmap_size(map, g->rows), emit_most_rows(g, b, map));
     LoopSpec spec = {.extent = chunks.count,
                      .n_acc = s.sums.n,
                      .accs = s.starts.data,

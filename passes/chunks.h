@@ -4,14 +4,15 @@
 
 #include "ir/ir.h"
 
-/* A loop over chunks of an extent, of `most` rows at most. */
+/* A loop over chunks of an extent. */
 typedef struct Chunks {
     const Size *extent, *count;
     Value *size;
 } Chunks;
 
-/* Emits the number of chunks at b. Where threads share them, there is one for each at least. */
-Chunks chunks_of(IrBuilder *b, const Size *extent, int most);
+/* Emits the number of chunks at b, of `most` rows (i64: a constant, or the minimum of one and
+ * another value). Where threads share them, there is one for each at least. */
+Chunks chunks_of(IrBuilder *b, const Size *extent, Value *most);
 /* In the loop over chunks: the first row of this one. */
 Value *chunk_start(IrBuilder *body, const Chunks *c);
 /* How many rows it has, from there. */

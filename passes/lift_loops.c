@@ -369,7 +369,7 @@ bool lift_emit_chunks(Lift *s, IrBuilder *b, const Inst *loop, IrMap *map) {
         vec_push(s->arena, &accs,
                  k < na ? irmap_get(map, loop->in[ns + k])
                         : zeros_of(b, irmap_type(map, loop->out[k]->type)));
-    Chunks chunks = chunks_of(b, extent, CHUNK);
+    Chunks chunks = chunks_of(b, extent, ir_int(b, S_i64, CHUNK));
     LoopSpec spec = {.extent = chunks.count,
                      .n_acc = loop->n_out,
                      .accs = accs.data,
