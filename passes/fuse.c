@@ -25,8 +25,10 @@ typedef struct Node {
     const Inst *inst;
     ValueList uses;   /* operands and free values of regions, as they stand */
     VEC(int) deps;    /* nodes of the block that must come before */
+    VEC(int) readers; /* nodes whose deps this one is among */
     int group;        /* the node that leads its group: itself, or an earlier loop */
     VEC(int) members; /* of a leader: nodes of the group, itself first */
+    int top;          /* of a leader: no path of dependencies leads to a node behind this one */
     bool checks, unsafe, flat, emitted;
     bool serial;     /* of a leader: its group has a loop with carries */
     int users, user; /* how many nodes read its results, and the last of them */
@@ -44,8 +46,7 @@ typedef struct Block {
     Fuse *s;
     Node *nodes;
     int n, mark;
-    int *span; /* a later node of the same span, see merge_spans; or the node itself: its last */
-    PtrMap at; /* Inst -> node number + 1 */
+    PtrMap at;        /* Inst -> node number + 1 */
     VEC(int) leaders; /* the loops so far that lead their groups, in order */
 } Block;
 
@@ -91,6 +92,7 @@ static void depend(Block *g, Node *node, int on) {
         if (node->deps.data[i] == on)
             return;
     vec_push(g->s->arena, &node->deps, on);
+    vec_push(g->s->arena, &g->nodes[on].readers, (int)(node - g->nodes));
 }
 
 static int node_of(const Block *g, const Inst *inst) {
@@ -151,7 +153,7 @@ static void build_node(Block *g, int i, PtrMap *dims) {
         maker->user = i;
     }
     depend_on_sizes(g, node, dims);
-    node->group = i;
+    node->group = node->top = i;
     vec_push(arena, &node->members, i);
     node->checks = inst->op == OP_check;
     for (int k = 0; k < inst->n_region; k++)
@@ -163,29 +165,14 @@ static void build_node(Block *g, int i, PtrMap *dims) {
         ptrmap_put(dims, inst->attr.sym, (void *)(uintptr_t)inst);
 }
 
-/* The last node of the span that the node is in. */
-static int span_end(Block *g, int node) {
-    while (g->span[node] != node) {
-        g->span[node] = g->span[g->span[node]];
-        node = g->span[node];
-    }
-    return node;
-}
-
-/* All nodes from the first of a group to its last are one span, with those of the groups that
- * overlap with it. A node depends on earlier ones, but a group on what any of its members depends
- * on: so a path from it ends in its span, or before. */
-static void merge_spans(Block *g, int first, int last) {
-    for (int i = span_end(g, first); i < last; i = span_end(g, i))
-        g->span[i] = i + 1;
-}
-
-/* True when a path of dependencies leads from group `from` to group `to`. */
+/* True when a path of dependencies leads from group `from` to group `to`. A dependency is an
+ * earlier node, but the path goes on from all of that node's group, so that it may come to later
+ * ones; a leader is the first of its group. */
 static bool reaches(Block *g, int from, int to) {
     Node *leader = &g->nodes[from];
     if (from == to)
         return true;
-    if (leader->mark == g->mark || span_end(g, from) < to)
+    if (leader->mark == g->mark || leader->top < to)
         return false;
     leader->mark = g->mark;
     for (int i = 0; i < leader->members.n; i++) {
@@ -341,6 +328,26 @@ static void remove_leader(Block *g, int leader) {
     g->leaders.n--;
 }
 
+/* All that depends on the group can reach what the group can. */
+static void raise_tops(Block *g, int group, int top) {
+    VEC(int) raised = {0};
+    g->nodes[group].top = top;
+    vec_push(g->s->arena, &raised, group);
+    for (int i = 0; i < raised.n; i++) {
+        const Node *leader = &g->nodes[raised.data[i]];
+        for (int k = 0; k < leader->members.n; k++) {
+            const Node *member = &g->nodes[leader->members.data[k]];
+            for (int r = 0; r < member->readers.n; r++) {
+                int reader = g->nodes[member->readers.data[r]].group;
+                if (g->nodes[reader].top < top) {
+                    g->nodes[reader].top = top;
+                    vec_push(g->s->arena, &raised, reader);
+                }
+            }
+        }
+    }
+}
+
 static int merge_groups(Block *g, int a, int b) {
     int first = a < b ? a : b, second = a < b ? b : a, at = 0, with = 0;
     Node *x = &g->nodes[first], *y = &g->nodes[second];
@@ -352,13 +359,13 @@ static int merge_groups(Block *g, int a, int b) {
     }
     for (int i = 0; i < members.n; i++)
         g->nodes[members.data[i]].group = first;
-    merge_spans(g, first, members.data[members.n - 1]);
     remove_leader(g, second);
     x->members.data = members.data;
     x->members.n = members.n;
     x->members.cap = members.cap;
     x->flat = x->flat && y->flat;
     x->serial = x->serial || y->serial;
+    raise_tops(g, first, x->top > y->top ? x->top : y->top);
     return first;
 }
 
@@ -634,9 +641,7 @@ static void emit_block(Fuse *s, IrBuilder *b, const InstList *insts, IrMap *map)
     ptrmap_init(&g.at, s->arena);
     ptrmap_init(&dims, s->arena);
     g.nodes = ARENA_ARRAY(s->arena, insts->n + 1, Node);
-    g.span = ARENA_ARRAY(s->arena, insts->n + 1, int);
     for (int i = 0; i < insts->n; i++) {
-        g.span[i] = i;
         g.nodes[i].inst = insts->data[i];
         ptrmap_put(&g.at, insts->data[i], (void *)(uintptr_t)(i + 1));
         build_node(&g, i, &dims);
