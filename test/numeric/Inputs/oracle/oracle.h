@@ -14,7 +14,7 @@
 #include "codegen/codegen.h"
 #include "driver/compile.h"
 
-enum { MOST_SIZES = 12, MOST_LEAVES = 48, MOST_EXPORTS = 64 };
+enum { MOST_SIZES = 12, MOST_LEAVES = 128, MOST_EXPORTS = 64 };
 
 /* ---- programs and how they are built (build.c) ---- */
 

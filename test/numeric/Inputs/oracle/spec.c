@@ -249,6 +249,10 @@ static void add_diagonal(Datum *d, double value) {
 void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, const Export *e,
                   Rng *rng, const Point *from, int given) {
     LeafName names[MOST_LEAVES];
+    if (e->func->body->params.n > MOST_LEAVES) {
+        printf("%s has more than %d leaves\n", e->name, MOST_LEAVES);
+        exit(2);
+    }
     all_names(e, names);
     p->row = row;
     p->n_sizes = e->func->sizes.n;
