@@ -273,7 +273,7 @@ class Further:
         size, i, j = self.size(), self.name("i"), self.name("j")
         body = self.real(depth, scope.plus(indices=[(i, size), (j, size)]))
         bound = self.rng.choice(["%s < %s" % (j, i), "%s in %s:%s" % (j, i, size)])
-        kind, parts = self.reduction(body)
+        kind, parts = self.reduction(body, "0.003")
         if kind in ("max", "min", "mean", "logsumexp"):
             kind = "sum"
         return Node(REAL, "%s(" % kind, *parts, " for %s < %s, %s)" % (i, size, bound), binds=[i, j])

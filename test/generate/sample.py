@@ -228,9 +228,10 @@ class Sampler(Bounds, Further, Libraries):
         return Node(REAL, "select(", self.condition(0, scope), ", ", self.real(depth, scope), ", ",
                     self.real(depth, scope), ")")
 
-    def reduction(self, body):
+    def reduction(self, body, share="0.1"):
+        """Factors of a product are near 1 by that share: some 1,000 of them, over two binders, must not leave the range of f32."""
         kind = self.rng.choice(["sum", "sum", "sum", "sum", "mean", "max", "min", "logsumexp", "prod"])
-        parts = ["(1.0 + 0.1*tanh(", body, "))"] if kind == "prod" else [body]
+        parts = ["(1.0 + %s*tanh(" % share, body, "))"] if kind == "prod" else [body]
         return kind, parts
 
     def real_sum(self, depth, ty, scope):
@@ -239,7 +240,7 @@ class Sampler(Bounds, Further, Libraries):
         if self.rng.random() < 0.25:
             other, j = self.size(), self.name("j")
             inner = scope.plus(indices=[(i, size), (j, other)])
-            kind, parts = self.reduction(self.real(depth, inner))
+            kind, parts = self.reduction(self.real(depth, inner), "0.003")
             return Node(REAL, "%s(" % kind, *parts, " for %s < %s, %s < %s)" % (i, size, j, other), binds=[i, j])
         return Node(REAL, "%s(" % kind, *parts, " for %s < %s)" % (i, size), binds=[i])
 
