@@ -224,7 +224,7 @@ Product bp_product_form(const Inst *inst) {
     Product product = {.form = PRODUCT_general};
     Labels l;
     split_labels(inst->attr.spec, &l);
-    bool same_labels = strcmp(l.a, l.b) == 0;
+    bool same_labels = *l.a && strcmp(l.a, l.b) == 0; /* of two scalars: a product */
     if (same_labels && !*l.out && inst->in[0] == inst->in[1])
         product.form = PRODUCT_norm2;
     else if (same_labels && !*l.out)
