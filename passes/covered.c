@@ -293,7 +293,8 @@ bool pass_covered(IrModule *m) {
         ptrmap_init(&s.covering, s.arena);
         ptrmap_init(&s.taken, s.arena);
         find_in(&s, m->funcs.data[i]->body);
-        rebuild_func(m, m->funcs.data[i], emit, &s);
+        if (s.covering.n > 0)
+            rebuild_func(m, m->funcs.data[i], emit, &s);
     }
     return true;
 }

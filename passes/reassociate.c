@@ -89,6 +89,10 @@ static bool is_cheaper(PolyTable *polys, const Size *a, const Size *than) {
 
 /* ---- products of three ---- */
 
+static bool is_product(const Value *v) {
+    return v->inst && v->inst->op == OP_contract;
+}
+
 /* Labels of the inner product in terms of the outer one's, where its result has those of operand k.
  * False: there are not enough letters. */
 static bool rename_labels(Einsum *inner, const Einsum *outer, int k) {
@@ -228,8 +232,7 @@ static bool find_cheapest(const Reassociate *s, const Inst *inst, Order *best) {
     bool any = false;
     const Size *least = NULL;
     for (int k = 0; k < 2; k++) {
-        const Inst *x = inst->in[k]->inst;
-        if (!x || x->op != OP_contract)
+        if (!is_product(inst->in[k]))
             continue;
         for (int with = 0; with < 2; with++) {
             Order o;
@@ -267,9 +270,21 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
         note_reader(s, inst, k);
 }
 
+static bool has_chain(const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == OP_contract && (is_product(inst->in[0]) || is_product(inst->in[1])))
+            return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (has_chain(inst->regions[k]))
+                return true;
+    }
+    return false;
+}
+
 void reassociate_func(IrModule *m, Func *f) {
     Reassociate s = {.m = m, .changed = true};
-    for (int round = 0; s.changed && round < REASSOCIATE_ROUNDS; round++) {
+    for (int round = 0; s.changed && round < REASSOCIATE_ROUNDS && has_chain(f->body); round++) {
         s.changed = false;
         ptrmap_init(&s.uses, m->arena);
         ptrmap_init(&s.readers, m->arena);
