@@ -607,11 +607,11 @@ bool vjp_expand(IrBuilder *b, Func *f, const Size *const *sizes, int n_wrt, cons
     bool *wanted = ARENA_ARRAY(s.arena, body->yields.n + 1, bool);
     const Origin *outer = b->origin;
     s.map.origin = outer;
+    bool wild = kind_for(&s.gates.source, kind) == SEEDS_wild;
     for (int i = 0, k = 0; i < body->yields.n; i++)
         if (value_is_float(body->yields.data[i])) {
             wanted[i] = cotangents[k] != NULL;
-            if (wanted[i] && kind_for(&s.gates.source, kind) !=
-                                 SEEDS_wild) /* what a gate of those lets through may be 0 */
+            if (wanted[i] && !wild) /* what a gate of those lets through may be 0 */
                 gates_note_seed(&s.gates, cotangents[k]);
             k++;
         }

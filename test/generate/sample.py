@@ -234,6 +234,12 @@ class Sampler(Bounds, Further, Libraries):
         parts = ["(1.0 + %s*tanh(" % share, body, "))"] if kind == "prod" else [body]
         return kind, parts
 
+    def bounded(self, kind, reduction):
+        """The largest of nothing is infinite; times a tangent of zero that is NaN, or 0 to who knows that zero."""
+        if kind in ("max", "logsumexp"):
+            return Node(REAL, "max(", reduction, ", -9.0)")
+        return Node(REAL, "min(", reduction, ", 9.0)") if kind == "min" else reduction
+
     def real_sum(self, depth, ty, scope):
         size, i = self.size(), self.name("i")
         kind, parts = self.reduction(self.real(depth, scope.plus(indices=[(i, size)])))
@@ -241,8 +247,8 @@ class Sampler(Bounds, Further, Libraries):
             other, j = self.size(), self.name("j")
             inner = scope.plus(indices=[(i, size), (j, other)])
             kind, parts = self.reduction(self.real(depth, inner), "0.003")
-            return Node(REAL, "%s(" % kind, *parts, " for %s < %s, %s < %s)" % (i, size, j, other), binds=[i, j])
-        return Node(REAL, "%s(" % kind, *parts, " for %s < %s)" % (i, size), binds=[i])
+            return self.bounded(kind, Node(REAL, "%s(" % kind, *parts, " for %s < %s, %s < %s)" % (i, size, j, other), binds=[i, j]))
+        return self.bounded(kind, Node(REAL, "%s(" % kind, *parts, " for %s < %s)" % (i, size), binds=[i]))
 
     def real_triangle(self, depth, ty, scope):
         if not scope.indices:
@@ -265,7 +271,7 @@ class Sampler(Bounds, Further, Libraries):
             return Node(REAL, "norm2(", self.array(depth, array(size), scope), ")")
         dims = [size] if r < 0.8 else [size, self.size()]
         kind = self.rng.choice(["sum", "mean", "max", "min", "logsumexp"])
-        return Node(REAL, kind + "(", self.array(depth, array(*dims), scope), ")")
+        return self.bounded(kind, Node(REAL, kind + "(", self.array(depth, array(*dims), scope), ")"))
 
     def real_let(self, depth, ty, scope):
         return self.let(depth, REAL, scope)

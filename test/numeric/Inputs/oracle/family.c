@@ -163,10 +163,9 @@ static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf,
                g = got->f ? got->f[k] : (double)got->i[k];
         double tolerance =
             want->f ? relative * (fabs(w) + most) + least + EXCUSE * s->noise[leaf][k] : 0;
-        /* The mean of nothing is NaN, its maximum infinite; times a tangent that is zero, that is
-         * NaN in the interpreter, and nothing where the compiler knows that zero, as of a unit
-         * vector: what is left is 0, or the other terms of a sum. */
-        bool decided = isnan(w) && !isnan(g) && has_nothing(s);
+        /* The mean of nothing is NaN; times a tangent that is zero, it is decided by the zero where
+         * the compiler knows that zero, as of a unit vector, and NaN in the interpreter. */
+        bool decided = g == 0 && isnan(w) && has_nothing(s);
         if (!decided && !same(g, w, tolerance)) {
             report_fail(r, what, &s->point,
                         "result %d at %lld: got %.17g, the interpreter has %.17g (allowed %.2g)",
