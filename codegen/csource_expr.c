@@ -145,13 +145,13 @@ CExpr cs_choice(CSource *c, const CExpr *x) {
 
 /* ---- floats ---- */
 
-/* Operations that no function of libm of their name gives; lgamma, so that f32 goes through double
- * as it does in machine code. */
+/* Operations that no function of libm of their name gives; lgamma, since that may write a global,
+ * and so that f32 goes through double as it does in machine code. */
 static const char *const float_helper[OP_COUNT] = {
     [OP_min] = "bp_min",           [OP_max] = "bp_max",         [OP_sign] = "bp_sign",
     [OP_clamp] = "bp_clamp",       [OP_relu] = "bp_relu",       [OP_sigmoid] = "bp_sigmoid",
     [OP_softplus] = "bp_softplus", [OP_digamma] = "bp_digamma", [OP_polygamma] = "bp_polygamma",
-    [OP_lgamma] = "lgamma",        [OP_mul0] = "bp_mul0",
+    [OP_lgamma] = "bp_lgamma",     [OP_mul0] = "bp_mul0",
 };
 
 static CExpr float_call(CSource *c, Op op, Scalar elem, const CExpr *x) {

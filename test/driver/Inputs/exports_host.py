@@ -10,8 +10,8 @@ PRELUDE = """
 #include "%s.h"
 #include <stdio.h>
 #include <stdlib.h>
-static int calls, good;
-static unsigned long long state = 1;
+static _Thread_local int calls, good;
+static _Thread_local unsigned long long state = 1;
 static double random_in(double lo, double hi) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     return lo + (hi - lo) * (double)(state >> 11) * 0x1p-53;
@@ -123,12 +123,13 @@ class Model:
         return "\n".join(out)
 
 
-def host_text(name, folder, spec_path, see, end):
-    """`see`: C that defines see_TYPE for each of TYPES; `end`: what main does when all calls are done."""
+def host_text(name, folder, spec_path, see, end, fill=FILL):
+    """`see`: C that defines see_TYPE for each of TYPES; `end`: what main does when all calls are done; `fill`: C that defines
+    fill_TYPE, which gives the memory of an input."""
     with open("%s/%s.h" % (folder, name), encoding="utf-8") as header, open(spec_path, encoding="utf-8") as spec:
         m = Model(header.read(), spec)
-    text = PRELUDE % name + see + "".join(FILL % {"t": t} for t in TYPES)
+    text = PRELUDE % name + see + "".join(fill % {"t": t} for t in TYPES)
     bodies = [m.call(export, row) for row in m.rows for export in m.exports]
     text += "".join("static void call_%d(void) %s\n" % (i, body) for i, body in enumerate(bodies))
-    text += "int main(void) {\n%s" % "".join("call_%d();\n" % i for i in range(len(bodies)))
-    return text + end + "\n}\n"
+    text += "static void call_all(void) {\n%s}\n" % "".join("call_%d();\n" % i for i in range(len(bodies)))
+    return text + "int main(void) {\ncall_all();\n" + end + "\n}\n"
