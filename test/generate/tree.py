@@ -122,10 +122,12 @@ class Node:
             layer = [c for node in layer for c in node.children()]
 
     def loops(self, helpers):
-        """How many loops over symbolic sizes stand in one another, at most; helpers: the same of the functions called."""
+        """How many loops over symbolic sizes stand in one another, at most; helpers: the same of the functions called. With
+        few stored states a loop is run again for each step, and so are those of its derivatives."""
         own = "".join("" if isinstance(p, Node) else p.name if isinstance(p, Ref) else p for p in self.parts)
         here = sum(not bound.isdigit() for bound in BINDER.findall(own))
         called = [count for name, count in helpers.items() if name + "(" in own]
+        here += 2 * own.count("binomial")
         return here + max([c.loops(helpers) for c in self.children()] + called + [0])
 
     def copy(self):
