@@ -162,7 +162,8 @@ struct Inst {
     Loc loc;
     const Origin *origin; /* NULL: of the source */
     bool is_step;         /* within the derivative rule of one operation: means nothing by itself */
-    bool by_reciprocal;   /* a quotient x/y that stands for x*(1/y) and may be computed so */
+    bool by_reciprocal;   /* a quotient x/y that stands for x*(1/y) and may be computed so; in text,
+                           * `div %x, %y by reciprocal` */
     Region *region;       /* that holds it */
     int n_in, n_out, n_region;
     Value **in;

@@ -410,6 +410,10 @@ static void print_rest(Printer *p, const Inst *inst) {
     case OP_jvp:
         print_callee(p, inst);
         break;
+    case OP_div:
+        print_operands(p, inst);
+        text_puts(p->out, inst->by_reciprocal ? " by reciprocal" : "");
+        break;
     default:
         print_operands(p, inst);
         break;

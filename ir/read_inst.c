@@ -65,6 +65,15 @@ static bool finish_const(Reader *r, Draft *d, const Token *number, bool negative
     return yes || no || read_fail(r, DIAG_ir_syntax, number->loc, "true or false is needed here");
 }
 
+static bool read_div(Reader *r, Draft *d) {
+    if (!read_take_values(r, &d->in)) {
+        return false;
+    }
+    d->inst.by_reciprocal = read_accept_word(r, "by");
+    return !d->inst.by_reciprocal || read_accept_word(r, "reciprocal") ||
+           read_expected(r, "'reciprocal'");
+}
+
 static bool read_dim(Reader *r, Draft *d) {
     Atom name;
     if (!read_take_values(r, &d->in)) {
@@ -425,6 +434,8 @@ static bool read_rest(Reader *r, IrBuilder *b, Draft *d) {
         return read_call(r, d);
     case OP_iota:
         return true;
+    case OP_div:
+        return read_div(r, d);
     default:
         return read_take_values(r, &d->in);
     }
@@ -450,7 +461,9 @@ static bool append(Reader *r, IrBuilder *b, Draft *d) {
     d->inst.n_in = d->in.n;
     d->inst.in = d->in.data;
     b->loc = d->loc;
+    b->by_reciprocal = d->inst.by_reciprocal;
     Inst *inst = emit_append(b, &d->inst, d->types.n, d->types.data);
+    b->by_reciprocal = false;
     for (int i = 0; i < inst->n_region; i++) {
         inst->regions[i]->owner = inst;
     }
