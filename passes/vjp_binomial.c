@@ -129,11 +129,31 @@ static Value *iteration(const Binomial *g, IrBuilder *b, Value *pos) {
     return g->loop->attr.loop.reverse ? minus(b, minus(b, g->n, i64(b, 1)), pos) : pos;
 }
 
+static bool has_extents(const Region *region) {
+    for (int k = 0; k < region->insts.n; k++) {
+        const Inst *inst = region->insts.data[k];
+        if (inst->op == OP_dim)
+            return true;
+        for (int j = 0; j < inst->n_region; j++)
+            if (has_extents(inst->regions[j]))
+                return true;
+    }
+    return false;
+}
+
+/* The index of a loop has bounds, a carry has none: extents that depend on it would have none. */
+static Value *within_loop(const Binomial *g, IrBuilder *b, Value *i) {
+    Value *last = minus(b, g->n, i64(b, 1));
+    return ir_ew2(b, OP_max, ir_ew2(b, OP_min, i, last), i64(b, 0));
+}
+
 /* Maps the parameters of the source body to the state at `pos`. */
 static Value *map_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const *state) {
     Vjp *s = g->s;
     int ns = g->loop->attr.loop.n_slice;
     Value *i = iteration(g, b, pos), **params = g->source->params.data;
+    if (has_extents(g->source))
+        i = within_loop(g, b, i);
     irmap_put(&s->map, params[0], i);
     for (int k = 0; k < ns; k++)
         irmap_put(&s->map, params[1 + k], ir_index(b, primal(s, g->loop->in[k]), 1, &i));
