@@ -37,7 +37,9 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla -Wwrite-strings -Werror
 LOOSE    := -Wall -Wno-unused-function -Wno-unused-parameter -Wno-unused-but-set-variable \
             -Wno-sign-compare
-SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+# Which type a function was compiled for, clang reads in front of it: in front of compiled models there may be no memory.
+SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
+            $(if $(SANITIZE),$(if $(findstring clang,$(CC)),-fno-sanitize=function))
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen -isystem $(LLVM_INCLUDE)
 BASEFLAGS = -std=c17 $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden -MMD -MP
 LDLIBS    = $(LLVM_LIBS) -lm -lpthread
@@ -221,9 +223,22 @@ $(BUILD)/gen/tokens.inc: test/fuzz/dictionary lexer/lexer.l parser/grammar.y par
 
 $(BUILD)/obj/test/fuzz/tokens_mutator.o: $(BUILD)/gen/tokens.inc
 $(BUILD)/text_fuzz $(BUILD)/ir_fuzz: $(BUILD)/obj/test/fuzz/evaluate.o $(BUILD)/obj/test/fuzz/tokens_mutator.o
+# What test/fuzz/stand_in.c comes in front of.
+wrapped      := __sanitizer_cov_8bit_counters_init __sanitizer_cov_pcs_init codegen_emit passes_run jit_new jit_define jit_add_object jit_lookup jit_problem jit_free
+api_about    := $(patsubst %.c,$(BUILD)/obj/%.o,driver/libbpc.c codegen/jit.c $(wildcard support/*.c))
+$(BUILD)/api_fuzz: private LDFLAGS += $(wrapped:%=-Wl,--wrap=%)
+$(BUILD)/api_fuzz: $(BUILD)/obj/test/fuzz/api_fuzz.o $(BUILD)/obj/test/fuzz/fuzz.o $(api_about) $(BUILD)/obj/test/fuzz/stand_in.o
 $(BUILD)/%_fuzz: $(BUILD)/obj/test/fuzz/%_fuzz.o $(BUILD)/obj/test/fuzz/fuzz.o $(BUILD)/libbpc.a
 	$(call say,LD $@)
 	$(Q)$(CC) $(SANFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -o $@
+# AFL++'s macros are GNU C.
+$(BUILD)/obj/test/fuzz/driver_afl.o: WARNINGS := $(filter-out -Wpedantic -Wconversion,$(WARNINGS))
+$(BUILD)/obj/test/fuzz/bpc_main.o: $(BUILD)/obj/driver/bpc_main.o
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym main=bpc_main $< $@
+$(BUILD)/driver_afl: $(addprefix $(BUILD)/obj/test/fuzz/,driver_afl.o fuzz.o bpc_main.o) $(BUILD)/libbpc.a
+	$(call say,LD $@)
+	$(Q)$(call link_shared,$^,$@)
 -include $(wildcard $(BUILD)/obj/test/fuzz/*.d)
 
 fuzz-build: all ## what `make fuzz` runs: targets, AFL++'s build of bpc, corpus, dictionary
@@ -231,7 +246,7 @@ fuzz-build: all ## what `make fuzz` runs: targets, AFL++'s build of bpc, corpus,
 	+$(fuzz_make) BUILD=$(FUZZ)/address SANITIZE=address,undefined \
 	    $(fuzz_targets:%=$(FUZZ)/address/%_fuzz)
 	+$(fuzz_make) BUILD=$(FUZZ)/memory SANITIZE=memory $(fuzz_msan:%=$(FUZZ)/memory/%_fuzz)
-	+$(MAKE) -s BUILD=$(FUZZ)/afl CC=afl-clang-fast LLVM_CONFIG=$(LLVM_CONFIG) $(FUZZ)/afl/bpc
+	+$(MAKE) -s BUILD=$(FUZZ)/afl CC=afl-clang-fast LLVM_CONFIG=$(LLVM_CONFIG) $(FUZZ)/afl/driver_afl
 	test/fuzz/dictionary > $(FUZZ)/words.dict
 	test/fuzz/corpus --bpc $(BUILD)/bpc $(FUZZ)/seeds
 

@@ -15,16 +15,21 @@ typedef struct CNames {
     VEC(const Param *) structs; /* one of each struct that has a name */
 } CNames;
 
+/* The first letters tell most words apart. */
+static bool is_among(const char *name, const char *const *words, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (words[i][0] == name[0] && !strcmp(words[i], name))
+            return true;
+    return false;
+}
+
 static bool is_reserved(const char *name) {
     static const char *const words[] = {
 #define C_NAME(word) #word,
 #include "codegen/cnames.def"
 #undef C_NAME
     };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!strcmp(name, words[i]))
-            return true;
-    return false;
+    return is_among(name, words, sizeof words / sizeof *words);
 }
 
 static bool is_library_function(const char *name) {
@@ -35,10 +40,7 @@ static bool is_library_function(const char *name) {
 #undef C_FUNCTION
 #undef C_NAME
     };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!strcmp(name, words[i]))
-            return true;
-    return false;
+    return is_among(name, words, sizeof words / sizeof *words);
 }
 
 /* ---- names within one struct or prototype ---- */

@@ -82,9 +82,14 @@ Carry *syntax_carry(Builder *b, Name name, Expr *init) {
 
 /* ---- syntax errors: what was expected ---- */
 
+/* Most names of tokens begin with a quote. */
+static bool is_name(const char *a, const char *b) {
+    return a[0] == b[0] && (!a[0] || a[1] == b[1]) && strcmp(a, b) == 0;
+}
+
 static bool expects(const char *const *expected, int n, const char *name) {
     for (int i = 0; i < n; i++) {
-        if (strcmp(expected[i], name) == 0) {
+        if (is_name(expected[i], name)) {
             return true;
         }
     }
@@ -160,7 +165,7 @@ typedef struct Clash {
 } Clash;
 
 static bool got(const Clash *c, const char *name) {
-    return strcmp(c->got, name) == 0;
+    return is_name(c->got, name);
 }
 
 static bool wants(const Clash *c, const char *name) {

@@ -2,13 +2,17 @@
  * one of a few contexts and modules, in any order a host could get wrong: options out of range,
  * names that are not there, modules that failed to link, imports that import themselves, an
  * allocator that fails at the n-th call or from there on. Texts come from the bytes, or from a few
- * that compile, whose functions are then called. Whatever happens, all memory comes back. */
-#include "driver/bpc.h"
+ * that compile, whose functions are then called. Whatever happens, all memory comes back.
+ *
+ * One input in REAL_ONE_IN compiles its first module through LLVM; the others have the library's
+ * own work around code that was made once (stand_in.h), one in PASSES_ONE_IN with all passes. */
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/stand_in.h"
 
 #include <string.h>
 
-enum { CONTEXTS = 2, MODULES = 4, MOST_COMPILED = 6, WORK_BYTES = 1 << 16 };
+enum { CONTEXTS = 2, MODULES = 4, WORK_BYTES = 1 << 16 };
+enum { REAL_ONE_IN = 256, PASSES_ONE_IN = 32, MOST_COMPILED = 6, FEW_COMPILED = 2, MOST_REAL = 1 };
 
 typedef struct Input {
     const uint8_t *data;
@@ -23,8 +27,9 @@ typedef struct Ration {
 
 typedef struct Slot {
     BpcModule *module;
-    int owner, text; /* index of the context, and of the text: -1, from the input */
-    bool own_names;  /* compiled for this machine, under the names that the text exports */
+    int owner, text, name; /* indices of the context, of the name, and of the text: -1, from the
+                              input */
+    bool callable;         /* compiled for this machine and for all sizes */
 } Slot;
 
 typedef struct Host {
@@ -32,7 +37,7 @@ typedef struct Host {
     Ration rations[CONTEXTS];
     BpcContext *contexts[CONTEXTS];
     Slot slots[MODULES];
-    int compiled;
+    int compiled, most_compiled;
     _Alignas(64) unsigned char work[WORK_BYTES];
 } Host;
 
@@ -100,13 +105,13 @@ static const char *const texts[] = {
     "export fn f[n](i: i64, x: [n]f64) -> f64 = x[i];\n",
     "type P = { a: f64, b: [2]f64 };\nexport fn f(p: P) -> P = p*2.0;\n",
     "extern fn nowhere(x: f64) -> f64;\nexport fn f(x: f64) -> f64 = nowhere(x);\n",
-    "import \"std/nn\";\nexport fn f(x: f64) -> f64 = gelu(x);\n",
+    "import \"std/random\";\nexport fn f(i: i64) -> f64 = uniform(7, i);\n",
     "import \"other.bp\";\nexport fn f(x: f64) -> f64 = other(x);\n",
     "export fn f(x: f64) -> f64 = y;\n",
     "fn f(x: f64) -> f64 = x;\n",
     "",
 };
-enum { TEXTS = sizeof texts / sizeof *texts };
+enum { TEXTS = sizeof texts / sizeof *texts, COMPILED = 8 /* the first of them */ };
 
 static const char *const names[] = {"fuzz.bp", "",       "a/b.c.bp", "/",  "..",
                                     "-",       "for.bp", "1\n\".bp", "int"};
@@ -124,6 +129,10 @@ static const char *const exports[] = {"grad(f) as h",
                                       "|x| x",
                                       "jvp(vjp(f)) as deep"};
 
+static const int threads[] = {0, 1, 2, 64, 65, -1};
+static const BpcSize sizes[] = {{"n", 4}, {"n", 0}, {"n", 5}, {"n", -1}, {"m", 2}, {"", 1}};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
 static bool give_import(void *user, const char *path, const char **text, size_t *len) {
     Host *h = user;
     (void)path;
@@ -137,8 +146,14 @@ static bool give_import(void *user, const char *path, const char **text, size_t 
 static BpcOptions some_options(Host *h, const char **list) {
     static const int levels[] = {0, 0, 0, 0, 0, 1, 2, 3, -1, 99};
     BpcOptions o = bpc_options_default();
-    uint8_t flags = take(h);
-    o.opt_level = PICK(h, levels);
+    uint8_t flags = take(h), level = take(h);
+    o.opt_level = levels[level % 10];
+    if (level / 10 == 1)
+        o.threads = PICK(h, threads);
+    if (level / 10 == 2) {
+        o.sizes = &PICK(h, sizes);
+        o.size_count = 1;
+    }
     o.real_is_f32 = flags & 1;
     o.debug_info = flags & 2;
     o.freestanding = flags & 4;
@@ -150,6 +165,28 @@ static BpcOptions some_options(Host *h, const char **list) {
         for (o.exports = list; o.export_count < 1 + (size_t)take(h) % 3; o.export_count++)
             list[o.export_count] = PICK(h, exports);
     return o;
+}
+
+/* The text whose code stands in for that of a text. */
+static int like(int text) {
+    return text >= 0 && text < COMPILED ? text : 0;
+}
+
+static BpcModule *make_stand_in(const StandInKey *key) {
+    Host host = {.in = {(const uint8_t *)"\0\1", 2}}; /* the import that the text needs */
+    static BpcContext *ctx;
+    if (!ctx)
+        ctx = bpc_context_new(NULL);
+    BpcOptions options = bpc_options_default();
+    options.opt_level = 0;
+    options.real_is_f32 = key->f32;
+    options.sanitize_nan = key->nan;
+    options.import = give_import;
+    options.import_user = &host;
+    const char *text = texts[key->text];
+    BpcModule *module = bpc_compile(ctx, names[key->name], text, strlen(text), &options);
+    FUZZ_CHECK(module, bpc_diagnostics_text(ctx));
+    return module;
 }
 
 /* The rest of the bytes up to a NUL, or one of the texts. */
@@ -171,17 +208,19 @@ static const char *some_text(Host *h, size_t *len, int *which) {
 static void compile(Host *h, int c, int k) {
     const char *list[4];
     size_t len;
-    int which;
-    if (!h->contexts[c] || h->compiled++ >= MOST_COMPILED)
+    Slot slot = {.owner = c};
+    if (!h->contexts[c] || h->compiled++ >= h->most_compiled)
         return;
     close_module(h, k);
-    const char *text = some_text(h, &len, &which);
+    const char *text = some_text(h, &len, &slot.text);
     BpcOptions options = some_options(h, list);
-    const char *name = PICK(h, names);
+    slot.name = take(h) % (int)(sizeof names / sizeof *names);
     bool given = take(h) % 8;
-    BpcModule *module = bpc_compile(h->contexts[c], name, text, len, given ? &options : NULL);
-    FUZZ_CHECK(module || bpc_diagnostic_count(h->contexts[c]), "failed without saying why");
-    h->slots[k] = (Slot){module, c, which, !given || !options.cpu};
+    slot.callable = !given || (!options.cpu && !options.threads && !options.size_count);
+    stand_in_for(like(slot.text), slot.name);
+    slot.module = bpc_compile(h->contexts[c], names[slot.name], text, len, given ? &options : NULL);
+    FUZZ_CHECK(slot.module || bpc_diagnostic_count(h->contexts[c]), "failed without saying why");
+    h->slots[k] = slot;
 }
 
 /* ---- asking ---- */
@@ -208,12 +247,29 @@ static void read_diagnostics(Host *h, int c) {
                "diagnostics without text");
 }
 
-static void ask_module(Host *h, BpcModule *m) {
+/* The same text for sizes: another module, which its module keeps. */
+static void ask_for_sizes(Host *h, const Slot *slot) {
+    size_t from = take(h) % SIZES, count = take(h) % 3, bytes = 0;
+    count = from + count < SIZES ? count : 0;
+    if (h->compiled++ >= h->most_compiled)
+        return;
+    stand_in_for(like(slot->text), slot->name);
+    BpcModule *special = bpc_module_for_sizes(slot->module, sizes + from, count);
+    FUZZ_CHECK(special || bpc_diagnostic_count(h->contexts[slot->owner]),
+               "failed for sizes without saying why");
+    if (!special)
+        return;
+    FUZZ_CHECK(bpc_module_object(special, &bytes) && bytes > 0, "a module without object");
+    bpc_module_function(special, "f");
+}
+
+static void ask_module(Host *h, const Slot *slot) {
+    BpcModule *m = slot->module;
     static const char *const symbols[] = {"",           "f",       "f_work", "grad", "g",
                                           "fuzz_error", "nowhere", "printf", "h"};
     static const int statuses[] = {0, 1, 2, -1, 7, 1 << 30, -2147483647 - 1};
     size_t size = 0, n = bpc_module_export_count(m);
-    switch (take(h) % 6) {
+    switch (take(h) % 7) {
     case 0:
         FUZZ_CHECK(touch(bpc_module_header(m)) > 0, "a module without header");
         break;
@@ -231,6 +287,9 @@ static void ask_module(Host *h, BpcModule *m) {
         break;
     case 4:
         touch(bpc_module_error(m, PICK(h, statuses)));
+        break;
+    case 5:
+        ask_for_sizes(h, slot);
         break;
     default:
         memset(h->work, take(h), 256);
@@ -299,10 +358,10 @@ static void step(Host *h) {
         break;
     case 5:
         if (slot->module)
-            ask_module(h, slot->module);
+            ask_module(h, slot);
         break;
     case 6:
-        if (slot->module && slot->own_names && slot->text >= 0 && slot->text < 4)
+        if (slot->module && slot->callable && slot->text >= 0 && slot->text < 4)
             call(h, slot);
         break;
     default:
@@ -316,6 +375,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static Host host; /* the workspace is large */
     memset(&host, 0, offsetof(Host, work));
     host.in = (Input){data, size};
+    uint32_t hash = fuzz_hash(data, size);
+    bool real = hash % REAL_ONE_IN == 0;
+    host.most_compiled = real ? MOST_REAL : hash / REAL_ONE_IN % 8 ? FEW_COMPILED : MOST_COMPILED;
+    stand_in_begin(make_stand_in, real                        ? FOR_nothing
+                                  : hash % PASSES_ONE_IN == 1 ? FOR_llvm
+                                                              : FOR_passes_and_llvm);
     for (int i = 0; i < 64 && host.in.left > 0; i++)
         step(&host);
     for (int c = 0; c < CONTEXTS; c++)

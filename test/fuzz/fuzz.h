@@ -42,7 +42,8 @@ void fuzz_in_context(FuzzBody *body, const uint8_t *data, size_t size);
 /* What else than the bytes decides an input: bits of them. */
 uint32_t fuzz_hash(const uint8_t *data, size_t size);
 
-/* Prints the diagnostics to nowhere, as text and as JSON. There must be one. */
+/* There must be a diagnostic. Prints them to nowhere for a choice of the inputs, as text or JSON.
+ */
 void fuzz_report(Context *ctx);
 /* Writes the diagnostics to stderr and aborts. */
 _Noreturn void fuzz_fail(Context *ctx, const char *what);
