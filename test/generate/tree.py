@@ -128,7 +128,8 @@ class Node:
         here = sum(not bound.isdigit() for bound in BINDER.findall(own))
         called = [count for name, count in helpers.items() if name + "(" in own]
         here += 2 * own.count("binomial")
-        return here + max([c.loops(helpers) for c in self.children()] + called + [0])
+        axes = sum(bool(size.symbol) for size in self.ty.dims)
+        return max(here + max([c.loops(helpers) for c in self.children()] + called + [0]), axes)
 
     def copy(self):
         parts = [p.copy() if isinstance(p, Node) else p for p in self.parts]
