@@ -123,6 +123,8 @@ typedef struct Emit {
     VEC(LoopIndex) around; /* the loops around it */
 
     VEC(Stream) streams; /* of the vector loop being emitted */
+    PtrMap compared;     /* instructions of compared.h */
+    bool unfused;        /* the instruction being emitted is one */
     PtrMap row_goes_on;  /* add_at -> the next one in its row; see emit_add_rows.c */
 
     /* of the vector loop being emitted */

@@ -1,5 +1,6 @@
 /* Exported functions: signature, parameters and results, failures; see emit.h and
  * docs/c-interface.md. */
+#include "codegen/compared.h"
 #include "codegen/emit.h"
 #include "codegen/lanes.h"
 
@@ -374,6 +375,8 @@ static bool prepare(Emit *e, const Export *export) {
     e->mask = NULL;
     emit_find_split_loops(e);
     ptrmap_init(&e->row_goes_on, e->arena);
+    ptrmap_init(&e->compared, e->arena);
+    compared_find(export->func->body, e->arena, &e->compared);
     emit_find_row_adds(e, e->func->body);
     return true;
 }

@@ -16,8 +16,8 @@ static const unsigned char math_of[OP_COUNT] = {
 #undef MATH
 
 /* Lets LLVM join a product and a sum into one fused operation; nothing else is relaxed. */
-static LLVMValueRef contracted(LLVMValueRef v) {
-    if (LLVMIsAInstruction(v) && LLVMCanValueUseFastMathFlags(v)) {
+static LLVMValueRef contracted(const Emit *e, LLVMValueRef v) {
+    if (!e->unfused && LLVMIsAInstruction(v) && LLVMCanValueUseFastMathFlags(v)) {
         LLVMSetFastMathFlags(v, LLVMFastMathAllowContract);
     }
     return v;
@@ -114,7 +114,7 @@ static LLVMValueRef gated_product(Emit *e, LLVMValueRef x, LLVMValueRef y) {
     LLVMValueRef x_counts = LLVMBuildFCmp(e->builder, LLVMRealUNE, x, zero, "");
     LLVMValueRef y_counts = LLVMBuildFCmp(e->builder, LLVMRealUNE, y, zero, "");
     LLVMValueRef both = LLVMBuildAnd(e->builder, x_counts, y_counts, "");
-    LLVMValueRef product = contracted(LLVMBuildFMul(e->builder, x, y, ""));
+    LLVMValueRef product = contracted(e, LLVMBuildFMul(e->builder, x, y, ""));
     return LLVMBuildSelect(e->builder, both, product, zero, "");
 }
 
@@ -130,11 +130,11 @@ static LLVMValueRef float_extreme(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y
 static LLVMValueRef float_binary(Emit *e, Op op, LLVMValueRef x, LLVMValueRef y) {
     switch (op) {
     case OP_add:
-        return contracted(LLVMBuildFAdd(e->builder, x, y, ""));
+        return contracted(e, LLVMBuildFAdd(e->builder, x, y, ""));
     case OP_sub:
-        return contracted(LLVMBuildFSub(e->builder, x, y, ""));
+        return contracted(e, LLVMBuildFSub(e->builder, x, y, ""));
     case OP_mul:
-        return contracted(LLVMBuildFMul(e->builder, x, y, ""));
+        return contracted(e, LLVMBuildFMul(e->builder, x, y, ""));
     case OP_mul0:
         return gated_product(e, x, y);
     case OP_div:
@@ -349,11 +349,13 @@ void emit_elementwise(Emit *e, const Inst *inst) {
             x[k] = emit_as(e, *emit_val(e, inst->in[k]), varying);
         }
         Scalar elem = inst->in[inst->op == OP_select ? 1 : 0]->type->elem;
+        e->unfused = ptrmap_has(&e->compared, inst);
         LLVMValueRef special = divide_by_constant(e, inst, x[0]);
         if (!special) {
             special = emit_gauss(e, inst);
         }
         result = val_of(special ? special : emit_op(e, inst->op, elem, x));
+        e->unfused = false;
     }
     *emit_val(e, inst->out[0]) = result;
 }
