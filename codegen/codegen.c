@@ -96,6 +96,7 @@ static void create_module(Emit *e) {
         .target_features = e->target->features,
         .has_fma = e->target->has_fma,
         .has_avx512 = e->target->has_masks,
+        .slow_division = e->target->slow_division,
         .exact_libm = e->options->opt_level == 0,
         .calls = MATH_CALLS_auto,
     };

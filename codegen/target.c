@@ -141,6 +141,9 @@ static void measure_features(Target *target) {
     target->vector_registers = avx512 || !x86 ? 32 : 16;
     target->has_fma = avx2 || !x86;
     target->has_masks = avx512;
+    /* Intel's divider takes 16 cycles for 8 numbers, with two pipes for products beside it; AMD's
+     * takes fewer, and up to Zen 4 a vector of that length takes both pipes. */
+    target->slow_division = avx512 && strncmp(target->cpu, "znver", 5) != 0;
 }
 
 bool target_open(Context *ctx, Arena *arena, const CodegenOptions *options, bool huge,

@@ -18,6 +18,9 @@ typedef struct Target {
     int vector_registers;                /* 16 or 32 */
     bool has_fma;
     bool has_masks; /* masked loads and stores cost no more than plain ones: AVX-512 */
+    /* a reciprocal to 14 bits and the steps that make a quotient of it take less time than a
+     * division */
+    bool slow_division;
 } Target;
 
 /* False: a diagnostic was queued and nothing is held. `huge` asks for LLVM's fastest code

@@ -37,6 +37,7 @@ typedef struct VecMath {
     const char *target_features; /* "target-features" likewise */
     bool has_fma;                /* the target multiplies and adds in one instruction */
     bool has_avx512;             /* with its forms for shorter vectors */
+    bool slow_division;          /* has_avx512, and Target.slow_division */
     bool exact_libm;             /* every function through libm, for comparison */
     MathCalls calls;
 } VecMath;

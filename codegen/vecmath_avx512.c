@@ -31,8 +31,7 @@ static Val call_on_register(const Lanes *l, const char *name, int n_args, Val *a
     LLVMBuilderRef b = l->vm->builder;
     unsigned bits = bits_of(l, LLVMGetVectorSize(LLVMTypeOf(args[0])));
     char symbol[64];
-    snprintf(symbol, sizeof symbol, "llvm.x86.avx512.mask.%s.%s.%u", name, l->f32 ? "ps" : "pd",
-             bits);
+    snprintf(symbol, sizeof symbol, "llvm.x86.avx512.%s.%s.%u", name, l->f32 ? "ps" : "pd", bits);
     Val fn = LLVMGetIntrinsicDeclaration(l->vm->module,
                                          LLVMLookupIntrinsicID(symbol, strlen(symbol)), NULL, 0);
     LLVMTypeRef type = LLVMGlobalGetValueType(fn), kinds[MOST_PARAMS];
@@ -66,14 +65,27 @@ static Val call_in_pieces(const Lanes *l, const char *name, int n_args, Val *arg
 }
 
 Val v_scalef(const Lanes *l, Val x, Val n) {
-    return call_in_pieces(l, "scalef", 2, (Val[]){x, n}, -1);
+    return call_in_pieces(l, "mask.scalef", 2, (Val[]){x, n}, -1);
 }
 
 Val v_getexp(const Lanes *l, Val x) {
-    return call_in_pieces(l, "getexp", 1, &x, -1);
+    return call_in_pieces(l, "mask.getexp", 1, &x, -1);
 }
 
 Val v_getmant(const Lanes *l, Val x) {
     enum { FROM_1_TO_2 = 0, NO_SIGN = 1 << 2, NAN_IF_NEGATIVE = 1 << 3 };
-    return call_in_pieces(l, "getmant", 1, &x, FROM_1_TO_2 | NO_SIGN | NAN_IF_NEGATIVE);
+    return call_in_pieces(l, "mask.getmant", 1, &x, FROM_1_TO_2 | NO_SIGN | NAN_IF_NEGATIVE);
+}
+
+/* 1/b to 28 bits, b and 1/b normal numbers. */
+static Val near_reciprocal(const Lanes *l, Val b) {
+    Val r = call_in_pieces(l, "rcp14", 1, &b, -1);
+    return v_fma(l, r, v_fma(l, v_neg(l, b), r, v_const(l, 1.0)), r);
+}
+
+Val v_quotient(const Lanes *l, Val a, Val b) {
+    if (!l->vm->slow_division || !v_has_scalef(l))
+        return v_div(l, a, b);
+    Val r = near_reciprocal(l, b), q = v_mul(l, a, r);
+    return v_fma(l, v_fma(l, v_neg(l, q), b, a), r, q);
 }

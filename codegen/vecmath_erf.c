@@ -35,8 +35,8 @@ static Val erfc_factor(const Lanes *l, Val t) {
 /* a/b of ordinary numbers, where b is known before a: the quotient by the reciprocal, and what its
  * product leaves. */
 static Val late_quotient(const Lanes *l, Val a, Val b) {
-    if (l->f32 || !l->vm->has_fma)
-        return v_div(l, a, b);
+    if (l->f32 || !l->vm->has_fma || l->vm->slow_division)
+        return v_quotient(l, a, b);
     Val inverse = v_div(l, v_const(l, 1.0), b), quotient = v_mul(l, a, inverse);
     return v_fma(l, v_fma(l, v_neg(l, quotient), b, a), inverse, quotient);
 }
@@ -46,7 +46,7 @@ static Val late_quotient(const Lanes *l, Val a, Val b) {
 static Val erfc_positive(const Lanes *l, Val magnitude) {
     Gauss e = gauss_parts(l, magnitude);
     Val x = e.magnitude, k = v_pick(l, 3.0, 4.0);
-    Val f = erfc_factor(l, v_div(l, v_sub(l, x, k), v_add(l, x, k)));
+    Val f = erfc_factor(l, v_quotient(l, v_sub(l, x, k), v_add(l, x, k)));
     Val g = late_quotient(l, f, v_fma(l, x, v_const(l, 2.0), v_const(l, 1.0)));
     return math_scale(l, v_fma(l, g, e.p, g), e.shifted);
 }

@@ -118,7 +118,7 @@ Val emit_tanh(const Lanes *l, Val *args) {
 Val emit_sigmoid(const Lanes *l, Val *args) {
     Val one = v_const(l, 1.0), e = exp_decay(l, args[0]);
     Val negative = v_lt(l, args[0], v_const(l, 0.0));
-    Val q = v_div(l, one, v_add(l, one, e));
+    Val q = v_quotient(l, one, v_add(l, one, e));
     return v_select(l, negative, v_mul(l, e, q), q);
 }
 
@@ -157,7 +157,7 @@ static void log_tail(const Lanes *l, LogParts *parts) {
         parts->tail = v_mul(l, square, v_fma(l, f, p, v_const(l, -0.5)));
         return;
     }
-    Val s = v_div(l, f, v_add(l, f, v_const(l, 2.0)));
+    Val s = v_quotient(l, f, v_add(l, f, v_const(l, 2.0)));
     Val z = v_mul(l, s, s), half_square = v_mul(l, square, v_const(l, 0.5));
     Val p = v_poly(l, z, LOG_F64, sizeof LOG_F64 / sizeof *LOG_F64);
     parts->tail = v_sub(l, v_mul(l, s, v_fma(l, z, p, half_square)), half_square);

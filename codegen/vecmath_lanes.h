@@ -71,6 +71,9 @@ bool v_has_scalef(const Lanes *l);
 Val v_scalef(const Lanes *l, Val x, Val n);
 Val v_getexp(const Lanes *l, Val x);
 Val v_getmant(const Lanes *l, Val x);
+/* a/b to 0.63 ulp, a finite, b and 1/b normal numbers: Newton's steps instead of a division where
+ * those are slow. What they do with b alone does not wait for a. */
+Val v_quotient(const Lanes *l, Val a, Val b);
 
 /* min(max(x, lo), hi) that lets NaN through. */
 Val v_clamp(const Lanes *l, Val x, double lo, double hi);

@@ -117,6 +117,7 @@ static void emit_maps(const MapOptions *options, LLVMModuleRef module, LLVMConte
                   .builder = LLVMCreateBuilderInContext(ctx),
                   .has_fma = has_fma(options),
                   .has_avx512 = has_avx512(options),
+                  .slow_division = has_avx512(options),
                   .exact_libm = options->libm,
                   .calls = options->calls};
     for (int fn = 0; fn < MATH_COUNT; fn++) {
