@@ -309,12 +309,26 @@ static bool is_inside_loop(const Inst *inst) {
     return false;
 }
 
-/* Whether the body makes or sums up arrays, which are laid out for the lanes of the loop. */
+/* Whether an array is what the loop around sums up, with some added. */
+static bool is_running_sum(const Value *v) {
+    const Inst *inst = v->inst;
+    if (!inst) {
+        const Inst *loop = v->region->owner;
+        return loop && loop->op == OP_loop && v->index > loop->attr.loop.n_slice;
+    }
+    if (inst->op == OP_if) {
+        return is_running_sum(inst->regions[0]->yields.data[v->index]) &&
+               is_running_sum(inst->regions[1]->yields.data[v->index]);
+    }
+    return inst->op == OP_add_at && is_running_sum(inst->in[0]);
+}
+
+/* Whether the body makes arrays, which are laid out for the lanes of the loop. */
 static bool has_arrays(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         for (int k = 0; k < inst->n_out; k++) {
-            if (inst->out[k]->type->rank > 0) {
+            if (inst->out[k]->type->rank > 0 && !is_running_sum(inst->out[k])) {
                 return true;
             }
         }
@@ -349,19 +363,21 @@ static bool is_likely_short(const Inst *loop) {
 }
 
 /* Of a loop over scalars that is not repeated: one step of a polynomial waits for the one before,
- * and a division for its operands, so the machine has time for other vectors. */
+ * and a division for its operands, so the machine has time for other vectors. It looks ahead less
+ * far than the next iteration of all but the shortest bodies; that registers do not suffice costs
+ * less than waiting, but less so where lanes add to arrays one after the other. Long bodies take
+ * LLVM too long. */
 static int interleaved_flat(const Inst *loop, double work) {
-    const double SHORT = 60, LONG = 200;
     const Region *body = loop->regions[0];
+    bool sums = false;
     for (int j = 0; j < loop->attr.loop.n_carry + loop->attr.loop.n_acc; j++) {
-        if (loop->out[j]->type->rank > 0) {
-            return 1;
-        }
+        sums = sums || loop->out[j]->type->rank > 0;
     }
     if (is_likely_short(loop) || has_arrays(body) || !has_dear(body)) {
         return 1;
     }
-    return work > LONG ? 1 : work > SHORT ? 2 : 4;
+    double small = sums ? 60 : 200, large = sums ? 200 : 600;
+    return work > large ? 1 : work > small ? 2 : 4;
 }
 
 /* With loops inside, what is the same for all lanes (indices, checks, loads, sums) costs as much
