@@ -232,6 +232,11 @@ bool emit_row_goes_on(const Emit *e, const Inst *inst);
 /* Adds the elements of the row that ends with `inst`; false: it is no row. */
 bool emit_add_row(Emit *e, const Inst *inst, const View *whole, const View *row);
 
+/* ---- emit_order.c: arithmetic in lanes ---- */
+/* The instructions of the region in the order in which their operands are ready; NULL: as they
+ * stand. */
+const Inst **emit_ready_order(Emit *e, const Region *region);
+
 /* ---- emit_stream.c: rows of results that go past the caches ---- */
 void emit_stream_begin(Emit *e, const Inst *loop, int width);
 void emit_stream_rows(Emit *e, Val index); /* before iterations from `index` on, a vector of them */

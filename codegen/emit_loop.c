@@ -581,10 +581,12 @@ void emit_inst(Emit *e, const Inst *inst) {
 }
 
 void emit_region(Emit *e, const Region *region) {
+    const Inst **order = emit_ready_order(e, region);
     for (int i = 0; i < region->insts.n; i++) {
-        e->watched = region->insts.data[i];
-        emit_inst(e, region->insts.data[i]);
+        const Inst *inst = order ? order[i] : region->insts.data[i];
+        e->watched = inst;
+        emit_inst(e, inst);
         if (e->m->watched)
-            emit_watch(e, region->insts.data[i]);
+            emit_watch(e, inst);
     }
 }
