@@ -309,26 +309,13 @@ static bool is_inside_loop(const Inst *inst) {
     return false;
 }
 
-/* Whether an array is what the loop around sums up, with some added. */
-static bool is_running_sum(const Value *v) {
-    const Inst *inst = v->inst;
-    if (!inst) {
-        const Inst *loop = v->region->owner;
-        return loop && loop->op == OP_loop && v->index > loop->attr.loop.n_slice;
-    }
-    if (inst->op == OP_if) {
-        return is_running_sum(inst->regions[0]->yields.data[v->index]) &&
-               is_running_sum(inst->regions[1]->yields.data[v->index]);
-    }
-    return inst->op == OP_add_at && is_running_sum(inst->in[0]);
-}
-
-/* Whether the body makes arrays, which are laid out for the lanes of the loop. */
+/* Whether the body makes arrays, which are laid out for the lanes of the loop; what a loop around
+ * sums up is there before. */
 static bool has_arrays(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         for (int k = 0; k < inst->n_out; k++) {
-            if (inst->out[k]->type->rank > 0 && !is_running_sum(inst->out[k])) {
+            if (inst->out[k]->type->rank > 0 && !inst->out[k]->is_acc) {
                 return true;
             }
         }
