@@ -186,7 +186,8 @@ static bool is_nonneg(const Value *v, int depth) {
         const Inst *owner = v->region->owner;
         return owner && owner->op == OP_loop && v->index == 0;
     }
-    if (depth > DEEPEST) {
+    bool is_broken = op_is_elementwise(inst->op) && inst->n_in != op_info[inst->op].arity;
+    if (depth > DEEPEST || is_broken) { /* what was read is not verified yet */
         return false;
     }
     switch (inst->op) {
