@@ -8,13 +8,13 @@ typedef struct Search {
     Arena *arena;
     PtrMap *found; /* instructions */
     PtrMap seen;   /* values */
-    ValueList todo;
+    ValueList pending;
 } Search;
 
 static void want(Search *s, Value *v) {
     if (v && !ptrmap_has(&s->seen, v)) {
         ptrmap_put(&s->seen, v, v);
-        vec_push(s->arena, &s->todo, v);
+        vec_push(s->arena, &s->pending, v);
     }
 }
 
@@ -82,7 +82,7 @@ void compared_find(const Region *body, Arena *arena, PtrMap *compared) {
     Search search = {.arena = arena, .found = compared};
     ptrmap_init(&search.seen, arena);
     begin(&search, body);
-    while (search.todo.n > 0) {
-        follow(&search, search.todo.data[--search.todo.n]);
+    while (search.pending.n > 0) {
+        follow(&search, search.pending.data[--search.pending.n]);
     }
 }

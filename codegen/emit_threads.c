@@ -27,18 +27,6 @@ static int n_state(const Inst *loop) {
     return loop->attr.loop.n_carry + loop->attr.loop.n_acc;
 }
 
-static bool calls_out(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_call)
-            return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (calls_out(inst->regions[k]))
-                return true;
-    }
-    return false;
-}
-
 static const Size *copy_size(const Emit *e, const Type *type) {
     PolyTable *polys = &e->m->ctx->polys;
     const Size *count = ir_type_count(e->m, type);
@@ -47,7 +35,8 @@ static const Size *copy_size(const Emit *e, const Type *type) {
 
 /* Arrays that are summed up have places of their own, which a part can take a copy of. */
 static bool can_split(const Emit *e, const Inst *loop) {
-    if (loop->op != OP_loop || loop->attr.loop.n_carry > 0 || calls_out(loop->regions[0]))
+    if (loop->op != OP_loop || loop->attr.loop.n_carry > 0 ||
+        region_holds(loop->regions[0], OP_call))
         return false;
     for (int j = 0; j < loop->n_out; j++) {
         const Buffer *home = loop->out[j]->type->rank > 0 ? plan_home(e->plan, loop->out[j]) : NULL;

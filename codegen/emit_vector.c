@@ -149,21 +149,6 @@ static void vector_body(Emit *e, void *user, Val index, LLVMValueRef *accs) {
     debug_location(e, loop->loc);
 }
 
-static bool has_loop(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_loop) {
-            return true;
-        }
-        for (int k = 0; k < inst->n_region; k++) {
-            if (has_loop(inst->regions[k])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* ---- arrays that are summed up ---- */
 
 /* The partial sums of an array as one vector: row-major, the sums of an element side by side. */
@@ -246,7 +231,7 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
         n++;
     }
     int size = ir_count(loop->regions[0]);
-    bool nested = has_loop(loop->regions[0]);
+    bool nested = region_holds(loop->regions[0], OP_loop);
     int vector = lanes_of_vector(loop, e->target->vector_bytes);
     LaneLoop lanes = {.extent = range.loop ? emit_isub(e, range.hi, range.lo)
                                            : emit_size(e, loop->attr.loop.extent),

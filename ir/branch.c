@@ -13,18 +13,6 @@ static void take_branch(IrBuilder *b, const Region *taken, Value **out) {
         out[i] = irmap_get(&map, taken->yields.data[i]);
 }
 
-static bool has_effect(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_check)
-            return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (has_effect(inst->regions[k]))
-                return true;
-    }
-    return false;
-}
-
 /* Drops results that are one outer value in both branches; out[] is NULL for those that stay. */
 static void drop_common(IrBuilder *then_, IrBuilder *else_, Value **out) {
     Region *yes = then_->region, *no = else_->region;
@@ -48,7 +36,8 @@ void ir_if_values(IrBuilder *b, Value *cond, IrBuilder *then_, IrBuilder *else_,
         return;
     }
     drop_common(then_, else_, out);
-    if (then_->region->yields.n == 0 && !has_effect(then_->region) && !has_effect(else_->region))
+    if (then_->region->yields.n == 0 && !region_holds(then_->region, OP_check) &&
+        !region_holds(else_->region, OP_check))
         return;
     Inst *inst = ir_if(b, cond, then_, else_);
     for (int i = 0; i < n; i++)

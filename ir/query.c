@@ -40,6 +40,21 @@ bool region_contains(const Region *outer, const Region *inner) {
     return inner == outer;
 }
 
+bool region_holds(const Region *region, Op op) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        if (inst->op == op) {
+            return true;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            if (region_holds(inst->regions[k], op)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ---- free values ---- */
 
 typedef struct FreeValues {

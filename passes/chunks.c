@@ -177,7 +177,7 @@ static bool product_fits(const Inst *product, const Size *rows, Places *places) 
 static bool loop_fits(const Inst *loop, const Size *rows) {
     int ns = loop->attr.loop.n_slice;
     if (loop->attr.loop.extent != rows || loop->attr.loop.n_carry > 0 ||
-        region_has_effect(loop->regions[0]))
+        region_holds(loop->regions[0], OP_check))
         return false;
     for (int k = 0; k < loop->attr.loop.n_acc; k++)
         if (loop->in[ns + k]->is_acc)
@@ -265,7 +265,7 @@ static bool is_effect(const Inst *inst) {
     if (inst->op == OP_check || inst->op == OP_dim)
         return true;
     for (int k = 0; k < inst->n_region; k++)
-        if (region_has_effect(inst->regions[k]))
+        if (region_holds(inst->regions[k], OP_check))
             return true;
     return false;
 }

@@ -157,7 +157,7 @@ static void build_node(Block *g, int i, PtrMap *dims) {
     vec_push(arena, &node->members, i);
     node->checks = inst->op == OP_check;
     for (int k = 0; k < inst->n_region; k++)
-        node->checks = node->checks || region_has_effect(inst->regions[k]);
+        node->checks = node->checks || region_holds(inst->regions[k], OP_check);
     node->unsafe = inst_is_unsafe(inst);
     node->flat = inst->op == OP_loop && region_is_flat(inst->regions[0]);
     node->serial = takes_sums(inst);

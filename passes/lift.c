@@ -83,7 +83,7 @@ void lift_values_used(Cut *c, const Inst *inst, ValueList *out) {
 static bool has_check(const Inst *inst) {
     bool checks = inst->op == OP_check;
     for (int k = 0; k < inst->n_region; k++)
-        checks = checks || region_has_effect(inst->regions[k]);
+        checks = checks || region_holds(inst->regions[k], OP_check);
     return checks;
 }
 

@@ -44,7 +44,7 @@ static bool has_plain_types(const Cut *c, const Inst *inner) {
     for (int k = 0; k < inner->n_out; k++)
         if (inner->out[k]->type->rank >= IR_MAX_RANK)
             return false;
-    return !region_has_effect(body) && c->loop->attr.loop.n_carry == 0;
+    return !region_holds(body, OP_check) && c->loop->attr.loop.n_carry == 0;
 }
 
 /* Sums of the inner loop are its own, and small: a row of them is added up a step. */

@@ -78,18 +78,6 @@ Atom name_of_element(IrModule *m, const Value *v) {
     return atom_of(&m->ctx->atoms, text.data);
 }
 
-bool region_has_effect(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_check)
-            return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (region_has_effect(inst->regions[k]))
-                return true;
-    }
-    return false;
-}
-
 void rebuild_insts(IrBuilder *b, const Region *region, IrMap *map, EmitInst emit, void *user) {
     for (int i = 0; i < region->insts.n; i++) {
         b->loc = irmap_place(map, region->insts.data[i]->loc);

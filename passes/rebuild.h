@@ -16,7 +16,6 @@ void rebuild_begin(IrModule *m, Func *f, IrBuilder *b, IrMap *map);
 void rebuild_end(Func *f, IrBuilder *b, IrMap *map);
 /* Both, and every instruction between. */
 void rebuild_func(IrModule *m, Func *f, EmitInst emit, void *user);
-bool region_has_effect(const Region *region); /* holds a check */
 /* Holds what a check may guard: reads and writes at an index, integer divisions. */
 bool region_has_unsafe(const Region *region);
 

@@ -326,7 +326,7 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map) {
     rebuild_insts(&body, loop->regions[0], map, emit, s);
     s->level = level.up;
     yield_results(s, &t, b, &body, map);
-    if (body.region->yields.n == 0 && !region_has_effect(body.region))
+    if (body.region->yields.n == 0 && !region_holds(body.region, OP_check))
         return; /* only hoisted or trivial results were left */
     b->loc = loop->loc;
     Inst *out = ir_loop_end(b, &spec, &body);
@@ -359,8 +359,8 @@ static void emit_if(Simplify *s, IrBuilder *b, const Inst *inst, IrMap *map) {
             if (is_live(&s->live, inst->out[i]))
                 ir_yield(&branch[k], irmap_get(map, inst->regions[k]->yields.data[i]));
     }
-    if (branch[0].region->yields.n == 0 && !region_has_effect(branch[0].region) &&
-        !region_has_effect(branch[1].region))
+    if (branch[0].region->yields.n == 0 && !region_holds(branch[0].region, OP_check) &&
+        !region_holds(branch[1].region, OP_check))
         return;
     b->loc = inst->loc;
     ir_if_values(b, irmap_get(map, inst->in[0]), &branch[0], &branch[1], out);

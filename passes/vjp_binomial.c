@@ -129,18 +129,6 @@ static Value *iteration(const Binomial *g, IrBuilder *b, Value *pos) {
     return g->loop->attr.loop.reverse ? minus(b, minus(b, g->n, i64(b, 1)), pos) : pos;
 }
 
-static bool has_extents(const Region *region) {
-    for (int k = 0; k < region->insts.n; k++) {
-        const Inst *inst = region->insts.data[k];
-        if (inst->op == OP_dim)
-            return true;
-        for (int j = 0; j < inst->n_region; j++)
-            if (has_extents(inst->regions[j]))
-                return true;
-    }
-    return false;
-}
-
 /* The index of a loop has bounds, a carry has none: extents that depend on it would have none. */
 static Value *within_loop(const Binomial *g, IrBuilder *b, Value *i) {
     Value *last = minus(b, g->n, i64(b, 1));
@@ -152,7 +140,7 @@ static Value *map_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const 
     Vjp *s = g->s;
     int ns = g->loop->attr.loop.n_slice;
     Value *i = iteration(g, b, pos), **params = g->source->params.data;
-    if (has_extents(g->source))
+    if (region_holds(g->source, OP_dim))
         i = within_loop(g, b, i);
     irmap_put(&s->map, params[0], i);
     for (int k = 0; k < ns; k++)

@@ -129,23 +129,11 @@ bool einsum_is_risky(const Zeros *z, const Value *of, const Inst *einsum, int k)
            (zero_meets_pole(z->chosen, of, einsum, k) || pole_meets_zero(z->chosen, of, einsum, k));
 }
 
-static bool has_einsum(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_contract)
-            return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (has_einsum(inst->regions[k]))
-                return true;
-    }
-    return false;
-}
-
 static bool asks(const Zeros *z, const Inst *inst, const PtrMap *varied, bool adjoint) {
     const Func *callee = inst->op == OP_call ? inst->attr.callee.func : NULL;
     if (callee)
-        return (callee->jvp_rule && has_einsum(callee->jvp_rule->body)) ||
-               (callee->vjp_rule && has_einsum(callee->vjp_rule->body));
+        return (callee->jvp_rule && region_holds(callee->jvp_rule->body, OP_contract)) ||
+               (callee->vjp_rule && region_holds(callee->vjp_rule->body, OP_contract));
     for (int k = 0; k < 2 && inst->op == OP_contract; k++) {
         const Value *of = adjoint ? inst->out[0] : inst->in[k];
         if (ptrmap_has(varied, inst->in[k]) &&

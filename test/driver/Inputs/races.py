@@ -11,7 +11,7 @@ import sys
 from exports_host import TYPES, host_text
 
 FILL = """static %(t)s *fill_%(t)s(int64_t n, double lo, double hi) {
-    if (!first)
+    if (all_know)
         return shared[next++];
     %(t)s *p = malloc((size_t)n * sizeof *p);
     for (int64_t i = 0; i < n; i++)
@@ -23,7 +23,7 @@ FILL = """static %(t)s *fill_%(t)s(int64_t n, double lo, double hi) {
 SEE = """#include <pthread.h>
 static void *shared[1 << 14];
 static _Thread_local int next;
-static _Thread_local bool first;
+static bool all_know;
 static bool is_shared(const void *p) {
     for (int i = 0; i < next; i++)
         if (shared[i] == p)
@@ -45,6 +45,7 @@ static void *call_again(void *arg) {
 }
 """ + "".join("static void see_%s(const %s *p, int64_t n) { (void)p; (void)n; }\n" % (t, t) for t in TYPES)
 END = """
+all_know = true;
 enum { THREADS = 8 };
 pthread_t threads[THREADS];
 int gave[THREADS];
@@ -67,9 +68,9 @@ def main():
     name = os.path.splitext(os.path.basename(model))[0]
     code, host = os.path.join(folder, name + ".c"), os.path.join(folder, name)
     subprocess.run([bpc, model, "--emit=c", "-o", code], check=True)
-    subprocess.run([bpc, model, "-o", host + ".o"], check=True)  # for the header
+    subprocess.run([bpc, model, "--emit=header", "-o", host + ".h"], check=True)
     code = sys.argv[6] if len(sys.argv) > 6 else code
-    text = host_text(name, folder, spec_path, SEE, END, FILL).replace("int main(void) {\n", "int main(void) {\nfirst = true;\n")
+    text = host_text(name, folder, spec_path, SEE, END, FILL)
     with open(host + "-host.c", "w", encoding="utf-8") as file:
         file.write(text)
     subprocess.run([*cc.split(), "-std=c17", "-O1", "-g", "-D_GNU_SOURCE", "-Wno-unused-function", "-fsanitize=thread", "-I", folder,
