@@ -136,8 +136,13 @@ static const Ty *check_array(Checker *c, Expr *e) {
     }
     for (int i = 0; i < n; i++) {
         Expr *item = e->as.items.data[i];
-        if (!is_literal_type(elem) && !expect_type(c, item, elem, "an element of the array",
-                                                   first->loc, "the first element decides")) {
+        if (is_literal_type(elem) && ty_equal(item->ty, elem)) {
+            continue; /* what numbers they are is decided by what is beside the array */
+        }
+        settle(c, first);
+        elem = expr_type(first);
+        if (!expect_type(c, item, elem, "an element of the array", first->loc,
+                         "the first element decides")) {
             return fail(e);
         }
     }
