@@ -74,17 +74,18 @@ static int hex_digit(char c) {
     return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* After the opening quote. False when the string does not end on its line. */
-static bool lex_string(Lexer *lexer, Atom *text) {
+/* After the opening quote. NULL, or what is wrong with the string. */
+static const char *lex_string(Lexer *lexer, Atom *text) {
     Text plain;
     text_init(&plain, lexer->arena);
     text_puts(&plain, "");
+    bool nul = false;
     while (lexer->pos < lexer->source->len && peek(lexer, 0) != '\n') {
         char c = peek(lexer, 0);
         lexer->pos++;
         if (c == '"') {
             *text = atom_intern(&lexer->ctx->atoms, plain.data, plain.n);
-            return true;
+            return nul ? "a string cannot hold a NUL byte" : NULL;
         }
         if (c == '\\' && peek(lexer, 0) == 'x' && hex_digit(peek(lexer, 1)) >= 0 &&
             hex_digit(peek(lexer, 2)) >= 0) {
@@ -94,9 +95,10 @@ static bool lex_string(Lexer *lexer, Atom *text) {
             c = peek(lexer, 0);
             lexer->pos++;
         }
+        nul = nul || c == '\0';
         text_add(&plain, &c, 1);
     }
-    return false;
+    return "the string does not end on its line";
 }
 
 static Token bad(Lexer *lexer, uint32_t begin, const char *what) {
@@ -111,8 +113,9 @@ static Token lex_sigil(Lexer *lexer, uint32_t begin) {
     lexer->pos++;
     if (peek(lexer, 0) == '"') {
         lexer->pos++;
-        if (!lex_string(lexer, &token.text)) {
-            return bad(lexer, begin, "the quoted name does not end on its line");
+        const char *wrong = lex_string(lexer, &token.text);
+        if (wrong) {
+            return bad(lexer, begin, wrong);
         }
     } else {
         uint32_t name = lexer->pos;
@@ -148,8 +151,9 @@ static Token lex_token(Lexer *lexer) {
     } else if (c == '"') {
         token.kind = TOKEN_string;
         lexer->pos++;
-        if (!lex_string(lexer, &token.text)) {
-            return bad(lexer, begin, "the string does not end on its line");
+        const char *wrong = lex_string(lexer, &token.text);
+        if (wrong) {
+            return bad(lexer, begin, wrong);
         }
     } else if (c == '-' && peek(lexer, 1) == '>') {
         token.kind = TOKEN_arrow;
