@@ -84,8 +84,11 @@ static const char *lex_string(Lexer *lexer, Atom *text) {
         char c = peek(lexer, 0);
         lexer->pos++;
         if (c == '"') {
+            if (nul) {
+                return "a string cannot hold a NUL byte";
+            }
             *text = atom_intern(&lexer->ctx->atoms, plain.data, plain.n);
-            return nul ? "a string cannot hold a NUL byte" : NULL;
+            return NULL;
         }
         if (c == '\\' && peek(lexer, 0) == 'x' && hex_digit(peek(lexer, 1)) >= 0 &&
             hex_digit(peek(lexer, 2)) >= 0) {
