@@ -24,7 +24,7 @@
 enum {
     MAX_TILE_ROWS = 16,
     BLOCK_BYTES = 384 * 1024, /* of A, to stay in the second-level cache */
-    COPY_BYTES = 96 * 1024,   /* of a block that is copied, on the stack */
+    COPY_BYTES = 128 * 1024,  /* of a block that is copied, on the stack */
     NEAR_BYTES = 1024 * 1024, /* of B, to stay in the second-level cache */
     PACK_FROM_ROWS = 48,    /* rows of A that pay for copying a panel that could be read in place */
     PACK_FAR_FROM_ROWS = 12 /* and where B comes from farther away */
@@ -36,16 +36,17 @@ int panel_rows(const Gen *g, int vecs) {
 
 /* ---- internal functions ---- */
 
-typedef enum Kind { KIND_product, KIND_tile, KIND_pack, KIND_turn, KIND_spill, KIND_dots } Kind;
+/* Tiles whose A has unit stride along k, or along its rows. */
+typedef enum Kind { KIND_product, KIND_along, KIND_across, KIND_pack, KIND_spill, KIND_dots } Kind;
 
-static const char *const kind_names[] = {"product", "tile", "pack", "turn", "spill", "dots"};
+static const char *const kind_names[] = {"product", "along", "across", "pack", "spill", "dots"};
 
 /* Parameters by letter: i an i64, p a pointer, b an i1. */
 static const char *const kind_params[] = {
     "bbiiipiipiipii", /* accumulate, lower, m, n, k, three operands */
-    "bipiipipi",      /* accumulate, k, a, b and its row stride, c and its row stride */
+    "bipipipi",       /* accumulate, k, and three operands with their other stride: */
+    "bipipipi",       /* that of a, and of rows of b and c */
     "pipiiii",        /* panel and its width, b, rows, cols */
-    "ppiii",          /* copy, a and what its columns are apart, rows, depth */
     "bppiiii",        /* accumulate, buffer, c, rows, cols */
     "biipippi",       /* accumulate, m, k, a and its row stride, x, c and its row stride */
 };
@@ -185,12 +186,30 @@ void blocked_pack_here(Gen *g, LLVMValueRef base, int vecs, ContractOperand b, L
     }
 }
 
+/* A row of `cols` elements, and zeros up to the width: a masked vector after the other. */
+static void pack_vectors(Gen *g, const Panel *panel, LLVMValueRef to, LLVMValueRef from) {
+    LLVMValueRef lanes = gen_int(g, g->lanes), last = gen_int(g, g->lanes - 1);
+    LLVMValueRef end = gen_round_down(g, gen_add(g, panel->cols, last), g->lanes);
+    GenLoop vecs = gen_loop(g, gen_int(g, 0), end, lanes);
+    LLVMValueRef there = gen_min(g, gen_sub(g, panel->cols, vecs.i), lanes);
+    gen_store(g, gen_load_lanes(g, gen_at(g, from, vecs.i), there), gen_at(g, to, vecs.i));
+    gen_loop_end(g, &vecs);
+    GenLoop rest = gen_loop(g, end, panel->width, lanes);
+    gen_store(g, LLVMConstNull(g->vec), gen_at(g, to, rest.i));
+    gen_loop_end(g, &rest);
+}
+
 /* One row after the other; element by element if b is strided. */
 static void pack_rows(Gen *g, const Panel *panel, ContractOperand b, bool unit) {
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);
     GenLoop by_row = gen_loop(g, zero, panel->rows, one);
     LLVMValueRef to = gen_at(g, panel->base, gen_mul(g, by_row.i, panel->width));
     LLVMValueRef from = gen_element(g, &b, by_row.i, zero);
+    if (unit && gen_has_masks(g)) {
+        pack_vectors(g, panel, to, from);
+        gen_loop_end(g, &by_row);
+        return;
+    }
     clear_row(g, to, panel->width);
     if (unit) {
         copy_row(g, to, from, panel->cols, NULL);
@@ -249,7 +268,7 @@ static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
 
 /* ---- kernels ---- */
 
-static void tile_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+static void tile_body(Gen *g, int rows, int vecs, ContractOperand a, const LLVMValueRef *p) {
     LLVMValueRef one = gen_int(g, 1);
     int splits = 1;
     while (rows * vecs * splits < 8)
@@ -259,12 +278,21 @@ static void tile_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
                  .last_lanes = g->lanes,
                  .splits = splits,
                  .k = p[1],
-                 .a = {p[2], p[3], p[4]},
-                 .b = {p[5], p[6], one},
-                 .c = {p[7], p[8], one},
+                 .a = a,
+                 .b = {p[4], p[5], one},
+                 .c = {p[6], p[7], one},
                  .accumulate = p[0],
-                 .prefetch = rows > 4};
+                 .prefetch = rows > 4,
+                 .apart = true};
     tile_emit(g, &tile);
+}
+
+static void along_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+    tile_body(g, rows, vecs, (ContractOperand){p[2], p[3], gen_int(g, 1)}, p);
+}
+
+static void across_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+    tile_body(g, rows, vecs, (ContractOperand){p[2], gen_int(g, 1), p[3]}, p);
 }
 
 static int64_t floor_power(int64_t n) {
@@ -322,7 +350,6 @@ static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
 }
 
 static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
-static void turn_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
 
 /* ---- calls ---- */
 
@@ -330,8 +357,8 @@ static void turn_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
  * after emitting it if it is not there. */
 static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args) {
     typedef void Body(Gen * g, int rows, int vecs, const LLVMValueRef *params);
-    static Body *const bodies[] = {product_body, tile_body,  pack_body,
-                                   turn_body,    spill_body, dots_body};
+    static Body *const bodies[] = {product_body, along_body, across_body,
+                                   pack_body,    spill_body, dots_body};
     char name[64];
     snprintf(name, sizeof name, "bpc.%s.%dx%d.%s", kind_names[kind], rows, vecs,
              g->is_f64 ? "f64" : "f32");
@@ -392,22 +419,55 @@ typedef struct Product {
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
     LLVMValueRef rows, start, cols, depth, direct,
         buffer; /* of the panel, from row `start` on; direct: tiles go to C at once */
-    LLVMValueRef turned, copy; /* whether A stands in the copy, tile by tile */
+    LLVMValueRef across;       /* whether A has unit stride along its rows, as its copy has */
+    LLVMValueRef packed, copy; /* whether A is copied, tile by tile */
     LLVMValueRef few;          /* rows of A from which on B is copied */
 } Product;
+
+/* By registers (32, 16, 16 without fma), and by vectors: rows of a tile. */
+static const int *tile_heights(const Gen *g, int vecs) {
+    static const int all[3][2][3] = {
+        {{16, 4, 1}, {12, 4, 1}}, {{12, 4, 1}, {6, 2, 1}}, {{8, 4, 1}, {4, 2, 1}}};
+    const ContractTarget *t = g->target;
+    return all[t->vector_registers >= 32 ? 0 : t->has_fma ? 1 : 2][vecs - 1];
+}
+
+/* The copy of a tile has so many vectors for each column of A. */
+static int copy_vecs(const Gen *g, int vecs) {
+    return (tile_heights(g, vecs)[0] + g->lanes - 1) / g->lanes;
+}
+
+/* Where row `row` of the copy of A is: in tiles of the greatest height. */
+static LLVMValueRef copied_row(Gen *g, const Product *p, LLVMValueRef row) {
+    LLVMValueRef height = gen_int(g, tile_heights(g, p->vecs)[0]);
+    LLVMValueRef tile = LLVMBuildUDiv(g->b, row, height, "");
+    LLVMValueRef size = gen_mul(g, p->depth, gen_int(g, copy_vecs(g, p->vecs) * g->lanes));
+    LLVMValueRef at = gen_at(g, p->copy, gen_mul(g, tile, size));
+    return gen_at(g, at, gen_sub(g, row, gen_mul(g, tile, height)));
+}
 
 static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef c = gen_element(g, &p->c, row, zero), a = gen_element(g, &p->a, row, zero);
-    LLVMValueRef tile = gen_at(g, p->copy, gen_mul(g, row, p->depth)), apart = p->a.col_stride;
-    a = LLVMBuildSelect(g->b, p->turned, tile, a, "");
-    apart = LLVMBuildSelect(g->b, p->turned, gen_int(g, rows), apart, "");
     LLVMValueRef to = LLVMBuildSelect(g->b, p->direct, c, p->buffer, "");
     LLVMValueRef stride = LLVMBuildSelect(g->b, p->direct, p->c.row_stride, width, "");
     LLVMValueRef add = LLVMBuildAnd(g->b, p->direct, p->accumulate, "");
-    LLVMValueRef args[] = {add,       p->depth,        a,  p->a.row_stride, apart,
-                           p->b.base, p->b.row_stride, to, stride};
-    call(g, KIND_tile, rows, p->vecs, args);
+    LLVMValueRef along[] = {add,       p->depth,        a,  p->a.row_stride,
+                            p->b.base, p->b.row_stride, to, stride};
+    LLVMValueRef across[] = {add,       p->depth,        NULL, NULL,
+                             p->b.base, p->b.row_stride, to,   stride};
+    across[2] = LLVMBuildSelect(g->b, p->packed, copied_row(g, p, row), a, "");
+    across[3] = LLVMBuildSelect(g->b, p->packed, gen_int(g, copy_vecs(g, p->vecs) * g->lanes),
+                                p->a.col_stride, "");
+    if (rows == 1) { /* has no stride along its rows */
+        call(g, KIND_across, rows, p->vecs, across);
+    } else {
+        GenIf is_across = gen_if(g, p->across);
+        call(g, KIND_across, rows, p->vecs, across);
+        gen_else(g, &is_across);
+        call(g, KIND_along, rows, p->vecs, along);
+        gen_end(g, &is_across);
+    }
     GenIf spill = gen_if(g, LLVMBuildNot(g->b, p->direct, ""));
     LLVMValueRef spill_args[] = {p->accumulate,   p->buffer,        c,      p->c.row_stride,
                                  p->c.col_stride, gen_int(g, rows), p->cols};
@@ -415,83 +475,56 @@ static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
     gen_end(g, &spill);
 }
 
-typedef void TileBody(Gen *g, const void *user, LLVMValueRef row, int height);
-
 /* Tiles from the first row to the last, high ones as long as they fit; no high ones that end before
  * row `start`. */
-static void each_tile(Gen *g, int vecs, LLVMValueRef start, LLVMValueRef rows, TileBody *body,
-                      const void *user) {
-    /* By registers (32, 16, 16 without fma), and by vectors. */
-    static const int all_heights[3][2][3] = {
-        {{16, 4, 1}, {12, 4, 1}}, {{12, 4, 1}, {6, 2, 1}}, {{8, 4, 1}, {4, 2, 1}}};
-    const ContractTarget *t = g->target;
-    int kind = t->vector_registers >= 32 ? 0 : t->has_fma ? 1 : 2;
-    const int *heights = all_heights[kind][vecs - 1];
+static void each_tile(Gen *g, const Product *p) {
+    const int *heights = tile_heights(g, p->vecs);
     LLVMValueRef from = gen_int(g, 0);
     for (int i = 0; i < 3; i++) {
         LLVMValueRef height = gen_int(g, heights[i]);
-        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, rows, from), height, "");
-        LLVMValueRef end = gen_sub(g, rows, odd);
+        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, p->rows, from), height, "");
+        LLVMValueRef end = gen_sub(g, p->rows, odd);
         if (i == 0)
-            from = gen_min(g, gen_sub(g, start, LLVMBuildURem(g->b, start, height, "")), end);
+            from = gen_min(g, gen_sub(g, p->start, LLVMBuildURem(g->b, p->start, height, "")), end);
         GenLoop loop = gen_loop(g, from, end, height);
-        body(g, user, loop.i, heights[i]);
+        call_tile(g, p, loop.i, heights[i]);
         gen_loop_end(g, &loop);
         from = end;
     }
 }
 
-static void tile_of_panel(Gen *g, const void *user, LLVMValueRef row, int height) {
-    call_tile(g, user, row, height);
-}
-
 /* ---- A in a row ---- */
 
-/* The copy of a block of A: of each tile of `height` rows, one column after the other. */
-typedef struct Turn {
-    LLVMValueRef copy, base, apart, depth;
-} Turn;
-
-static void turn_tile(Gen *g, const void *user, LLVMValueRef row, int height) {
-    const Turn *turn = user;
-    LLVMValueRef to = gen_at(g, turn->copy, gen_mul(g, row, turn->depth));
-    LLVMValueRef from = gen_at(g, turn->base, row);
-    GenLoop by_k = gen_loop(g, gen_int(g, 0), turn->depth, gen_int(g, 1));
-    LLVMValueRef in = gen_at(g, from, gen_mul(g, by_k.i, turn->apart));
-    LLVMValueRef out = gen_at(g, to, gen_mul(g, by_k.i, gen_int(g, height)));
-    for (int at = 0; at < height; at += g->lanes) {
-        LLVMValueRef lanes = gen_int(g, height - at < g->lanes ? height - at : g->lanes);
-        LLVMValueRef piece = gen_load_lanes(g, gen_at(g, in, gen_int(g, at)), lanes);
-        gen_store_lanes(g, piece, gen_at(g, out, gen_int(g, at)), lanes);
-    }
-    gen_loop_end(g, &by_k);
-}
-
-static void turn_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
-    (void)rows;
-    Turn turn = {.copy = p[0], .base = p[1], .apart = p[2], .depth = p[4]};
-    each_tile(g, vecs, gen_int(g, 0), p[3], turn_tile, &turn);
-}
-
-/* Where columns are half a page apart, a few of them fill their lines of the nearest cache; several
- * panels of columns pay for the copy. */
+/* Whether A is copied. It must be if neither stride is 1. Else a copy pays for several panels of
+ * columns where A's lines of memory are so far apart that a few of them fill their places in the
+ * nearest cache: columns half a page apart, or, for many panels, rows that begin whole pages apart.
+ */
 static void choose_a(Gen *g, Product *p) {
-    enum { FAR_BYTES = 2048 };
-    LLVMValueRef far = gen_int(g, FAR_BYTES / (g->is_f64 ? 8 : 4) - 1);
-    LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
+    enum { PAGE_BYTES = 4096, MANY_PANELS = 8 };
+    int page = PAGE_BYTES / (g->is_f64 ? 8 : 4), width = p->vecs * g->lanes;
+    LLVMValueRef along = equals(g, p->a.col_stride, 1), across = equals(g, p->a.row_stride, 1);
+    LLVMValueRef far = gen_less(g, gen_int(g, page / 2 - 1), p->a.col_stride);
+    LLVMValueRef offset = LLVMBuildURem(g->b, p->a.row_stride, gen_int(g, page), "");
+    LLVMValueRef many = gen_less(g, gen_int(g, (MANY_PANELS - 1) * width), p->n);
+    LLVMValueRef paged = LLVMBuildAnd(g->b, many, equals(g, offset, 0), "");
+    LLVMValueRef pays = LLVMBuildSelect(g->b, along, paged, far, "");
     LLVMValueRef some = LLVMBuildAnd(g->b, gen_less(g, gen_int(g, MAX_TILE_ROWS), p->m),
-                                     gen_less(g, width, p->n), "");
-    LLVMValueRef along =
-        LLVMBuildAnd(g->b, equals(g, p->a.row_stride, 1), gen_less(g, far, p->a.col_stride), "");
-    p->turned = LLVMBuildAnd(g->b, some, along, "");
-    p->copy = gen_scratch(g, "bpc.turned", COPY_BYTES);
+                                     gen_less(g, gen_int(g, width), p->n), "");
+    LLVMValueRef neither = LLVMBuildNot(g->b, LLVMBuildOr(g->b, along, across, ""), "");
+    p->packed = LLVMBuildOr(g->b, neither, LLVMBuildAnd(g->b, some, pays, ""), "");
+    p->across = LLVMBuildOr(g->b, p->packed, LLVMBuildNot(g->b, along, ""), "");
+    p->copy = gen_scratch(g, "bpc.copy", COPY_BYTES);
 }
 
-static void turn_block(Gen *g, const Product *p) {
-    GenIf turn = gen_if(g, p->turned);
-    LLVMValueRef args[] = {p->copy, p->a.base, p->a.col_stride, p->rows, p->depth};
-    call(g, KIND_turn, 0, p->vecs, args);
-    gen_end(g, &turn);
+static void pack_block(Gen *g, const Product *p) {
+    int height = tile_heights(g, p->vecs)[0], vecs = copy_vecs(g, p->vecs);
+    GenIf packed = gen_if(g, p->packed);
+    GenLoop tiles = gen_loop(g, gen_int(g, 0), p->rows, gen_int(g, height));
+    LLVMValueRef rows = gen_min(g, gen_sub(g, p->rows, tiles.i), gen_int(g, height));
+    ContractOperand a = gen_transposed(gen_shift(g, p->a, tiles.i, gen_int(g, 0)));
+    blocked_pack(g, copied_row(g, p, tiles.i), vecs, a, p->depth, rows);
+    gen_loop_end(g, &tiles);
+    gen_end(g, &packed);
 }
 
 /* Rows of A that pay for copying B. */
@@ -530,13 +563,25 @@ static void product_by_dots(Gen *g, const Product *p) {
     gen_loop_end(g, &loop);
 }
 
+/* Rows of a block: as many as fit, and blocks of about the same size. */
+static LLVMValueRef block_rows(Gen *g, const Product *p, int depth) {
+    int height = tile_heights(g, p->vecs)[0], row = depth * (g->is_f64 ? 8 : 4);
+    int copied = copy_vecs(g, p->vecs) * g->lanes * row;
+    LLVMValueRef most = LLVMBuildSelect(g->b, p->packed, gen_int(g, COPY_BYTES / copied * height),
+                                        gen_int(g, BLOCK_BYTES / row / height * height), "");
+    LLVMValueRef one = gen_int(g, 1), m = gen_sub(g, gen_add(g, p->m, most), one);
+    LLVMValueRef blocks = LLVMBuildUDiv(g->b, m, most, "");
+    blocks = LLVMBuildSelect(g->b, equals(g, blocks, 0), one, blocks, "");
+    LLVMValueRef tiles = gen_mul(g, blocks, gen_int(g, height));
+    tiles = LLVMBuildUDiv(g->b, gen_sub(g, gen_add(g, p->m, tiles), one), tiles, "");
+    tiles = LLVMBuildSelect(g->b, equals(g, tiles, 0), one, tiles, "");
+    return gen_mul(g, tiles, gen_int(g, height));
+}
+
 static void product_by_tiles(Gen *g, const Product *p) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
     int most = panel_rows(g, PANEL_VECS);
-    LLVMValueRef depth = gen_int(g, most);
-    int bytes = most * (g->is_f64 ? 8 : 4);
-    LLVMValueRef block = LLVMBuildSelect(g->b, p->turned, gen_int(g, COPY_BYTES / bytes),
-                                         gen_int(g, BLOCK_BYTES / bytes), "");
+    LLVMValueRef depth = gen_int(g, most), block = block_rows(g, p, most);
     GenLoop by_m = gen_loop(g, zero, p->m, block);
     LLVMValueRef at_least_one =
         LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
@@ -545,7 +590,7 @@ static void product_by_tiles(Gen *g, const Product *p) {
     panel.rows = gen_min(g, gen_sub(g, p->m, by_m.i), block);
     panel.depth = gen_min(g, gen_sub(g, p->k, by_k.i), depth);
     panel.a = gen_shift(g, p->a, by_m.i, by_k.i);
-    turn_block(g, &panel);
+    pack_block(g, &panel);
     GenLoop by_n = gen_loop(g, zero, p->n, width);
     panel.cols = gen_min(g, gen_sub(g, p->n, by_n.i), width);
     panel.b = gen_shift(g, p->b, by_k.i, by_n.i);
@@ -557,7 +602,7 @@ static void product_by_tiles(Gen *g, const Product *p) {
     panel.start = LLVMBuildSelect(g->b, LLVMBuildAnd(g->b, p->lower, above, ""),
                                   gen_sub(g, by_n.i, by_m.i), zero, "");
     choose_b(g, &panel);
-    each_tile(g, panel.vecs, panel.start, panel.rows, tile_of_panel, &panel);
+    each_tile(g, &panel);
     gen_loop_end(g, &by_n);
     gen_loop_end(g, &by_k);
     gen_loop_end(g, &by_m);

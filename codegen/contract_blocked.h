@@ -5,8 +5,9 @@
 
 #include "codegen/contract_gen.h"
 
-/* Bytes of the stack buffer for a panel of B; a panel has PANEL_VECS vectors a row. */
-enum { PANEL_BYTES = 32768, PANEL_VECS = 2 };
+/* Bytes of the stack buffer for a panel of B; a panel has PANEL_VECS vectors a row. Half of a
+ * first-level cache of 48 KiB: A's lines need room beside it. */
+enum { PANEL_BYTES = 24576, PANEL_VECS = 2 };
 
 /* Rows of B that one panel holds. */
 int panel_rows(const Gen *g, int vecs);

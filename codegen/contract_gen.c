@@ -154,6 +154,14 @@ LLVMValueRef gen_load(Gen *g, LLVMValueRef ptr) {
     return LLVMBuildLoad2(g->b, g->elem, ptr, "");
 }
 
+LLVMValueRef gen_load_again(Gen *g, LLVMValueRef ptr) {
+    LLVMValueRef load = gen_load(g, ptr);
+    LLVMContextRef ctx = g->target->ctx;
+    unsigned kind = LLVMGetMDKindIDInContext(ctx, "invariant.load", strlen("invariant.load"));
+    LLVMSetMetadata(load, kind, LLVMMetadataAsValue(ctx, LLVMMDNodeInContext2(ctx, NULL, 0)));
+    return load;
+}
+
 void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr) {
     LLVMSetAlignment(LLVMBuildStore(g->b, value, ptr), g->is_f64 ? 8 : 4);
 }

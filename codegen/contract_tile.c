@@ -64,6 +64,17 @@ static LLVMValueRef vec_lanes(Gen *g, const Tile *t, int v) {
     return gen_int(g, v == t->vecs - 1 ? t->last_lanes : g->lanes);
 }
 
+/* Where AVX-512 reads an element of A for each vector of B, the loads are parts of the
+ * multiplications, and there is an instruction less for it: this pays where another thread shares
+ * the core's decoders. Two loads a cycle allow it for every second row; addresses with an index
+ * would be split again. */
+static bool reads_again(const Gen *g, const TileRun *run, int row) {
+    const Tile *t = run->tile;
+    bool plain = run->a.known || row % 3 == 0;
+    return t->apart && t->vecs == 2 && g->target->vector_registers >= 32 && plain &&
+           (row % 2 == 0 || !run->a.known);
+}
+
 /* One k: every accumulator of split `split` is advanced. */
 static void tile_rank1(Gen *g, GenState *state, const TileRun *run, int split, int64_t a_at,
                        int64_t b_at) {
@@ -74,9 +85,14 @@ static void tile_rank1(Gen *g, GenState *state, const TileRun *run, int split, i
                               vec_lanes(g, t, v));
     LLVMValueRef *acc = state->v + run->acc + split * t->rows * t->vecs;
     for (int i = 0; i < t->rows; i++) {
-        LLVMValueRef a = gen_splat(g, gen_load(g, stripe_at(g, state, &run->a, i, a_at)));
-        for (int v = 0; v < t->vecs; v++, acc++)
+        LLVMValueRef at = stripe_at(g, state, &run->a, i, a_at);
+        LLVMValueRef a = gen_splat(g, gen_load(g, at));
+        bool again = reads_again(g, run, i);
+        for (int v = 0; v < t->vecs; v++, acc++) {
+            if (again && v > 0)
+                a = gen_splat(g, gen_load_again(g, at));
             *acc = gen_fma(g, a, b[v], *acc);
+        }
     }
 }
 
@@ -103,6 +119,8 @@ static void tile_run(Gen *g, GenState *state, const TileRun *run) {
     int unroll = t->splits, per_step = t->rows * t->vecs;
     int64_t k;
     if (!gen_known(t->k, &k)) {
+        if (run->a_known && unroll == 1)
+            unroll = 2; /* several pointers advance */
         LLVMValueRef whole = LLVMBuildUDiv(g->b, t->k, gen_int(g, unroll), "");
         gen_repeat(g, state, whole, tile_step, run, unroll);
         if (unroll > 1)

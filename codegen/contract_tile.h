@@ -16,6 +16,7 @@ typedef struct Tile {
     ContractOperand a, b, c;
     LLVMValueRef accumulate; /* i1 */
     bool prefetch;           /* C, which is written after the sums */
+    bool apart;              /* alone in a function, which writes neither A nor B */
 } Tile;
 void tile_emit(Gen *g, const Tile *tile);
 
