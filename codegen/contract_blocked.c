@@ -418,8 +418,8 @@ typedef struct Product {
     LLVMValueRef accumulate, lower, m, n, k; /* lower: above the diagonal nothing is wanted */
     ContractOperand a, b, c; /* later: of the current panel, and b as it is to be read */
     LLVMValueRef rows, start, cols, depth, direct,
-        buffer; /* of the panel, from row `start` on; direct: tiles go to C at once */
-    LLVMValueRef across;       /* whether A has unit stride along its rows, as its copy has */
+        buffer;          /* of the panel, from row `start` on; direct: tiles go to C at once */
+    LLVMValueRef across; /* whether A has unit stride along its rows, as its copy has */
     LLVMValueRef packed, copy; /* whether A is copied, tile by tile */
     LLVMValueRef few;          /* rows of A from which on B is copied */
 } Product;
@@ -454,8 +454,7 @@ static void call_tile(Gen *g, const Product *p, LLVMValueRef row, int rows) {
     LLVMValueRef add = LLVMBuildAnd(g->b, p->direct, p->accumulate, "");
     LLVMValueRef along[] = {add,       p->depth,        a,  p->a.row_stride,
                             p->b.base, p->b.row_stride, to, stride};
-    LLVMValueRef across[] = {add,       p->depth,        NULL, NULL,
-                             p->b.base, p->b.row_stride, to,   stride};
+    LLVMValueRef across[] = {add, p->depth, NULL, NULL, p->b.base, p->b.row_stride, to, stride};
     across[2] = LLVMBuildSelect(g->b, p->packed, copied_row(g, p, row), a, "");
     across[3] = LLVMBuildSelect(g->b, p->packed, gen_int(g, copy_vecs(g, p->vecs) * g->lanes),
                                 p->a.col_stride, "");

@@ -226,7 +226,14 @@ static void test_unknown_sizes(const Machine *machine, int count) {
             s.arg[2] = (int64_t)(200 + random_below(900));
         bool units = s.known >> ARG_a_row;
         bool far = s.arg[2] <= 128 && random_below(6) == 0; /* rows half a page apart, and more */
-        set_layout(&s, i & 7, (int64_t)random_below(4) + (far ? 500 : 0), units ? 0 : (unsigned)random_below(8));
+        bool paged = !(i & 1) && !(s.known >> 1 & 1) && random_below(10) == 0;
+        if (paged)
+            s.arg[1] = (int64_t)(200 + random_below(100));
+        set_layout(&s, i & 7, (int64_t)random_below(4) + (far ? 500 : 0),
+                   units ? 0 : (unsigned)random_below(8));
+        int64_t page = PAGE / (s.is_f64 ? 8 : 4);
+        if (paged && !(s.known >> ARG_a_row & 1)) /* rows of A whole pages apart */
+            s.arg[ARG_a_row] = (s.arg[ARG_a_row] / page + 1) * page;
         run(kernels[i], &s, machine);
     }
     jit_free(&jit);
