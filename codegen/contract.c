@@ -1,7 +1,8 @@
-/* Emits dense products; see contract.h. Chooses the orientation and one of five forms:
+/* Emits dense products; see contract.h. Chooses the orientation and one of six forms:
  *
  *   scalar    three loops, without optimisation
  *   dots      vectors along k, for matrix-vector products and tiny sides, both operands along k
+ *   inner     the same by an internal function, for more columns and long k
  *   tiles     register tiles fitted to known sizes, in place
  *   row       one row times a matrix of any width, in place: nothing is gained by packing
  *   blocked   an internal function of the module, for the rest (contract_blocked.c) */
@@ -355,6 +356,17 @@ static bool fits_tiles(const Gen *g, const Problem *p) {
            n * k * bytes <= MAX_B_BYTES;
 }
 
+/* ---- inner ---- */
+
+/* Both along k, and k long beside the shorter side; large enough for a call. */
+static bool fits_inner(const Problem *p) {
+    enum { FROM = 1 << 16 };
+    int64_t m, n, k;
+    if (!along_k(p) || !gen_known(p->m, &m) || !gen_known(p->n, &n) || !gen_known(p->k, &k))
+        return false;
+    return k / INNER_LENGTH >= (m < n ? m : n) && (double)m * (double)n * (double)k >= FROM;
+}
+
 /* ---- row ---- */
 
 /* The sums of columns [from, to), `vecs` vectors at a time; the last vector may be cut short. */
@@ -440,7 +452,9 @@ static void emit_vector_form(Gen *g, Problem *p) {
     }
     if (gen_is(p->n, 1) || (!gen_is(p->c.col_stride, 1) && gen_is(p->c.row_stride, 1)))
         *p = swapped(p);
-    if (fits_tiles(g, p))
+    if (fits_inner(p))
+        blocked_inner(g, p->accumulate, p->m, p->n, p->k, p->a, p->b, p->c);
+    else if (fits_tiles(g, p))
         emit_tiles(g, p);
     else if (fits_row(g, p))
         emit_row(g, p);

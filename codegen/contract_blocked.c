@@ -37,9 +37,18 @@ int panel_rows(const Gen *g, int vecs) {
 /* ---- internal functions ---- */
 
 /* Tiles whose A has unit stride along k, or along its rows. */
-typedef enum Kind { KIND_product, KIND_along, KIND_across, KIND_pack, KIND_spill, KIND_dots } Kind;
+typedef enum Kind {
+    KIND_product,
+    KIND_along,
+    KIND_across,
+    KIND_pack,
+    KIND_spill,
+    KIND_dots,
+    KIND_inner
+} Kind;
 
-static const char *const kind_names[] = {"product", "along", "across", "pack", "spill", "dots"};
+static const char *const kind_names[] = {"product", "along", "across", "pack",
+                                         "spill",   "dots",  "inner"};
 
 /* Parameters by letter: i an i64, p a pointer, b an i1. */
 static const char *const kind_params[] = {
@@ -49,6 +58,7 @@ static const char *const kind_params[] = {
     "pipiiii",        /* panel and its width, b, rows, cols */
     "bppiiii",        /* accumulate, buffer, c, rows, cols */
     "biipippi",       /* accumulate, m, k, a and its row stride, x, c and its row stride */
+    "biiipipipii",    /* accumulate, m, n, k, a and b with what is not 1 of their strides, c */
 };
 
 static const unsigned on_function = (unsigned)LLVMAttributeFunctionIndex;
@@ -349,6 +359,46 @@ static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
               (ContractOperand){p[5], one, one}, (ContractOperand){p[6], p[7], one});
 }
 
+/* Columns [from, to) of some rows, as long as `cols` of them fit; returns the first one left. */
+static LLVMValueRef inner_columns(Gen *g, const DotBlock *rows, LLVMValueRef from, LLVMValueRef to,
+                                  int cols) {
+    DotBlock block = *rows;
+    block.cols = cols;
+    block.splits = rows->rows > 1 ? 1 : 2;
+    LLVMValueRef zero = gen_int(g, 0), step = gen_int(g, cols);
+    LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, to, from), step, "");
+    LLVMValueRef end = gen_sub(g, to, odd);
+    GenLoop loop = gen_loop(g, from, end, step);
+    block.b = gen_shift(g, rows->b, zero, loop.i);
+    block.c = gen_shift(g, rows->c, zero, loop.i);
+    dot_emit(g, &block);
+    gen_loop_end(g, &loop);
+    return end;
+}
+
+/* C = A B where both lie along k: dot products of a few rows, which stay in the nearest cache, with
+ * three columns at a time. */
+static void inner_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+    (void)rows, (void)vecs;
+    LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), from = zero;
+    ContractOperand a = {p[4], p[5], one}, b = {p[6], one, p[7]}, c = {p[8], p[9], p[10]};
+    int top = g->target->vector_registers >= 32 ? 8 : 2;
+    int heights[] = {top < g->lanes ? top : g->lanes, 1};
+    for (int i = 0; i < 2; i++) {
+        int height = heights[i];
+        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, p[1], from), gen_int(g, height), "");
+        LLVMValueRef end = gen_sub(g, p[1], odd);
+        GenLoop by_row = gen_loop(g, from, end, gen_int(g, height));
+        DotBlock block = {.rows = height, .k = p[3], .accumulate = p[0], .b = b};
+        block.a = gen_shift(g, a, by_row.i, zero);
+        block.c = gen_shift(g, c, by_row.i, zero);
+        LLVMValueRef left = height > 1 ? inner_columns(g, &block, zero, p[2], 3) : zero;
+        inner_columns(g, &block, left, p[2], 1);
+        gen_loop_end(g, &by_row);
+        from = end;
+    }
+}
+
 static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
 
 /* ---- calls ---- */
@@ -357,8 +407,8 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
  * after emitting it if it is not there. */
 static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args) {
     typedef void Body(Gen * g, int rows, int vecs, const LLVMValueRef *params);
-    static Body *const bodies[] = {product_body, along_body, across_body,
-                                   pack_body,    spill_body, dots_body};
+    static Body *const bodies[] = {product_body, along_body, across_body, pack_body,
+                                   spill_body,   dots_body,  inner_body};
     char name[64];
     snprintf(name, sizeof name, "bpc.%s.%dx%d.%s", kind_names[kind], rows, vecs,
              g->is_f64 ? "f64" : "f32");
@@ -402,6 +452,24 @@ void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef 
                   ContractOperand a, LLVMValueRef x, ContractOperand c) {
     LLVMValueRef args[] = {accumulate, m, k, a.base, a.row_stride, x, c.base, c.row_stride};
     call(g, KIND_dots, 0, 0, args);
+}
+
+void blocked_inner(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+                   ContractOperand a, ContractOperand b, ContractOperand c) {
+    LLVMBuilderRef build = g->b;
+    LLVMValueRef turn = gen_less(g, m, n); /* the longer side gives the rows that stay near */
+    LLVMValueRef args[] = {accumulate,
+                           LLVMBuildSelect(build, turn, n, m, ""),
+                           LLVMBuildSelect(build, turn, m, n, ""),
+                           k,
+                           LLVMBuildSelect(build, turn, b.base, a.base, ""),
+                           LLVMBuildSelect(build, turn, b.col_stride, a.row_stride, ""),
+                           LLVMBuildSelect(build, turn, a.base, b.base, ""),
+                           LLVMBuildSelect(build, turn, a.row_stride, b.col_stride, ""),
+                           c.base,
+                           LLVMBuildSelect(build, turn, c.col_stride, c.row_stride, ""),
+                           LLVMBuildSelect(build, turn, c.row_stride, c.col_stride, "")};
+    call(g, KIND_inner, 0, 0, args);
 }
 
 void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
@@ -552,14 +620,14 @@ static void choose_b(Gen *g, Product *p) {
     p->buffer = gen_scratch(g, "bpc.tile", MAX_TILE_ROWS * PANEL_VECS * GEN_MAX_BYTES);
 }
 
-/* Few rows and both operands along k: rows of C as dot products. */
-static void product_by_dots(Gen *g, const Product *p) {
-    LLVMValueRef zero = gen_int(g, 0);
-    GenLoop loop = gen_loop(g, zero, p->m, gen_int(g, 1));
-    LLVMValueRef x = gen_element(g, &p->a, loop.i, zero);
-    ContractOperand c = gen_shift(g, p->c, loop.i, zero);
-    blocked_dots(g, p->accumulate, p->n, p->k, gen_transposed(p->b), x, gen_transposed(c));
-    gen_loop_end(g, &loop);
+/* Whether C is computed by dot products. */
+static LLVMValueRef inner_pays(Gen *g, const Product *p) {
+    LLVMValueRef along_k =
+        LLVMBuildAnd(g->b, equals(g, p->a.col_stride, 1), equals(g, p->b.row_stride, 1), "");
+    LLVMValueRef side = gen_mul(g, gen_min(g, p->m, p->n), gen_int(g, INNER_LENGTH));
+    LLVMValueRef narrow = gen_less(g, side, gen_add(g, p->k, gen_int(g, 1)));
+    LLVMValueRef few = LLVMBuildOr(g->b, narrow, gen_less(g, p->m, gen_int(g, 3)), "");
+    return LLVMBuildAnd(g->b, along_k, few, "");
 }
 
 /* Rows of a block: as many as fit, and blocks of about the same size. */
@@ -614,11 +682,8 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     product.a = (ContractOperand){p[5], p[6], p[7]};
     product.b = (ContractOperand){p[8], p[9], p[10]};
     product.c = (ContractOperand){p[11], p[12], p[13]};
-    LLVMValueRef along_k = LLVMBuildAnd(g->b, equals(g, product.a.col_stride, 1),
-                                        equals(g, product.b.row_stride, 1), "");
-    LLVMValueRef few = gen_less(g, product.m, gen_int(g, 3));
-    GenIf dots = gen_if(g, LLVMBuildAnd(g->b, along_k, few, ""));
-    product_by_dots(g, &product);
+    GenIf dots = gen_if(g, inner_pays(g, &product));
+    blocked_inner(g, p[0], p[2], p[3], p[4], product.a, product.b, product.c);
     gen_else(g, &dots);
     choose_a(g, &product);
     product.few = rows_that_pay(g, &product);

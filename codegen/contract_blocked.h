@@ -21,6 +21,14 @@ void blocked_product(Gen *g, LLVMValueRef accumulate, bool lower, LLVMValueRef m
 void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
                   ContractOperand a, LLVMValueRef x, ContractOperand c);
 
+/* Calls C (+)= A B, A and B of unit stride along k, as dot products: nothing is copied. To copy an
+ * element of B, turned, takes three eighths of a cycle, to multiply it one for 32 rows; to add the
+ * lanes of a dot product takes two, to multiply them one for 32 elements (vectors of 16; the same
+ * for A). So it pays from a k on of INNER_LENGTH times the shorter side. */
+enum { INNER_LENGTH = 8 };
+void blocked_inner(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+                   ContractOperand a, ContractOperand b, ContractOperand c);
+
 /* Emits C[i] (+)= sum_k A[i,k]*B[k,j], j < cols, here; as above. */
 void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMValueRef k,
                ContractOperand a, ContractOperand b, ContractOperand c);
