@@ -5,6 +5,8 @@
  * the bounds do not show it, it is clamped, or, where it is the size of a result, checked. */
 #include "parser/lower_internal.h"
 
+#include <string.h>
+
 /* ---- ranges ---- */
 
 static const Size *clamped(Lower *L, Value *count, const char *name) {
@@ -490,6 +492,17 @@ static void set_attribute(IrBuilder *body, Attribute attribute) {
     loop->attr.loop.checkpoint_arg = attribute.arg;
 }
 
+/* The type with its last two axes made one, if it has as many as there may be: a loop adds one. */
+static const Type *type_to_stack(Lower *L, const Type *type) {
+    if (type->rank < IR_MAX_RANK)
+        return type;
+    const Size *dims[IR_MAX_RANK];
+    memcpy(dims, type->dims, sizeof dims);
+    dims[IR_MAX_RANK - 2] =
+        size_mul(&L->ctx->polys, dims[IR_MAX_RANK - 2], dims[IR_MAX_RANK - 1]);
+    return ir_type(L->m, type->elem, IR_MAX_RANK - 1, dims);
+}
+
 /* `checkpoint { … }`: a loop of one iteration, of which reverse mode stores nothing. */
 Tree *lower_checkpoint(Lower *L, Expr *e) {
     LoopSpec spec = {.extent = size_const(&L->ctx->polys, 1), .checkpoint = CHECK_inner};
@@ -497,13 +510,23 @@ Tree *lower_checkpoint(Lower *L, Expr *e) {
     ir_loop_begin(outer, &spec, &body);
     L->b = &body;
     Tree *value = lower_expr(L, e->as.unary.x);
-    yield_tree(L, value);
+    ValueList values = {0};
+    tree_values(L->arena, value, &values);
+    for (int i = 0; i < values.n; i++) {
+        Value *v = values.data[i];
+        const Type *stacked = type_to_stack(L, v->type);
+        ir_yield(&body, stacked == v->type ? v : ir_reshape(&body, v, stacked));
+    }
     L->b = outer;
     Inst *loop = ir_loop_end(outer, &spec, &body);
     Value **results = ARENA_ARRAY(L->arena, loop->n_out + 1, Value *),
           *zero = ir_int(outer, S_i64, 0);
-    for (int i = 0; i < loop->n_out; i++)
+    for (int i = 0; i < loop->n_out; i++) {
+        const Type *type = values.data[i]->type;
         results[i] = ir_index(outer, loop->out[i], 1, &zero);
+        if (results[i]->type->rank < type->rank)
+            results[i] = ir_reshape(outer, results[i], type);
+    }
     Value *const *next = results;
     return tree_with_values(L->arena, value, &next, NULL, NULL);
 }
