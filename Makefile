@@ -280,8 +280,17 @@ $(BENCH)/%.row.o: $(BENCH)/%.o $$(call bench_sources,$$*) $(wildcard bench/*.h)
 	$(Q)$(BENCH_CC) $(bench_flags) $(row_flags) -nostdlib -r $(filter %.c %.o,$^) -o $@
 	$(Q)objcopy --keep-global-symbol=row_$* $@
 
-bench_main := bench/main.c bench/measure.c bench/report.c bench/peers.c bench/compile.c
-$(BENCH)/bench: $(bench_main) $(wildcard bench/*.h) $(bench_rows:%=$(BENCH)/%.row.o)
+# Models for one thread and for two, which export the same names.
+thread_libs := $(foreach model,mlp gmm ba,$(BENCH)/$(model).1.so $(BENCH)/$(model).2.so)
+$(BENCH)/%.1.so: $(BENCH)/%.o
+	$(Q)$(CC) -shared $< -lm -o $@
+$(BENCH)/%.2.so: $(BENCH)/%.o $(BUILD)/libbpcrt.a
+	@mkdir -p $(BENCH)/two
+	$(Q)$(BUILD)/bpc $(call bench_model,$*) $(if $(filter mlp,$*),--real=f32) --threads=2 -o $(BENCH)/two/$*.o
+	$(Q)$(CC) -shared $(BENCH)/two/$*.o $(BUILD)/libbpcrt.a -lm -lpthread -o $@
+
+bench_main := bench/main.c bench/measure.c bench/report.c bench/peers.c bench/compile.c bench/threads.c
+$(BENCH)/bench: $(bench_main) $(wildcard bench/*.h) $(bench_rows:%=$(BENCH)/%.row.o) $(thread_libs)
 	$(call say,LD $@)
 	$(Q)$(BENCH_CC) $(bench_flags) $(filter %.c %.o,$^) -lm -o $@
 

@@ -25,4 +25,7 @@ ROWS(DECLARE)
 /* Compile times: the processes that BPC and CC name, writing into a folder. */
 void row_compile(const char *bpc, const char *cc, const char *folder);
 
+/* Two threads against one, of the libraries MODEL.1.so and MODEL.2.so in a folder. */
+void row_threads(const char *folder);
+
 #endif

@@ -14,6 +14,8 @@
  * zeros that a condition chooses: every loop runs, every element is read. */
 #include "passes/zeros.h"
 
+#include <math.h>
+
 /* ---- values that may be inf or NaN ---- */
 
 static bool asks_for_finite(const Region *region) {
@@ -50,7 +52,7 @@ static bool has_pole(const Inst *inst) {
     double c = second ? second->attr.num : 0;
     if (inst->op == OP_div)
         return c == 0 || !is_finite(c);
-    return inst->op != OP_pow || c < 1 || c != (double)(int)c;
+    return inst->op != OP_pow || c < 1 || c != floor(c);
 }
 
 static void find_poles(const Region *body, bool wild, PtrMap *poles) {
