@@ -196,14 +196,22 @@ void blocked_pack_here(Gen *g, LLVMValueRef base, int vecs, ContractOperand b, L
     }
 }
 
-/* A row of `cols` elements, and zeros up to the width: a masked vector after the other. */
+/* A row of `cols` elements, and zeros up to the width: vectors, of which the last, or where masks
+ * cost nothing any, may be masked. */
 static void pack_vectors(Gen *g, const Panel *panel, LLVMValueRef to, LLVMValueRef from) {
-    LLVMValueRef lanes = gen_int(g, g->lanes), last = gen_int(g, g->lanes - 1);
+    LLVMValueRef lanes = gen_int(g, g->lanes), last = gen_int(g, g->lanes - 1),
+                 zero = gen_int(g, 0);
+    LLVMValueRef whole = gen_has_masks(g) ? zero : gen_round_down(g, panel->cols, g->lanes);
     LLVMValueRef end = gen_round_down(g, gen_add(g, panel->cols, last), g->lanes);
-    GenLoop vecs = gen_loop(g, gen_int(g, 0), end, lanes);
-    LLVMValueRef there = gen_min(g, gen_sub(g, panel->cols, vecs.i), lanes);
-    gen_store(g, gen_load_lanes(g, gen_at(g, from, vecs.i), there), gen_at(g, to, vecs.i));
-    gen_loop_end(g, &vecs);
+    if (!gen_has_masks(g)) {
+        GenLoop plain = gen_loop(g, zero, whole, lanes);
+        gen_store(g, gen_load_lanes(g, gen_at(g, from, plain.i), lanes), gen_at(g, to, plain.i));
+        gen_loop_end(g, &plain);
+    }
+    GenLoop masked = gen_loop(g, whole, end, lanes);
+    LLVMValueRef there = gen_min(g, gen_sub(g, panel->cols, masked.i), lanes);
+    gen_store(g, gen_load_lanes(g, gen_at(g, from, masked.i), there), gen_at(g, to, masked.i));
+    gen_loop_end(g, &masked);
     GenLoop rest = gen_loop(g, end, panel->width, lanes);
     gen_store(g, LLVMConstNull(g->vec), gen_at(g, to, rest.i));
     gen_loop_end(g, &rest);
@@ -215,7 +223,7 @@ static void pack_rows(Gen *g, const Panel *panel, ContractOperand b, bool unit) 
     GenLoop by_row = gen_loop(g, zero, panel->rows, one);
     LLVMValueRef to = gen_at(g, panel->base, gen_mul(g, by_row.i, panel->width));
     LLVMValueRef from = gen_element(g, &b, by_row.i, zero);
-    if (unit && gen_has_masks(g)) {
+    if (unit && has_masked_loads(g)) {
         pack_vectors(g, panel, to, from);
         gen_loop_end(g, &by_row);
         return;
@@ -382,7 +390,7 @@ static void inner_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows, (void)vecs;
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), from = zero;
     ContractOperand a = {p[4], p[5], one}, b = {p[6], one, p[7]}, c = {p[8], p[9], p[10]};
-    int top = g->target->vector_registers >= 32 ? 8 : 2;
+    int top = g->target->vector_registers >= 32 ? 8 : g->target->has_fma ? 4 : 2;
     int heights[] = {top < g->lanes ? top : g->lanes, 1};
     for (int i = 0; i < 2; i++) {
         int height = heights[i];
