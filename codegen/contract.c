@@ -364,7 +364,7 @@ static bool fits_inner(const Problem *p) {
     int64_t m, n, k;
     if (!along_k(p) || !gen_known(p->m, &m) || !gen_known(p->n, &n) || !gen_known(p->k, &k))
         return false;
-    return k / INNER_LENGTH >= (m < n ? m : n) && (double)m * (double)n * (double)k >= FROM;
+    return k / INNER_LENGTH >= (m < n ? m : n) && (double)m * (double)n * (double)k >= (double)FROM;
 }
 
 /* ---- row ---- */

@@ -40,6 +40,11 @@ static bool is_closing(int kind) {
     return kind == ')' || kind == ']' || kind == '}';
 }
 
+static bool is_number(Walker *w, int i) {
+    return i >= 0 && i < w->tokens->n &&
+           (token(w, i)->kind == T_INT || token(w, i)->kind == T_FLOAT);
+}
+
 /* fn NAME[, derivative NAME[, type NAME[ */
 static bool opens_generics(Walker *w, int i) {
     const FormatToken *name = token(w, i - 1), *word = token(w, i - 2);
@@ -121,6 +126,9 @@ static void find_role(Walker *w, int i) {
     case T_POW:
         t->role = ROLE_tight;
         break;
+    case '.':
+        t->loose = is_number(w, i - 1) && is_number(w, i + 1); /* 1. 2 must not become a number */
+        break;
     case '|':
         t->role = bar_role(w);
         break;
@@ -200,8 +208,7 @@ static int space_by_next(const FormatToken *a, const FormatToken *b) {
     case '}':
         return a->kind != '{';
     case '.':
-        return a->kind == T_INT || a->kind == T_FLOAT ? author(b)
-                                                      : 0; /* t.1 .0 must not become a number */
+        return b->loose || ((a->kind == T_INT || a->kind == T_FLOAT) && author(b));
     case ':':
         return a->kind == ',' ? author(b) : 0;
     case '|':
