@@ -278,21 +278,20 @@ $(BENCH)/%.row.o: $(BENCH)/%.o $$(call bench_sources,$$*) $(wildcard bench/*.h)
 	@LLVM_CONFIG=$(LLVM_CONFIG) scripts/setup clang
 	$(call say,CC $@)
 	$(Q)$(BENCH_CC) $(bench_flags) $(row_flags) -nostdlib -r $(filter %.c %.o,$^) -o $@
-	$(Q)objcopy --keep-global-symbol=row_$* $@
+	$(Q)objcopy --keep-global-symbol=row_$* --keep-global-symbol=clock_$* $@
 
-# Models for one thread and for two, which export the same names.
-thread_libs := $(foreach model,mlp gmm ba,$(BENCH)/$(model).1.so $(BENCH)/$(model).2.so)
-$(BENCH)/%.1.so: $(BENCH)/%.o
-	$(Q)$(CC) -shared $< -lm -o $@
-$(BENCH)/%.2.so: $(BENCH)/%.o $(BUILD)/libbpcrt.a
-	@mkdir -p $(BENCH)/two
-	$(Q)$(BUILD)/bpc $(call bench_model,$*) $(if $(filter mlp,$*),--real=f32) --threads=2 -o $(BENCH)/two/$*.o
-	$(Q)$(CC) -shared $(BENCH)/two/$*.o $(BUILD)/libbpcrt.a -lm -lpthread -o $@
+# Rows whose models two threads share as well: the same sources, clock_ROW is clock_ROW_two.
+bench_two     := $(foreach row,mlp gmm ba,$(BENCH)/two/$(row).row.o)
+$(BENCH)/two/%.row.o: $(BENCH)/%.row.o
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/bpc $(call bench_model,$*) $(if $(filter mlp,$*),--real=f32) $(if $(filter ba,$*),--export=half_sse) --threads=2 -o $(BENCH)/two/$*.o
+	$(Q)$(BENCH_CC) $(bench_flags) -nostdlib -r $(call bench_sources,$*) $(BENCH)/two/$*.o -o $@
+	$(Q)objcopy --redefine-sym=clock_$*=clock_$*_two --keep-global-symbol=clock_$*_two $@
 
 bench_main := bench/main.c bench/measure.c bench/report.c bench/peers.c bench/compile.c bench/threads.c
-$(BENCH)/bench: $(bench_main) $(wildcard bench/*.h) $(bench_rows:%=$(BENCH)/%.row.o) $(thread_libs)
+$(BENCH)/bench: $(bench_main) $(wildcard bench/*.h) $(bench_rows:%=$(BENCH)/%.row.o) $(bench_two) $(BUILD)/libbpcrt.a
 	$(call say,LD $@)
-	$(Q)$(BENCH_CC) $(bench_flags) $(filter %.c %.o,$^) -lm -o $@
+	$(Q)$(BENCH_CC) $(bench_flags) $(filter %.c %.o %.a,$^) -lm -lpthread -o $@
 
 $(BENCH)/contract_bench: bench/contract_bench.c $(BUILD)/libbpc.a
 	@mkdir -p $(@D)

@@ -127,6 +127,14 @@ static void bench_size(int64_t nc, int64_t np, int64_t no) {
     free_case(&c);
 }
 
+int clock_ba(Timed *out) {
+    Case *c = measure_memory(sizeof *c);
+    *c = new_case(49, 7776, 30000);
+    out[0] = (Timed){"BA gradient, 30k", run_grad, c, c->grad_w, (size_t)c->no, false};
+    out[1] = (Timed){"BA Jacobian, 30k", run_blocks, c, c->blocks, (size_t)c->no * 30, false};
+    return 2;
+}
+
 void row_ba(void) {
     report_model("Bundle adjustment, f64");
     bench_size(49, 7776, 30000);

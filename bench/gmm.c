@@ -131,6 +131,14 @@ static void bench_size(int n, int d, int k) {
     free_case(&c);
 }
 
+int clock_gmm(Timed *out) {
+    Case *c = measure_memory(sizeof *c);
+    *c = new_case(10000, 10, 25);
+    size_t n = (size_t)n_leaves(c);
+    out[0] = (Timed){"GMM gradient, (10k,10,25)", run_grad, c, c->g.alpha, n, false};
+    return 1;
+}
+
 void row_gmm(void) {
     static const int sizes[][2] = {{2, 5}, {10, 25}, {32, 25}, {64, 25}};
     report_model("Gaussian mixture, f64");

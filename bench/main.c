@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
     if (wanted("compile", argc, argv))
         row_compile(argv[1], argv[2], argv[3]);
     if (wanted("threads", argc, argv))
-        row_threads(argv[3]);
+        row_threads();
     FILE *plot = argc == 5 ? fopen(argv[4], "w") : NULL;
     report_end(plot);
     return plot && fclose(plot) ? 1 : 0;

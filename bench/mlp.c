@@ -111,6 +111,14 @@ static void bench_batch(int n) {
     free_case(&c);
 }
 
+int clock_mlp(Timed *out) {
+    Case *c = measure_memory(sizeof *c);
+    *c = new_case(256);
+    out[0] = (Timed){"MLP batch 256, a sample at a time", run_step, c, c->g.W1, LEAVES, true};
+    out[1] = (Timed){"MLP batch 256, batched", run_step_batched, c, c->g.W1, LEAVES, true};
+    return 2;
+}
+
 void row_mlp(void) {
     report_model("MLP 784-128-10, f32: value and gradient");
     bench_batch(1);

@@ -4,6 +4,9 @@
 #ifndef BENCH_ROWS_H
 #define BENCH_ROWS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define ROWS(X)                                                                                    \
     X(digits)                                                                                      \
     X(mlp)                                                                                         \
@@ -25,7 +28,26 @@ ROWS(DECLARE)
 /* Compile times: the processes that BPC and CC name, writing into a folder. */
 void row_compile(const char *bpc, const char *cc, const char *folder);
 
-/* Two threads against one, of the libraries MODEL.1.so and MODEL.2.so in a folder. */
-void row_threads(const char *folder);
+/* Something that two threads share: how to run it, and the numbers that it writes. */
+typedef struct Timed {
+    const char *what;
+    void (*run)(void *user);
+    void *user;
+    const void *result;
+    size_t n;
+    bool is_f32;
+} Timed;
+
+/* Fill in at most two, and return how many: of the row built for one thread, and for two. */
+enum { MOST_TIMED = 2 };
+int clock_mlp(Timed *out);
+int clock_mlp_two(Timed *out);
+int clock_gmm(Timed *out);
+int clock_gmm_two(Timed *out);
+int clock_ba(Timed *out);
+int clock_ba_two(Timed *out);
+
+/* Two threads against one, by the clock. */
+void row_threads(void);
 
 #endif
