@@ -438,7 +438,15 @@ static void mirror(Gen *g, const Problem *p) {
 }
 
 static void emit_blocked(Gen *g, const Problem *p) {
+    GenIf inner = {0};
+    if (along_k(p)) {
+        inner = gen_if(g, inner_pays(g, p->m, p->n, p->k));
+        blocked_inner(g, p->add, p->m, p->n, p->k, p->a, p->b, p->c);
+        gen_else(g, &inner);
+    }
     blocked_product(g, p->accumulate, p->symmetric, p->m, p->n, p->k, p->a, p->b, p->c);
+    if (along_k(p))
+        gen_end(g, &inner);
     if (p->symmetric)
         mirror(g, p);
 }
@@ -453,7 +461,7 @@ static void emit_vector_form(Gen *g, Problem *p) {
     if (gen_is(p->n, 1) || (!gen_is(p->c.col_stride, 1) && gen_is(p->c.row_stride, 1)))
         *p = swapped(p);
     if (fits_inner(p))
-        blocked_inner(g, p->accumulate, p->m, p->n, p->k, p->a, p->b, p->c);
+        blocked_inner(g, p->add, p->m, p->n, p->k, p->a, p->b, p->c);
     else if (fits_tiles(g, p))
         emit_tiles(g, p);
     else if (fits_row(g, p))

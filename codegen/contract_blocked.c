@@ -58,7 +58,7 @@ static const char *const kind_params[] = {
     "pipiiii",        /* panel and its width, b, rows, cols */
     "bppiiii",        /* accumulate, buffer, c, rows, cols */
     "biipippi",       /* accumulate, m, k, a and its row stride, x, c and its row stride */
-    "biiipipipii",    /* accumulate, m, n, k, a and b with what is not 1 of their strides, c */
+    "iiipipipii", /* m, n, k, a and b with what is not 1 of their strides, c; `rows`: adds to c */
 };
 
 static const unsigned on_function = (unsigned)LLVMAttributeFunctionIndex;
@@ -386,22 +386,23 @@ static LLVMValueRef inner_columns(Gen *g, const DotBlock *rows, LLVMValueRef fro
 
 /* C = A B where both lie along k: dot products of a few rows, which stay in the nearest cache, with
  * three columns at a time. */
-static void inner_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
-    (void)rows, (void)vecs;
+static void inner_body(Gen *g, int add, int vecs, const LLVMValueRef *p) {
+    (void)vecs;
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), from = zero;
-    ContractOperand a = {p[4], p[5], one}, b = {p[6], one, p[7]}, c = {p[8], p[9], p[10]};
+    ContractOperand a = {p[3], p[4], one}, b = {p[5], one, p[6]}, c = {p[7], p[8], p[9]};
     int top = g->target->vector_registers >= 32 ? 8 : g->target->has_fma ? 4 : 2;
     int heights[] = {top < g->lanes ? top : g->lanes, 1};
     for (int i = 0; i < 2; i++) {
         int height = heights[i];
-        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, p[1], from), gen_int(g, height), "");
-        LLVMValueRef end = gen_sub(g, p[1], odd);
+        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, p[0], from), gen_int(g, height), "");
+        LLVMValueRef end = gen_sub(g, p[0], odd);
         GenLoop by_row = gen_loop(g, from, end, gen_int(g, height));
-        DotBlock block = {.rows = height, .k = p[3], .accumulate = p[0], .b = b};
+        DotBlock block = {.rows = height, .k = p[2], .b = b};
+        block.accumulate = LLVMConstInt(g->i1, (unsigned)add, 0);
         block.a = gen_shift(g, a, by_row.i, zero);
         block.c = gen_shift(g, c, by_row.i, zero);
-        LLVMValueRef left = height > 1 ? inner_columns(g, &block, zero, p[2], 3) : zero;
-        inner_columns(g, &block, left, p[2], 1);
+        LLVMValueRef left = height > 1 ? inner_columns(g, &block, zero, p[1], 3) : zero;
+        inner_columns(g, &block, left, p[1], 1);
         gen_loop_end(g, &by_row);
         from = end;
     }
@@ -462,12 +463,17 @@ void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef 
     call(g, KIND_dots, 0, 0, args);
 }
 
-void blocked_inner(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+LLVMValueRef inner_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k) {
+    LLVMValueRef side = gen_mul(g, gen_min(g, m, n), gen_int(g, INNER_LENGTH));
+    LLVMValueRef narrow = gen_less(g, side, gen_add(g, k, gen_int(g, 1)));
+    return LLVMBuildOr(g->b, narrow, gen_less(g, m, gen_int(g, 3)), "");
+}
+
+void blocked_inner(Gen *g, bool add, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
                    ContractOperand a, ContractOperand b, ContractOperand c) {
     LLVMBuilderRef build = g->b;
     LLVMValueRef turn = gen_less(g, m, n); /* the longer side gives the rows that stay near */
-    LLVMValueRef args[] = {accumulate,
-                           LLVMBuildSelect(build, turn, n, m, ""),
+    LLVMValueRef args[] = {LLVMBuildSelect(build, turn, n, m, ""),
                            LLVMBuildSelect(build, turn, m, n, ""),
                            k,
                            LLVMBuildSelect(build, turn, b.base, a.base, ""),
@@ -477,7 +483,7 @@ void blocked_inner(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef
                            c.base,
                            LLVMBuildSelect(build, turn, c.col_stride, c.row_stride, ""),
                            LLVMBuildSelect(build, turn, c.row_stride, c.col_stride, "")};
-    call(g, KIND_inner, 0, 0, args);
+    call(g, KIND_inner, add, 0, args);
 }
 
 void blocked_pack(Gen *g, LLVMValueRef panel, int vecs, ContractOperand b, LLVMValueRef rows,
@@ -624,16 +630,6 @@ static void choose_b(Gen *g, Product *p) {
     p->buffer = gen_scratch(g, "bpc.tile", MAX_TILE_ROWS * PANEL_VECS * GEN_MAX_BYTES);
 }
 
-/* Whether C is computed by dot products. */
-static LLVMValueRef inner_pays(Gen *g, const Product *p) {
-    LLVMValueRef along_k =
-        LLVMBuildAnd(g->b, equals(g, p->a.col_stride, 1), equals(g, p->b.row_stride, 1), "");
-    LLVMValueRef side = gen_mul(g, gen_min(g, p->m, p->n), gen_int(g, INNER_LENGTH));
-    LLVMValueRef narrow = gen_less(g, side, gen_add(g, p->k, gen_int(g, 1)));
-    LLVMValueRef few = LLVMBuildOr(g->b, narrow, gen_less(g, p->m, gen_int(g, 3)), "");
-    return LLVMBuildAnd(g->b, along_k, few, "");
-}
-
 /* Rows of a block: as many as fit, and blocks of about the same size. */
 static LLVMValueRef block_rows(Gen *g, const Product *p, int depth) {
     int height = tile_heights(g, p->vecs)[0], row = depth * (g->is_f64 ? 8 : 4);
@@ -686,11 +682,7 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     product.a = (ContractOperand){p[5], p[6], p[7]};
     product.b = (ContractOperand){p[8], p[9], p[10]};
     product.c = (ContractOperand){p[11], p[12], p[13]};
-    GenIf dots = gen_if(g, inner_pays(g, &product));
-    blocked_inner(g, p[0], p[2], p[3], p[4], product.a, product.b, product.c);
-    gen_else(g, &dots);
     choose_a(g, &product);
     product.few = rows_that_pay(g, &product);
     product_by_tiles(g, &product);
-    gen_end(g, &dots);
 }

@@ -26,7 +26,8 @@ void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef 
  * lanes of a dot product takes two, to multiply them one for 32 elements (vectors of 16; the same
  * for A). So it pays from a k on of INNER_LENGTH times the shorter side. */
 enum { INNER_LENGTH = 8 };
-void blocked_inner(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+LLVMValueRef inner_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k); /* an i1 */
+void blocked_inner(Gen *g, bool add, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
                    ContractOperand a, ContractOperand b, ContractOperand c);
 
 /* Emits C[i] (+)= sum_k A[i,k]*B[k,j], j < cols, here; as above. */

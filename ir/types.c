@@ -104,14 +104,11 @@ const Type *ir_add_axis(IrModule *m, const Type *type, const Size *n) {
 const Type *ir_subst_type(IrModule *m, const Type *type, const Size *(*lookup)(void *, SizeSym *),
                           void *user) {
     const Size *dims[IR_MAX_RANK];
-    int64_t extent;
     for (int i = 0; i < type->rank; i++) {
         dims[i] = size_subst(&m->ctx->polys, type->dims[i], lookup, user);
         if (!dims[i]) {
             dims[i] =
                 type->dims[i]; /* beyond 64 bits: the verifier finds the symbol out of scope */
-        } else if (size_is_const(dims[i], &extent) && extent < 0) {
-            dims[i] = size_const(&m->ctx->polys, 0); /* of code that is not reached */
         }
     }
     return ir_type(m, type->elem, type->rank, dims);
