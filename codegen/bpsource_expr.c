@@ -1,6 +1,7 @@
 /* Expressions of the printed program. Each value has a Code once its instruction was met: a name
  * when a statement bound it, else the whole expression. Emits no statements. */
 #include "codegen/bpsource_internal.h"
+#include "ir/einsum.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -466,36 +467,32 @@ static Code reduce_code(Printer *p, const Inst *inst) {
 }
 
 /* The axes of an operand by the names of their labels. */
-static Code labelled(Printer *p, const Value *v, const char *labels, size_t n,
-                     const char *const *name_of) {
+static Code labelled(Printer *p, const Value *v, const char *labels, const char *const *name_of) {
     const char *at[IR_MAX_RANK];
-    for (size_t k = 0; k < n; k++)
-        at[k] = name_of[(unsigned char)labels[k]];
-    return n > 0 ? bp_element_of(p, bp_code_of(p, v), bp_join(p, at, (int)n)) : bp_code_of(p, v);
+    int n = 0;
+    for (; labels[n]; n++)
+        at[n] = name_of[(unsigned char)labels[n]];
+    return n > 0 ? bp_element_of(p, bp_code_of(p, v), bp_join(p, at, n)) : bp_code_of(p, v);
 }
 
 /* [sum(A[i, k]*B[k, j] for k < K) for i < I, j < J] */
 static Code general_product(Printer *p, const Inst *inst) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    Einsum e = einsum_of_inst(inst);
     const char *name_of[128] = {0}, *names[2 * IR_MAX_RANK], *summed[2 * IR_MAX_RANK];
-    const Size *extents[2 * IR_MAX_RANK], *summed_extents[2 * IR_MAX_RANK], *extent_of[128] = {0};
+    const Size *extents[2 * IR_MAX_RANK], *summed_extents[2 * IR_MAX_RANK];
     int n = 0, n_summed = 0, mark = bp_names_mark(&p->names);
-    size_t na = (size_t)(comma - spec), nb = (size_t)(arrow - comma - 1);
-    for (size_t k = 0; k < na; k++)
-        extent_of[(unsigned char)spec[k]] = inst->in[0]->type->dims[k];
-    for (size_t k = 0; k < nb; k++)
-        extent_of[(unsigned char)comma[1 + k]] = inst->in[1]->type->dims[k];
-    for (const char *c = arrow + 2; *c; c++, n++) {
+    for (const char *c = e.out; *c; c++, n++) {
         names[n] = name_of[(unsigned char)*c] = axis_name(p, n);
-        extents[n] = extent_of[(unsigned char)*c];
+        extents[n] = einsum_extent(&e, *c);
     }
-    for (const char *c = spec; c < arrow; c++)
-        if (*c != ',' && !name_of[(unsigned char)*c]) {
-            summed[n_summed] = name_of[(unsigned char)*c] = axis_name(p, n + n_summed);
-            summed_extents[n_summed++] = extent_of[(unsigned char)*c];
-        }
-    Code a = labelled(p, inst->in[0], spec, na, name_of),
-         b = labelled(p, inst->in[1], comma + 1, nb, name_of);
+    for (int k = 0; k < 2; k++)
+        for (const char *c = e.labels[k]; *c; c++)
+            if (!name_of[(unsigned char)*c]) {
+                summed[n_summed] = name_of[(unsigned char)*c] = axis_name(p, n + n_summed);
+                summed_extents[n_summed++] = einsum_extent(&e, *c);
+            }
+    Code a = labelled(p, e.in[0], e.labels[0], name_of),
+         b = labelled(p, e.in[1], e.labels[1], name_of);
     Code code = binary_code(p, operator_of(OP_mul), a, b);
     if (n_summed > 0)
         code = (Code){.text = arena_printf(p->arena, "sum(%s for %s)", code.text,

@@ -2,6 +2,7 @@
  * the text will mention each value. The counts follow the text, not the IR: a broadcast beside a
  * whole array is not mentioned, what it repeats is. Prints nothing. */
 #include "codegen/bpsource_internal.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
@@ -179,42 +180,31 @@ LoopForm bp_loop_form(const Printer *p, const Inst *loop) {
 
 /* ---- products ---- */
 
-typedef struct Labels {
-    char a[IR_MAX_RANK + 1], b[IR_MAX_RANK + 1], out[IR_MAX_RANK + 1];
-} Labels;
-
-static void split_labels(const char *spec, Labels *l) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    *l = (Labels){0};
-    memcpy(l->a, spec, (size_t)(comma - spec));
-    memcpy(l->b, comma + 1, (size_t)(arrow - comma - 1));
-    strcpy(l->out, arrow + 2);
-}
-
 static bool has(const char *labels, char c) {
     return strchr(labels, c) != NULL;
 }
 
 /* Of a and b with at most two axes that share one, summed, label: a row or column times a column,
  * in some order. */
-static bool as_matmul(const Labels *l, Product *product) {
-    size_t na = strlen(l->a), nb = strlen(l->b);
+static bool as_matmul(const Einsum *e, Product *product) {
+    size_t na = strlen(e->labels[0]), nb = strlen(e->labels[1]);
     char shared = 0;
-    for (const char *c = l->a; *c; c++)
-        if (has(l->b, *c)) {
-            if (shared || has(l->out, *c))
+    for (const char *c = e->labels[0]; *c; c++)
+        if (has(e->labels[1], *c)) {
+            if (shared || has(e->out, *c))
                 return false;
             shared = *c;
         }
     if (!shared || na > 2 || nb > 2 || na + nb < 3)
         return false;
-    char free_a = na == 2 ? (l->a[0] == shared ? l->a[1] : l->a[0]) : 0;
-    char free_b = nb == 2 ? (l->b[0] == shared ? l->b[1] : l->b[0]) : 0;
+    char free_a = na == 2 ? (e->labels[0][0] == shared ? e->labels[0][1] : e->labels[0][0]) : 0;
+    char free_b = nb == 2 ? (e->labels[1][0] == shared ? e->labels[1][1] : e->labels[1][0]) : 0;
     product->form = PRODUCT_matmul;
-    product->swapped = free_b && (!free_a || l->out[0] == free_b);
-    if (free_a && free_b && strlen(l->out) != 2)
+    product->swapped = free_b && (!free_a || e->out[0] == free_b);
+    if (free_a && free_b && strlen(e->out) != 2)
         return false;
-    const char *left = product->swapped ? l->b : l->a, *right = product->swapped ? l->a : l->b;
+    const char *left = product->swapped ? e->labels[1] : e->labels[0],
+               *right = product->swapped ? e->labels[0] : e->labels[1];
     product->left_t = left[1] != 0 && left[0] == shared;
     product->right_t = right[1] != 0 && right[1] == shared;
     return true;
@@ -222,19 +212,19 @@ static bool as_matmul(const Labels *l, Product *product) {
 
 Product bp_product_form(const Inst *inst) {
     Product product = {.form = PRODUCT_general};
-    Labels l;
-    split_labels(inst->attr.spec, &l);
-    bool same_labels = *l.a && strcmp(l.a, l.b) == 0; /* of two scalars: a product */
-    if (same_labels && !*l.out && inst->in[0] == inst->in[1])
+    Einsum e = einsum_of_inst(inst);
+    const char *a = e.labels[0], *b = e.labels[1];
+    bool same_labels = *a && strcmp(a, b) == 0; /* of two scalars: a product */
+    if (same_labels && !*e.out && inst->in[0] == inst->in[1])
         product.form = PRODUCT_norm2;
-    else if (same_labels && !*l.out)
-        product.form = strlen(l.a) == 1 ? PRODUCT_dot : PRODUCT_sum;
-    else if (strlen(l.a) == 1 && strlen(l.b) == 1 && l.a[0] != l.b[0] && strlen(l.out) == 2) {
+    else if (same_labels && !*e.out)
+        product.form = strlen(a) == 1 ? PRODUCT_dot : PRODUCT_sum;
+    else if (strlen(a) == 1 && strlen(b) == 1 && a[0] != b[0] && strlen(e.out) == 2) {
         product.form = PRODUCT_outer;
-        product.swapped = l.out[0] == l.b[0];
+        product.swapped = e.out[0] == b[0];
     } else {
         Product matmul = product;
-        if (as_matmul(&l, &matmul))
+        if (as_matmul(&e, &matmul))
             return matmul;
     }
     return product;

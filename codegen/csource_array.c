@@ -2,6 +2,7 @@
  * csource_print.h. */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
+#include "ir/einsum.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -239,20 +240,12 @@ typedef struct CProduct {
     int n, n_sums;
 } CProduct;
 
-static int find_label(const char *labels, int n, char label) {
-    for (int k = 0; k < n; k++) {
-        if (labels[k] == label) {
-            return k;
-        }
-    }
-    return -1;
-}
-
-static void add_axis(CSource *c, CProduct *p, char label, const char *const *labels,
-                     const int *ranks) {
+static void add_axis(CSource *c, CProduct *p, char label, const Einsum *e) {
+    const char *labels[] = {e->labels[0], e->labels[1], e->out};
     CAxis *axis = &p->axes[p->n++];
     for (int k = 0; k < 3; k++) {
-        axis->at[k] = find_label(labels[k], ranks[k], label);
+        const char *at = strchr(labels[k], label);
+        axis->at[k] = at ? (int)(at - labels[k]) : -1;
         if (axis->at[k] >= 0) {
             axis->extent = p->view[k].dims[axis->at[k]];
         }
@@ -263,16 +256,14 @@ static void add_axis(CSource *c, CProduct *p, char label, const char *const *lab
     p->n_sums += axis->sum;
 }
 
-static void collect_axes(CSource *c, CProduct *p, const char *spec) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    const char *labels[] = {spec, comma + 1, arrow + 2};
-    int ranks[] = {(int)(comma - spec), (int)(arrow - comma - 1), (int)strlen(arrow + 2)};
-    for (int k = 0; k < ranks[2]; k++) {
-        add_axis(c, p, labels[2][k], labels, ranks);
+static void collect_axes(CSource *c, CProduct *p, const Inst *inst) {
+    Einsum e = einsum_of_inst(inst);
+    for (const char *label = e.out; *label; label++) {
+        add_axis(c, p, *label, &e);
     }
-    for (int k = 0; k < ranks[0]; k++) {
-        if (find_label(labels[2], ranks[2], labels[0][k]) < 0) {
-            add_axis(c, p, labels[0][k], labels, ranks);
+    for (const char *label = e.labels[0]; *label; label++) {
+        if (!strchr(e.out, *label)) {
+            add_axis(c, p, *label, &e);
         }
     }
 }
@@ -393,7 +384,7 @@ void cs_contract(CSource *c, const Inst *inst) {
         p.view[2] = (CView){.elem = out->type->elem};
     }
     int mark = c->scope.n;
-    collect_axes(c, &p, inst->attr.spec);
+    collect_axes(c, &p, inst);
     if (out->type->rank == 0) {
         const char *sum = print_sum(c, &p, out->name);
         cs_value(c, out)->expr = cs_expr(sum, PREC_primary);

@@ -8,6 +8,7 @@
 #include "codegen/contract.h"
 #include "codegen/emit.h"
 #include "codegen/symmetry.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
@@ -32,40 +33,30 @@ typedef struct Product {
 
 /* ---- labels ---- */
 
-static int find_label(const char *labels, int n, char label) {
-    for (int k = 0; k < n; k++) {
-        if (labels[k] == label) {
-            return k;
-        }
-    }
-    return -1;
-}
-
-static void add_axis(Emit *e, Product *p, char label, const char *const *labels, const int *ranks,
+static void add_axis(Emit *e, Product *p, char label, const Einsum *parts,
                      const View *const *views) {
+    const char *labels[] = {parts->labels[0], parts->labels[1], parts->out};
     Axis *axis = &p->axes[p->n++];
     bool in[3];
     for (int k = 0; k < 3; k++) {
-        int at = find_label(labels[k], ranks[k], label);
-        in[k] = at >= 0;
-        axis->stride[k] = in[k] ? views[k]->strides[at] : emit_i64(e, 0);
-        if (in[k]) {
-            axis->extent = views[k]->dims[at];
+        const char *at = strchr(labels[k], label);
+        in[k] = at != NULL;
+        axis->stride[k] = at ? views[k]->strides[at - labels[k]] : emit_i64(e, 0);
+        if (at) {
+            axis->extent = views[k]->dims[at - labels[k]];
         }
     }
     axis->kind = !in[2] ? KIND_sum : !in[1] ? KIND_row : !in[0] ? KIND_column : KIND_batch;
 }
 
-static void collect_axes(Emit *e, Product *p, const char *spec, const View *const *views) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    const char *labels[] = {spec, comma + 1, arrow + 2};
-    int ranks[] = {(int)(comma - spec), (int)(arrow - comma - 1), (int)strlen(arrow + 2)};
-    for (int k = 0; k < ranks[2]; k++) {
-        add_axis(e, p, labels[2][k], labels, ranks, views);
+static void collect_axes(Emit *e, Product *p, const Inst *inst, const View *const *views) {
+    Einsum parts = einsum_of_inst(inst);
+    for (const char *label = parts.out; *label; label++) {
+        add_axis(e, p, *label, &parts, views);
     }
-    for (int k = 0; k < ranks[0]; k++) {
-        if (find_label(labels[2], ranks[2], labels[0][k]) < 0) {
-            add_axis(e, p, labels[0][k], labels, ranks, views);
+    for (const char *label = parts.labels[0]; *label; label++) {
+        if (!strchr(parts.out, *label)) {
+            add_axis(e, p, *label, &parts, views);
         }
     }
 }
@@ -360,7 +351,7 @@ void emit_contract(Emit *e, const Inst *inst) {
     for (int k = 0; k < 3; k++) {
         p.base[k] = views[k]->base;
     }
-    collect_axes(e, &p, inst->attr.spec, views);
+    collect_axes(e, &p, inst, views);
     join_axes(e, &p);
     int chosen[4];
     bool accumulate = choose_axes(&p, chosen);

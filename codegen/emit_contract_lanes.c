@@ -1,6 +1,7 @@
 /* Contractions inside a vector loop: each lane its own, as loops around a product and a sum; see
  * emit.h. Lanes are what makes them fast: there is no other blocking. */
 #include "codegen/emit.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
@@ -9,8 +10,7 @@ enum { MOST_LABELS = 3 * IR_MAX_RANK };
 typedef struct LaneProduct {
     Val operands[2]; /* arrays, or scalars */
     const View *result;
-    const char *labels[3];
-    int ranks[3];
+    const char *labels[3];   /* of its operands and of its result */
     char order[MOST_LABELS]; /* the labels of the result, then those that are summed over */
     LLVMValueRef extent[MOST_LABELS], index[MOST_LABELS];
     int n_out, n;
@@ -23,7 +23,7 @@ static int place_of(const LaneProduct *p, char label) {
 }
 
 static void add_labels(LaneProduct *p, int operand, const View *view) {
-    for (int k = 0; k < p->ranks[operand]; k++) {
+    for (int k = 0; p->labels[operand][k]; k++) {
         if (place_of(p, p->labels[operand][k]) < 0) {
             p->order[p->n] = p->labels[operand][k];
             p->extent[p->n++] = view->dims[k];
@@ -31,23 +31,14 @@ static void add_labels(LaneProduct *p, int operand, const View *view) {
     }
 }
 
-static void read_spec(LaneProduct *p, const char *spec) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    p->labels[0] = spec;
-    p->labels[1] = comma + 1;
-    p->labels[2] = arrow + 2;
-    p->ranks[0] = (int)(comma - spec);
-    p->ranks[1] = (int)(arrow - comma - 1);
-    p->ranks[2] = (int)strlen(arrow + 2);
-}
-
 /* The element of an operand, or of the result, at the indices of the loops around. */
 static View element_of(Emit *e, const LaneProduct *p, int operand, const View *view) {
     Val index[IR_MAX_RANK];
-    for (int k = 0; k < p->ranks[operand]; k++) {
-        index[k] = val_of(p->index[place_of(p, p->labels[operand][k])]);
+    int rank = 0;
+    for (const char *label = p->labels[operand]; *label; label++) {
+        index[rank++] = val_of(p->index[place_of(p, *label)]);
     }
-    return view_index(e, view, p->ranks[operand], index);
+    return view_index(e, view, rank, index);
 }
 
 static LLVMValueRef operand_lanes(Emit *e, const LaneProduct *p, int operand) {
@@ -93,8 +84,9 @@ static void store_over(Emit *e, LaneProduct *p, int k) {
 
 void emit_contract_lanes(Emit *e, const Inst *inst) {
     const Value *out = inst->out[0];
-    LaneProduct p = {.elem = out->type->elem};
-    read_spec(&p, inst->attr.spec);
+    Einsum parts = einsum_of_inst(inst);
+    LaneProduct p = {.labels = {parts.labels[0], parts.labels[1], parts.out},
+                     .elem = out->type->elem};
     if (out->type->rank > 0) {
         View *result = emit_buffer_view(e, plan_home(e->plan, out), out->type);
         emit_val(e, out)->view = result;

@@ -14,6 +14,7 @@
  * ones by all threads, each a range of their elements. Sums of scalars all start as zeros. Work
  * below some microseconds is one part, done in place. */
 #include "codegen/emit.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
@@ -148,11 +149,12 @@ static LLVMValueRef elements(Emit *e, const Region *inside, const Type *type) {
 
 /* Multiplications of a contraction: the extents of all its labels. */
 static LLVMValueRef multiplications(Emit *e, const Region *inside, const Inst *inst) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ',');
-    LLVMValueRef n = elements(e, inside, inst->in[0]->type);
-    for (int k = 0; k < inst->in[1]->type->rank; k++)
-        if (!memchr(spec, comma[1 + k], (size_t)(comma - spec)))
-            n = times(e, n, size_as_number(e, inside, inst->in[1]->type->dims[k]));
+    Einsum parts = einsum_of_inst(inst);
+    const Size *extents[2 * IR_MAX_RANK];
+    int n_labels = einsum_extents(&parts, extents);
+    LLVMValueRef n = number(e, 1);
+    for (int k = 0; k < n_labels; k++)
+        n = times(e, n, size_as_number(e, inside, extents[k]));
     return n;
 }
 

@@ -1,5 +1,6 @@
 /* See lanes_cost.h. Called by lanes.c only. */
 #include "codegen/lanes_cost.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
@@ -23,15 +24,12 @@ static double extent_of(const Inst *loop) {
 
 /* Products of two numbers that a contraction adds up. */
 static double products_of(const Inst *contract) {
-    const char *spec = contract->attr.spec, *second = strchr(spec, ',') + 1;
-    const Type *a = contract->in[0]->type, *b = contract->in[1]->type;
+    Einsum e = einsum_of_inst(contract);
+    const Size *extents[2 * IR_MAX_RANK];
+    int n_labels = einsum_extents(&e, extents);
     double n = 1;
-    for (int k = 0; k < a->rank; k++) {
-        n *= size_or_guess(a->dims[k]);
-    }
-    for (int k = 0; k < b->rank; k++) {
-        bool shared = memchr(spec, second[k], (size_t)a->rank) != NULL;
-        n *= shared ? 1 : size_or_guess(b->dims[k]);
+    for (int k = 0; k < n_labels; k++) {
+        n *= size_or_guess(extents[k]);
     }
     return n;
 }

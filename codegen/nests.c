@@ -12,6 +12,7 @@
 
 #include "codegen/lanes.h"
 #include "codegen/plan.h"
+#include "ir/einsum.h"
 #include "passes/chunks.h"
 
 #include <stdlib.h>
@@ -46,14 +47,11 @@ static const Size *times(Report *r, const Size *a, const Size *b) {
 }
 
 static const Size *product_cost(Report *r, const Inst *inst) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ',');
-    const Type *x = inst->in[0]->type, *y = inst->in[1]->type;
-    const Size *n = number(r, 2);
-    for (int k = 0; k < x->rank; k++)
-        n = times(r, n, x->dims[k]);
-    for (int k = 0; k < y->rank; k++)
-        if (!memchr(spec, comma[1 + k], (size_t)(comma - spec)))
-            n = times(r, n, y->dims[k]);
+    Einsum e = einsum_of_inst(inst);
+    const Size *extents[2 * IR_MAX_RANK], *n = number(r, 2);
+    int n_labels = einsum_extents(&e, extents);
+    for (int k = 0; k < n_labels; k++)
+        n = times(r, n, extents[k]);
     return n;
 }
 

@@ -5,16 +5,16 @@
  * }, where f is linear in X[A,i] with coefficients that the whole row shares: then f(x) = w*x for
  * one w a row, up to rounding, however w is computed. */
 #include "codegen/symmetry.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
 /* "Ai,AB->.." and the like: matrices with one label in common, at the same place, and a result of
  * the other two. */
-static bool is_gram_spec(const char *spec) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    if (comma - spec != 2 || arrow - comma != 3 || strlen(arrow + 2) != 2)
+static bool is_gram(const Einsum *e) {
+    const char *x = e->labels[0], *y = e->labels[1], *out = e->out;
+    if (strlen(x) != 2 || strlen(y) != 2 || strlen(out) != 2)
         return false;
-    const char *x = spec, *y = comma + 1, *out = arrow + 2;
     bool first = x[0] == y[0] && x[1] != y[1], last = x[1] == y[1] && x[0] != y[0];
     char sum = first ? x[0] : x[1];
     return (first || last) && !strchr(out, sum) && out[0] != out[1];
@@ -97,8 +97,9 @@ static bool is_weighted(const Value *x, const Value *y) {
 
 bool contract_is_symmetric(const Inst *inst) {
     const Value *x = inst->in[0], *y = inst->in[1];
-    if (!type_is_float(x->type) || x->type != y->type || !is_gram_spec(inst->attr.spec))
+    Einsum e = einsum_of_inst(inst);
+    if (!type_is_float(x->type) || x->type != y->type || !is_gram(&e))
         return false;
-    bool first = inst->attr.spec[0] == strchr(inst->attr.spec, ',')[1];
+    bool first = e.labels[0][0] == e.labels[1][0];
     return x == y || (first && (is_weighted(x, y) || is_weighted(y, x)));
 }

@@ -4,6 +4,7 @@
  * appends a new one (cse.c). With b->fold off it appends as is. Types of results are computed here;
  * that operands fit is asserted, because callers check programs before. Loops, ifs and calls are in
  * builder_control.c. */
+#include "ir/einsum.h"
 #include "ir/emit.h"
 #include "ir/eval_math.h"
 
@@ -499,24 +500,18 @@ Value *ir_reduce(IrBuilder *b, Reduce kind, Value *x, int axes) {
     return name_give(emit_value(b, &draft, indexed ? ir_with_elem(b->m, type, S_i64) : type), name);
 }
 
-/* The extent of axis label c in an operand, or NULL. labels ends at `end`. */
-static const Size *label_extent(const char *labels, const char *end, const Type *type, char c) {
-    const char *at = memchr(labels, c, (size_t)(end - labels));
-    return at ? type->dims[at - labels] : NULL;
-}
-
 Value *ir_contract(IrBuilder *b, const char *spec, Value *x, Value *y) {
     Atom name = name_take(b);
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    assert(comma && arrow && comma < arrow && strlen(arrow + 2) <= IR_MAX_RANK);
-    assert(comma - spec == x->type->rank && arrow - comma - 1 == y->type->rank);
+    Einsum e = einsum_of(spec, x, y);
+    assert(strlen(e.labels[0]) == (size_t)x->type->rank);
+    assert(strlen(e.labels[1]) == (size_t)y->type->rank);
     assert(x->type->elem == y->type->elem);
     const Size *dims[IR_MAX_RANK];
     int rank = 0;
-    for (const char *label = arrow + 2; *label; label++) {
-        const Size *extent = label_extent(spec, comma, x->type, *label);
-        dims[rank++] = extent ? extent : label_extent(comma + 1, arrow, y->type, *label);
-        assert(dims[rank - 1]);
+    for (const char *label = e.out; *label; label++) {
+        dims[rank] = einsum_extent(&e, *label);
+        assert(dims[rank]);
+        rank++;
     }
     const Type *type = ir_type(b->m, x->type->elem, rank, dims);
     Value *v = b->fold ? fold_contract(b, spec, x, y, type) : NULL;

@@ -12,6 +12,10 @@ Einsum einsum_of(const char *spec, Value *x, Value *y) {
     return e;
 }
 
+Einsum einsum_of_inst(const Inst *contract) {
+    return einsum_of(contract->attr.spec, contract->in[0], contract->in[1]);
+}
+
 Value *einsum_emit(IrBuilder *b, const Einsum *e) {
     const char *spec = arena_printf(b->m->arena, "%s,%s->%s", e->labels[0], e->labels[1], e->out);
     return ir_contract(b, spec, e->in[0], e->in[1]);
@@ -25,4 +29,16 @@ const Size *einsum_extent(const Einsum *e, char label) {
         }
     }
     return NULL;
+}
+
+int einsum_extents(const Einsum *e, const Size *extents[2 * IR_MAX_RANK]) {
+    int n = 0;
+    for (int k = 0; k < 2; k++) {
+        for (int axis = 0; e->labels[k][axis]; axis++) {
+            if (k == 0 || !strchr(e->labels[0], e->labels[1][axis])) {
+                extents[n++] = e->in[k]->type->dims[axis];
+            }
+        }
+    }
+    return n;
 }

@@ -10,7 +10,10 @@ typedef struct Einsum {
 } Einsum;
 
 Einsum einsum_of(const char *spec, Value *x, Value *y);
+Einsum einsum_of_inst(const Inst *contract);
 Value *einsum_emit(IrBuilder *b, const Einsum *e);
 const Size *einsum_extent(const Einsum *e, char label); /* NULL where no operand has it */
+/* Of all labels, each once, those of the first operand in front; how many. */
+int einsum_extents(const Einsum *e, const Size *extents[2 * IR_MAX_RANK]);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * Every access is checked, although programs check indices before: a pass that loses a check must
  * show as a message, not as memory read at random. Called by eval.c only. */
+#include "ir/einsum.h"
 #include "ir/eval_internal.h"
 #include "ir/eval_math.h"
 
@@ -265,7 +266,7 @@ static void add_label(Labels *l, char name) {
 }
 
 static void set_strides(Labels *l, int side, const char *text, const Datum *x) {
-    for (int axis = 0; axis < x->type->rank; axis++) {
+    for (int axis = 0; text[axis]; axis++) {
         const char *at = memchr(l->name, text[axis], (size_t)l->n);
         if (at) {
             l->extent[at - l->name] = x->dims[axis];
@@ -274,20 +275,21 @@ static void set_strides(Labels *l, int side, const char *text, const Datum *x) {
     }
 }
 
-static void read_labels(Labels *l, const char *spec, const Datum *x, const Datum *y) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    memset(l, 0, sizeof *l);
-    for (const char *c = arrow + 2; *c; c++) {
+static void add_labels(Labels *l, const char *names) {
+    for (const char *c = names; *c; c++) {
         add_label(l, *c);
     }
+}
+
+static void read_labels(Labels *l, const Inst *inst, const Datum *x, const Datum *y) {
+    Einsum e = einsum_of_inst(inst);
+    memset(l, 0, sizeof *l);
+    add_labels(l, e.out);
     l->n_out = l->n;
-    for (const char *c = spec; c < arrow; c++) {
-        if (*c != ',') {
-            add_label(l, *c);
-        }
-    }
-    set_strides(l, 0, spec, x);
-    set_strides(l, 1, comma + 1, y);
+    add_labels(l, e.labels[0]);
+    add_labels(l, e.labels[1]);
+    set_strides(l, 0, e.labels[0], x);
+    set_strides(l, 1, e.labels[1], y);
 }
 
 /* Steps through the labels first .. last in row-major order; false at the end. */
@@ -308,7 +310,7 @@ static bool next_place(const Labels *l, int first, int last, int64_t *at, int64_
 
 static void eval_contract(const Inst *inst, const Datum *x, const Datum *y, Datum *out) {
     Labels l;
-    read_labels(&l, inst->attr.spec, x, y);
+    read_labels(&l, inst, x, y);
     int64_t at[MOST_LABELS] = {0}, offset[2] = {0, 0}, terms = 1;
     for (int k = l.n_out; k < l.n; k++) {
         terms *= l.extent[k];

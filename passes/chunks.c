@@ -17,6 +17,7 @@
  * The last pass but for simplify: it works on the loop form, and what it groups, fuse has left
  * apart because a product stands between. */
 #include "passes/chunks.h"
+#include "ir/einsum.h"
 #include "passes/internal.h"
 #include "passes/liveness.h"
 #include "passes/rebuild.h"
@@ -132,11 +133,9 @@ static void tie(Group *g, const Value *v, Tie to) {
 
 /* Where the label of the rows stands in the labels of one operand or of the result: -1 nowhere, 0
  * first, 1 elsewhere. */
-static int place_of(const char *labels, int n, char label) {
-    for (int k = 0; k < n; k++)
-        if (labels[k] == label)
-            return k > 0;
-    return -1;
+static int place_of(const char *labels, char label) {
+    const char *at = strchr(labels, label);
+    return at ? at > labels : -1;
 }
 
 /* How the label stands in the operands and the result of a product. */
@@ -144,24 +143,23 @@ typedef struct Places {
     int at[3];
 } Places;
 
-static Places places_of(const char *spec, char label) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    return (Places){{place_of(spec, (int)(comma - spec), label),
-                     place_of(comma + 1, (int)(arrow - comma - 1), label),
-                     place_of(arrow + 2, (int)strlen(arrow + 2), label)}};
+static Places places_of(const Inst *product, char label) {
+    Einsum e = einsum_of_inst(product);
+    return (Places){
+        {place_of(e.labels[0], label), place_of(e.labels[1], label), place_of(e.out, label)}};
 }
 
 /* The one label of this extent in a product; 0: none, or several. */
 static char label_of_rows(const Inst *product, const Size *rows) {
-    const char *at = product->attr.spec;
+    Einsum e = einsum_of_inst(product);
     char found = 0;
-    for (int k = 0; k < 2; k++, at++) /* over the comma */
-        for (int d = 0; d < product->in[k]->type->rank; d++, at++) {
-            if (product->in[k]->type->dims[d] != rows || *at == found)
+    for (int k = 0; k < 2; k++)
+        for (int d = 0; e.labels[k][d]; d++) {
+            if (product->in[k]->type->dims[d] != rows || e.labels[k][d] == found)
                 continue;
             if (found)
                 return 0;
-            found = *at;
+            found = e.labels[k][d];
         }
     return found;
 }
@@ -170,7 +168,7 @@ static bool product_fits(const Inst *product, const Size *rows, Places *places) 
     char label = value_is_float(product->out[0]) ? label_of_rows(product, rows) : 0;
     if (!label)
         return false;
-    *places = places_of(product->attr.spec, label);
+    *places = places_of(product, label);
     return places->at[0] <= 0 && places->at[1] <= 0 && places->at[2] <= 0;
 }
 

@@ -40,6 +40,7 @@
  * same in every iteration: the rows of data under the columns of a Hessian. No chunks are made
  * then. */
 #include "passes/lift.h"
+#include "ir/einsum.h"
 
 #include <string.h>
 
@@ -136,18 +137,13 @@ static bool can_be_cut(Cut *c) {
 
 /* ---- what is lifted ---- */
 
-static bool operand_has(const char *spec, int operand, char label) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    const char *from = operand == 0 ? spec : comma + 1, *end = operand == 0 ? comma : arrow;
-    return memchr(from, label, (size_t)(end - from)) != NULL;
-}
-
 /* The result has axes of the first operand alone and axes of the second alone. */
-static bool is_outer(const char *spec) {
+static bool is_outer(const Inst *product) {
+    Einsum e = einsum_of_inst(product);
     bool alone[2] = {false, false};
-    for (const char *at = strstr(spec, "->") + 2; *at; at++)
+    for (const char *at = e.out; *at; at++)
         for (int k = 0; k < 2; k++)
-            alone[k] |= operand_has(spec, k, *at) && !operand_has(spec, !k, *at);
+            alone[k] |= strchr(e.labels[k], *at) && !strchr(e.labels[!k], *at);
     return alone[0] && alone[1];
 }
 
@@ -183,9 +179,8 @@ static bool should_lift(Cut *c, const Inst *inst) {
     bool x = is_body_value(c, inst->in[0]), y = is_body_value(c, inst->in[1]);
     if (x != y)
         return true;
-    const Inst *sum = c->main >= 0 && x && is_outer(inst->attr.spec) && !is_small_sum(inst)
-                          ? sum_of_product(c, inst)
-                          : NULL;
+    const Inst *sum =
+        c->main >= 0 && x && is_outer(inst) && !is_small_sum(inst) ? sum_of_product(c, inst) : NULL;
     if (sum)
         ptrmap_put(&c->dropped, sum, (void *)(uintptr_t)inst);
     return sum != NULL;

@@ -1,5 +1,6 @@
 /* Emits a loop that lift.c has cut: each phase as a loop, what is lifted in between, and sums of
  * lifted products at the end. */
+#include "ir/einsum.h"
 #include "passes/lift.h"
 
 #include <string.h>
@@ -310,13 +311,12 @@ Value *lift_all_iterations(Cut *c, IrBuilder *b, Value *v, IrMap *map) {
 }
 
 static void emit_product(Cut *c, IrBuilder *b, const Inst *inst, IrMap *map) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
+    Einsum e = einsum_of_inst(inst);
     bool each[2] = {is_body_value(c, inst->in[0]), is_body_value(c, inst->in[1])};
-    char label[2] = {unused_label(spec), 0};
+    char label[2] = {unused_label(inst->attr.spec), 0};
     char *all =
-        arena_printf(c->s->arena, "%s%.*s,%s%.*s->%s%s", each[0] ? label : "", (int)(comma - spec),
-                     spec, each[1] ? label : "", (int)(arrow - comma - 1), comma + 1,
-                     each[0] && each[1] ? "" : label, arrow + 2);
+        arena_printf(c->s->arena, "%s%s,%s%s->%s%s", each[0] ? label : "", e.labels[0],
+                     each[1] ? label : "", e.labels[1], each[0] && each[1] ? "" : label, e.out);
     b->loc = inst->loc;
     Value *x = lift_all_iterations(c, b, inst->in[0], map);
     Value *y = lift_all_iterations(c, b, inst->in[1], map);

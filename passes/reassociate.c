@@ -56,12 +56,10 @@ static const Size *times_extent(PolyTable *polys, const Size *cost, const Size *
 
 /* Multiplications of a product; NULL when they overflow. */
 static const Size *cost_of(PolyTable *polys, const Einsum *e) {
-    const Size *cost = size_const(polys, 1);
-    for (const char *c = e->labels[0]; *c; c++)
-        cost = times_extent(polys, cost, einsum_extent(e, *c));
-    for (const char *c = e->labels[1]; *c; c++)
-        if (!strchr(e->labels[0], *c))
-            cost = times_extent(polys, cost, einsum_extent(e, *c));
+    const Size *cost = size_const(polys, 1), *extents[2 * IR_MAX_RANK];
+    int n = einsum_extents(e, extents);
+    for (int k = 0; k < n; k++)
+        cost = times_extent(polys, cost, extents[k]);
     return cost;
 }
 
@@ -139,7 +137,7 @@ static bool find_result(Order *o) {
 
 /* Whether a product is the pair, with its result in any order of axes, which `out` receives. */
 static bool computes(const Inst *product, const Einsum *pair, char *out) {
-    Einsum e = einsum_of(product->attr.spec, product->in[0], product->in[1]);
+    Einsum e = einsum_of_inst(product);
     int turned = e.in[0] != pair->in[0];
     char to[128] = {0}, from[128] = {0};
     if (e.in[turned] != pair->in[0] || e.in[!turned] != pair->in[1] ||
@@ -177,9 +175,7 @@ static void find_pair(const Reassociate *s, Order *o, const Region *region) {
 /* The order in which operand `with` of the inner product is multiplied by the outer one's other
  * operand first. */
 static bool find_order(const Reassociate *s, const Inst *inst, int k, int with, Order *o) {
-    Einsum outer = einsum_of(inst->attr.spec, inst->in[0], inst->in[1]);
-    const Inst *x = inst->in[k]->inst;
-    Einsum inner = einsum_of(x->attr.spec, x->in[0], x->in[1]);
+    Einsum outer = einsum_of_inst(inst), inner = einsum_of_inst(inst->in[k]->inst);
     int first = k == 0 ? 0 : 1; /* where the inner product's operand stands in the pair */
     if (!rename_labels(&inner, &outer, k))
         return false;
@@ -203,8 +199,7 @@ static bool is_made_in_front(const Inst *inner, const Inst *outer) {
 static const Size *cost_now(const Reassociate *s, const Inst *inst, int k) {
     PolyTable *polys = &s->m->ctx->polys;
     const Inst *x = inst->in[k]->inst;
-    Einsum outer = einsum_of(inst->attr.spec, inst->in[0], inst->in[1]),
-           inner = einsum_of(x->attr.spec, x->in[0], x->in[1]);
+    Einsum outer = einsum_of_inst(inst), inner = einsum_of_inst(x);
     const Size *cost = cost_of(polys, &outer), *before = cost_of(polys, &inner);
     bool stays = is_made_in_front(x, inst) || ptrmap_get(&s->uses, x->out[0]) != (void *)1;
     return stays || !cost || !before ? cost : size_add(polys, cost, before);

@@ -164,9 +164,9 @@ static Parts *split_reduce(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *
 }
 
 /* Position of an element of one operand, given the value of every label. */
-static int label_offset(const char *axes, int n_axes, const Type *type, const int64_t *at) {
+static int label_offset(const char *axes, const Type *type, const int64_t *at) {
     int64_t offset = 0, n;
-    for (int d = 0; d < n_axes; d++) {
+    for (int d = 0; axes[d]; d++) {
         size_is_const(type->dims[d], &n);
         offset = offset * n + at[(unsigned char)axes[d]];
     }
@@ -174,10 +174,9 @@ static int label_offset(const char *axes, int n_axes, const Type *type, const in
 }
 
 static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    const char *axes[3] = {spec, comma + 1, arrow + 2};
-    int n_axes[3] = {(int)(comma - spec), (int)(arrow - comma - 1), (int)strlen(arrow + 2)},
-        n_labels = 0;
+    Einsum e = einsum_of_inst(inst);
+    const char *axes[3] = {e.labels[0], e.labels[1], e.out};
+    int n_labels = 0;
     const Value *v[3] = {inst->in[0], inst->in[1], inst->out[0]};
     int64_t extent[256] = {0}, at[256] = {0}, total = 1;
     char labels[3 * IR_MAX_RANK];
@@ -186,7 +185,7 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
     for (int k = 0; k < 3; k++) {
         if (v[k]->type->rank > 0 && array_count(v[k]->type, k < 2 ? most : SMALL_ARRAY) == 0)
             return NULL;
-        for (int d = 0; d < n_axes[k]; d++) {
+        for (int d = 0; axes[k][d]; d++) {
             unsigned char label = (unsigned char)axes[k][d];
             if (!extent[label]) {
                 size_is_const(v[k]->type->dims[d], &extent[label]);
@@ -206,9 +205,9 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
             at[label] = rest % extent[label];
             rest /= extent[label];
         }
-        Value *product = ir_ew2(b, OP_mul, x->e[label_offset(axes[0], n_axes[0], v[0]->type, at)],
-                                y->e[label_offset(axes[1], n_axes[1], v[1]->type, at)]);
-        Value **r = &out->e[label_offset(axes[2], n_axes[2], v[2]->type, at)];
+        Value *product = ir_ew2(b, OP_mul, x->e[label_offset(axes[0], v[0]->type, at)],
+                                y->e[label_offset(axes[1], v[1]->type, at)]);
+        Value **r = &out->e[label_offset(axes[2], v[2]->type, at)];
         *r = *r ? ir_ew2(b, OP_add, *r, product) : product;
     }
     return out;
@@ -218,7 +217,7 @@ static Parts *split_contract(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap
  * what makes the rows and what reads the sum, and nothing goes through memory. NULL: it is no such
  * product. */
 Value *parts_sum_of_rows(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *map) {
-    Einsum e = einsum_of(inst->attr.spec, inst->in[0], inst->in[1]);
+    Einsum e = einsum_of_inst(inst);
     int v = e.in[0]->type->rank == 1 ? 0 : 1;
     int n = array_count(irmap_type(map, e.in[v]->type), SMALL_DEAR);
     if (e.in[v]->type->rank != 1 || n == 0 || e.in[!v]->type->rank != 2 ||

@@ -2,6 +2,7 @@
  * summed, whose index is called `term`. As a pass, so that each product and each sum can be watched
  * (--sanitize=nan): only pipelines of watched modules have it, before `loops`. In derivatives,
  * where a zero by structure may meet inf or NaN in a product of arrays (zeros.c). */
+#include "ir/einsum.h"
 #include "passes/rebuild.h"
 
 #include <string.h>
@@ -9,48 +10,37 @@
 enum { MOST_LABELS = 2 * IR_MAX_RANK };
 
 typedef struct Product {
-    const char *labels[2]; /* of the operands; */
-    int rank[2];
+    Einsum e;
     char all[MOST_LABELS + 1]; /* of the result, then those that are summed */
     int n_out, n;
     const Size *extent[MOST_LABELS];
     Value *index[MOST_LABELS];
-    Value *x[2];
     Op op;     /* mul or mul0 */
     Atom term; /* the name of an index that is summed over */
 } Product;
 
 static void add_label(Product *p, char label) {
-    if (memchr(p->all, label, (size_t)p->n))
+    if (strchr(p->all, label))
         return;
-    for (int k = 0; k < 2; k++)
-        for (int axis = 0; axis < p->rank[k]; axis++)
-            if (p->labels[k][axis] == label)
-                p->extent[p->n] = p->x[k]->type->dims[axis];
+    p->extent[p->n] = einsum_extent(&p->e, label);
     p->all[p->n++] = label;
 }
 
-static void read_spec(Product *p, const char *spec) {
-    const char *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    p->labels[0] = spec;
-    p->labels[1] = comma + 1;
-    p->rank[0] = (int)(comma - spec);
-    p->rank[1] = (int)(arrow - comma - 1);
-    for (const char *at = arrow + 2; *at; at++)
+static void find_labels(Product *p) {
+    for (const char *at = p->e.out; *at; at++)
         add_label(p, *at);
     p->n_out = p->n;
     for (int k = 0; k < 2; k++)
-        for (int axis = 0; axis < p->rank[k]; axis++)
-            add_label(p, p->labels[k][axis]);
+        for (const char *at = p->e.labels[k]; *at; at++)
+            add_label(p, *at);
 }
 
 static Value *element(Product *p, IrBuilder *b, int k) {
     Value *where[IR_MAX_RANK];
-    for (int axis = 0; axis < p->rank[k]; axis++) {
-        const char *at = memchr(p->all, p->labels[k][axis], (size_t)p->n);
-        where[axis] = p->index[at - p->all];
-    }
-    return ir_index(b, p->x[k], p->rank[k], where);
+    int rank = 0;
+    for (const char *label = p->e.labels[k]; *label; label++)
+        where[rank++] = p->index[strchr(p->all, *label) - p->all];
+    return ir_index(b, p->e.in[k], rank, where);
 }
 
 static Value *emit_product(Product *p, IrBuilder *b) {
@@ -72,7 +62,7 @@ static Value *emit_sum(Product *p, IrBuilder *b, int axis, Value *acc) {
 
 static Value *emit_elements(Product *p, IrBuilder *b, int axis) {
     if (axis == p->n_out) {
-        const Type *type = ir_scalar(b->m, p->x[0]->type->elem);
+        const Type *type = ir_scalar(b->m, p->e.in[0]->type->elem);
         return p->n_out == p->n ? emit_product(p, b) : emit_sum(p, b, axis, ir_const(b, type, 0.0));
     }
     LoopSpec spec = {.extent = p->extent[axis]};
@@ -84,8 +74,8 @@ static Value *emit_elements(Product *p, IrBuilder *b, int axis) {
 }
 
 static Value *unfolded(IrBuilder *b, const char *spec, Op op, Value *x, Value *y) {
-    Product p = {.x = {x, y}, .op = op, .term = atom_of(&b->m->ctx->atoms, "term")};
-    read_spec(&p, spec);
+    Product p = {.e = einsum_of(spec, x, y), .op = op, .term = atom_of(&b->m->ctx->atoms, "term")};
+    find_labels(&p);
     return emit_elements(&p, b, 0);
 }
 

@@ -1,5 +1,6 @@
 /* Reverse mode: the adjoints of instructions without regions; see vjp.c. What may be 0 by structure
  * is multiplied accordingly: Note [Gates] in rules.c. */
+#include "ir/einsum.h"
 #include "passes/vjp.h"
 
 #include <string.h>
@@ -58,10 +59,8 @@ static void sweep_reduce(Vjp *s, IrBuilder *b, const Inst *inst, Value *g) {
 /* What an einsum passes on to operand k: an einsum of the result's adjoint and the other operand.
  * Where one of the two is a scalar, it is written as a product. */
 static Value *contract_term(Vjp *s, IrBuilder *b, const Inst *inst, int k, Value *g) {
-    const char *spec = inst->attr.spec, *comma = strchr(spec, ','), *arrow = strstr(spec, "->");
-    const char *axes[] = {arena_strdup(s->arena, spec, (size_t)(comma - spec)),
-                          arena_strdup(s->arena, comma + 1, (size_t)(arrow - comma - 1)),
-                          arrow + 2};
+    Einsum e = einsum_of_inst(inst);
+    const char *axes[] = {e.labels[0], e.labels[1], e.out};
     Value *other = primal(s, inst->in[1 - k]);
     bool strong = is_risky(s, inst, k);
     if (g->type->rank == 0 && !strcmp(axes[1 - k], axes[k]))

@@ -3,6 +3,7 @@
  * The flow marks adjoints that are not 0 by structure: one summand is enough. A carry's adjoint is
  * taken for such until the body of its loop proves otherwise. Marks are sets of elements, so that a
  * small array of which every element is read by its number is as solid as its elements. */
+#include "ir/einsum.h"
 #include "passes/zeros.h"
 
 #include <string.h>
@@ -170,13 +171,10 @@ static bool sums_nothing(const Inst *inst, int k) {
     for (int axis = 0; inst->op == OP_broadcast && axis < out->rank - in->rank; axis++)
         empty = empty || may_be_empty(out->dims[axis]);
     if (inst->op == OP_contract) {
-        const char *mine, *others, *spec = inst->attr.spec;
-        mine = k == 0 ? spec : strchr(spec, ',') + 1;
-        others = k == 0 ? strchr(spec, ',') + 1 : spec;
-        const Type *other = inst->in[1 - k]->type;
-        for (int axis = 0; axis < other->rank; axis++)
-            if (!memchr(mine, others[axis], (size_t)in->rank))
-                empty = empty || may_be_empty(other->dims[axis]);
+        Einsum e = einsum_of_inst(inst);
+        for (const char *other = e.labels[1 - k]; *other; other++)
+            if (!strchr(e.labels[k], *other))
+                empty = empty || may_be_empty(einsum_extent(&e, *other));
     }
     return empty;
 }
