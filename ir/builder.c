@@ -462,7 +462,7 @@ Value *ir_concat(IrBuilder *b, int n, Value *const *xs) {
         assert(extent && ir_drop_axes(b->m, xs[i]->type, 1) == ir_drop_axes(b->m, xs[0]->type, 1));
     }
     const Type *type = ir_add_axis(b->m, ir_drop_axes(b->m, xs[0]->type, 1), extent);
-    Value *flat = b->fold ? fold_concat(b, n, xs, extent) : NULL;
+    Value *flat = b->fold ? fold_concat(b, n, xs) : NULL;
     return name_give(flat ? flat : emit_list(b, OP_concat, n, xs, type), name);
 }
 

@@ -2,8 +2,9 @@
  *
  * Copies are verbatim: same order, same names, same symbols.
  * Functions, types and exports stay where they are (m->keep); a Func gets a new body, and a size
- * symbol that a `dim` binds gets its new value. While a body moves, each old value holds the address
- * of its copy. Called by passes; nothing else may hold a Value, Inst or Region across that. */
+ * symbol that a `dim` binds gets its new value. While a body moves, each old value holds the
+ * address of its copy. Called by passes; nothing else may hold a Value, Inst or Region across that.
+ */
 #include "ir/ir.h"
 
 #include <string.h>

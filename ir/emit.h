@@ -50,7 +50,7 @@ Value *fold_slice(IrBuilder *b, Value *x, Value *lo, const Size *extent);
 Value *fold_transpose(IrBuilder *b, Value *x, const int8_t *perm);
 Value *fold_reshape(IrBuilder *b, Value *x, const Type *to);
 Value *fold_array(IrBuilder *b, int n, Value *const *xs);
-Value *fold_concat(IrBuilder *b, int n, Value *const *xs, const Size *extent);
+Value *fold_concat(IrBuilder *b, int n, Value *const *xs);
 Value *fold_reverse(IrBuilder *b, Value *x);
 /* fold_contract.c; type: of the result */
 Value *fold_contract(IrBuilder *b, const char *spec, Value *x, Value *y, const Type *type);

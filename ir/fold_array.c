@@ -258,16 +258,13 @@ static Value *element_at_hand(const Value *x, int64_t i) {
 }
 
 /* Short vectors of scalars one after the other are one vector of scalars. */
-Value *fold_concat(IrBuilder *b, int n, Value *const *xs, const Size *extent) {
+Value *fold_concat(IrBuilder *b, int n, Value *const *xs) {
     enum { MOST = 64 };
     Value *all[MOST];
-    int64_t total, count;
-    if (xs[0]->type->rank != 1 || !size_is_const(extent, &total) || total > MOST) {
-        return NULL;
-    }
+    int64_t count;
     int at = 0;
-    for (int k = 0; k < n; k++) {
-        if (!size_is_const(xs[k]->type->dims[0], &count)) {
+    for (int k = 0; k < n && xs[0]->type->rank == 1; k++) {
+        if (!size_is_const(xs[k]->type->dims[0], &count) || count < 0 || at + count > MOST) {
             return NULL;
         }
         for (int64_t i = 0; i < count; i++) {

@@ -40,16 +40,18 @@ bool region_contains(const Region *outer, const Region *inner) {
     return inner == outer;
 }
 
+bool inst_holds(const Inst *inst, Op op) {
+    bool holds = inst->op == op;
+    for (int k = 0; k < inst->n_region && !holds; k++) {
+        holds = region_holds(inst->regions[k], op);
+    }
+    return holds;
+}
+
 bool region_holds(const Region *region, Op op) {
     for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == op) {
+        if (inst_holds(region->insts.data[i], op)) {
             return true;
-        }
-        for (int k = 0; k < inst->n_region; k++) {
-            if (region_holds(inst->regions[k], op)) {
-                return true;
-            }
         }
     }
     return false;

@@ -130,7 +130,7 @@ static const Ty *rule_transpose(Call *call) {
 
 static const Size *product(Checker *c, int n, const Size *const *dims) {
     const Size *size = size_const(c->polys, 1);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && size; i++) {
         size = size_mul(c->polys, size, dims[i]);
     }
     return size;
@@ -168,7 +168,7 @@ static const Ty *rule_reshape(Call *call) {
 
 static const Ty *rule_concat(Call *call) {
     Checker *c = call->c;
-    const Size *first = NULL;
+    const Size *first = size_const(c->polys, 0);
     for (int i = 0; i < call->n; i++) {
         const Ty *ty = arg(call, i);
         if (ty->kind != TY_array) {
@@ -183,7 +183,7 @@ static const Ty *rule_concat(Call *call) {
                 return NULL;
             }
         }
-        first = first ? size_add(c->polys, first, ty->dims[0]) : ty->dims[0];
+        first = first ? size_add(c->polys, first, ty->dims[0]) : NULL;
     }
     const Size *dims[TY_MAX_RANK];
     memcpy(dims, arg(call, 0)->dims, sizeof dims[0] * (size_t)arg(call, 0)->rank);

@@ -70,7 +70,7 @@ static const Size *lookup_import(void *user, SizeSym *sym) {
     return imported == sym ? NULL : size_sym(&lookup->L->ctx->polys, imported);
 }
 
-static const Size *or_overflow(Lower *L, const Size *size) {
+const Size *env_or_overflow(Lower *L, const Size *size) {
     if (size)
         return size;
     diag_error(&L->ctx->diags, DIAG_size_overflow, L->b->loc, "this size is beyond 64 bits");
@@ -79,7 +79,7 @@ static const Size *or_overflow(Lower *L, const Size *size) {
 
 const Size *env_import_size(Lower *L, const Size *size) {
     SizeLookup lookup = {L, L->fn};
-    return or_overflow(L, size_subst(&L->ctx->polys, size, lookup_import, &lookup));
+    return env_or_overflow(L, size_subst(&L->ctx->polys, size, lookup_import, &lookup));
 }
 
 static Value *import_value(Lower *L, FnCtx *fn, Value *value) {
@@ -187,7 +187,7 @@ static const Size *lookup_size(void *user, SizeSym *sym) {
 
 const Size *env_size(Lower *L, const Size *size) {
     SizeLookup lookup = {L, L->fn};
-    const Size *here = or_overflow(L, size_subst(&L->ctx->polys, size, lookup_size, &lookup));
+    const Size *here = env_or_overflow(L, size_subst(&L->ctx->polys, size, lookup_size, &lookup));
     return env_import_size(L, here);
 }
 

@@ -141,6 +141,7 @@ const Size *env_value_size(Lower *L, Value *value, const char *name, bool nonneg
 void env_bind_sym(Lower *L, SizeSym *sym, Value *value, bool nonneg);
 const Size *env_size(Lower *L, const Size *size); /* of the checker -> of the current IR function */
 const Size *env_import_size(Lower *L, const Size *size);
+const Size *env_or_overflow(Lower *L, const Size *size); /* NULL: says so, and gives 0 */
 Tree *env_import(Lower *L, Tree *tree);
 Tree *env_shape(Lower *L, const Ty *ty);
 const Type *env_type(Lower *L, const Ty *ty); /* of a scalar or an array of scalars */

@@ -498,8 +498,8 @@ static const Type *type_to_stack(Lower *L, const Type *type) {
         return type;
     const Size *dims[IR_MAX_RANK];
     memcpy(dims, type->dims, sizeof dims);
-    dims[IR_MAX_RANK - 2] =
-        size_mul(&L->ctx->polys, dims[IR_MAX_RANK - 2], dims[IR_MAX_RANK - 1]);
+    const Size *last = size_mul(&L->ctx->polys, dims[IR_MAX_RANK - 2], dims[IR_MAX_RANK - 1]);
+    dims[IR_MAX_RANK - 2] = env_or_overflow(L, last);
     return ir_type(L->m, type->elem, IR_MAX_RANK - 1, dims);
 }
 

@@ -260,12 +260,7 @@ static void join(Group *g, int i, const Places *places) {
 }
 
 static bool is_effect(const Inst *inst) {
-    if (inst->op == OP_check || inst->op == OP_dim)
-        return true;
-    for (int k = 0; k < inst->n_region; k++)
-        if (region_holds(inst->regions[k], OP_check))
-            return true;
-    return false;
+    return inst->op == OP_dim || inst_holds(inst, OP_check);
 }
 
 /* Members from the first on, up to an effect that waits for the group. */

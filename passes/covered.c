@@ -61,20 +61,13 @@ static int count_checks(const Region *region) {
     return n;
 }
 
-static bool has_check(const Inst *inst) {
-    bool checks = inst->op == OP_check;
-    for (int k = 0; k < inst->n_region; k++)
-        checks = checks || region_holds(inst->regions[k], OP_check);
-    return checks;
-}
-
 /* The checks of the loop's own body that the later loop lacks, and what their conditions are made
  * of: keys of `early`. False where a condition comes from a loop, or a check stands in one. */
 static bool find_early(const Inst *loop, const LoopCover *cover, PtrMap *early) {
     const Region *body = loop->regions[0];
     for (int i = body->insts.n - 1; i >= 0; i--) {
         const Inst *inst = body->insts.data[i];
-        bool fails = has_check(inst) && !is_covered(cover, inst), wanted = fails;
+        bool fails = inst_holds(inst, OP_check) && !is_covered(cover, inst), wanted = fails;
         for (int k = 0; k < inst->n_out; k++)
             wanted = wanted || ptrmap_has(early, inst->out[k]);
         if (!wanted)
@@ -96,7 +89,8 @@ static bool keeps_checks(Covered *s, const Inst *loop, const Inst *later, const 
     int own = count_checks(later->regions[0]);
     bool all = true;
     for (int i = 0; i < body->insts.n; i++)
-        all = all && (!has_check(body->insts.data[i]) || is_covered(cover, body->insts.data[i]));
+        all = all && (!inst_holds(body->insts.data[i], OP_check) ||
+                      is_covered(cover, body->insts.data[i]));
     ptrmap_init(early, s->arena);
     if (all || own > 0)
         return all && own == count_checks(body);
@@ -116,7 +110,7 @@ static bool can_move(Covered *s, const Region *region, const Inst *later, const 
             return false;
     bool checked = false;
     for (int i = at + 1; region->insts.data[i] != later; i++)
-        checked = checked || has_check(region->insts.data[i]);
+        checked = checked || inst_holds(region->insts.data[i], OP_check);
     return !(checked && region_has_unsafe(later->regions[0])) && sizes_before(s, region, later, at);
 }
 

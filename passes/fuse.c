@@ -155,9 +155,7 @@ static void build_node(Block *g, int i, PtrMap *dims) {
     depend_on_sizes(g, node, dims);
     node->group = node->top = i;
     vec_push(arena, &node->members, i);
-    node->checks = inst->op == OP_check;
-    for (int k = 0; k < inst->n_region; k++)
-        node->checks = node->checks || region_holds(inst->regions[k], OP_check);
+    node->checks = inst_holds(inst, OP_check);
     node->unsafe = inst_is_unsafe(inst);
     node->flat = inst->op == OP_loop && region_is_flat(inst->regions[0]);
     node->serial = takes_sums(inst);

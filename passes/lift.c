@@ -81,18 +81,11 @@ void lift_values_used(Cut *c, const Inst *inst, ValueList *out) {
         ir_free_values(c->s->arena, inst->regions[k], out);
 }
 
-static bool has_check(const Inst *inst) {
-    bool checks = inst->op == OP_check;
-    for (int k = 0; k < inst->n_region; k++)
-        checks = checks || region_holds(inst->regions[k], OP_check);
-    return checks;
-}
-
 static int last_check_phase(const Cut *c, int before) {
     int phase = 0;
     for (int i = 0; i < before; i++) {
         const Inst *inst = c->body->insts.data[i];
-        if (has_check(inst) && phase_of(c, inst) > phase)
+        if (inst_holds(inst, OP_check) && phase_of(c, inst) > phase)
             phase = phase_of(c, inst);
     }
     return phase;
@@ -227,14 +220,14 @@ static void find_dependent(Cut *c) {
     for (int i = 0; i < c->body->insts.n; i++) {
         const Inst *inst = c->body->insts.data[i];
         ValueList used = {0};
-        bool depends = checked && (has_check(inst) || !inst_is_pure(inst));
+        bool depends = checked && (inst_holds(inst, OP_check) || !inst_is_pure(inst));
         lift_values_used(c, inst, &used);
         for (int k = 0; k < used.n; k++)
             depends = depends || is_carry_param(c, used.data[k]) ||
                       (used.data[k]->inst && ptrmap_has(&c->dependent, used.data[k]->inst));
         if (depends)
             ptrmap_put(&c->dependent, inst, NULL);
-        checked = checked || (depends && has_check(inst));
+        checked = checked || (depends && inst_holds(inst, OP_check));
     }
 }
 
@@ -247,7 +240,8 @@ static void find_recurrent(Cut *c) {
     for (int i = c->body->insts.n - 1; i >= 0; i--) {
         const Inst *inst = c->body->insts.data[i];
         ValueList used = {0};
-        if (!ptrmap_has(&needed, inst) && !(has_check(inst) && ptrmap_has(&c->dependent, inst)))
+        if (!ptrmap_has(&needed, inst) &&
+            !(inst_holds(inst, OP_check) && ptrmap_has(&c->dependent, inst)))
             continue;
         if (ptrmap_has(&c->dependent, inst))
             ptrmap_put(&c->recurrent, inst, NULL);

@@ -19,15 +19,7 @@
 /* ---- values that may be inf or NaN ---- */
 
 static bool asks_for_finite(const Region *region) {
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        if (inst->op == OP_isnan || inst->op == OP_isfinite)
-            return true;
-        for (int k = 0; k < inst->n_region; k++)
-            if (asks_for_finite(inst->regions[k]))
-                return true;
-    }
-    return false;
+    return region_holds(region, OP_isnan) || region_holds(region, OP_isfinite);
 }
 
 static const Inst *constant_of(const Value *v) {
