@@ -358,13 +358,17 @@ static bool fits_tiles(const Gen *g, const Problem *p) {
 
 /* ---- inner ---- */
 
-/* Both along k, and k long beside the shorter side; large enough for a call. */
-static bool fits_inner(const Problem *p) {
+/* Both along k, and k long beside the shorter side; large enough for a call. A symmetric C takes
+ * half of the work in tiles. */
+static bool fits_inner(const Gen *g, const Problem *p) {
     enum { FROM = 1 << 16 };
     int64_t m, n, k;
-    if (!along_k(p) || !gen_known(p->m, &m) || !gen_known(p->n, &n) || !gen_known(p->k, &k))
+    if (!along_k(p) || p->symmetric || !gen_known(p->m, &m) || !gen_known(p->n, &n) ||
+        !gen_known(p->k, &k))
         return false;
-    return k / INNER_LENGTH >= (m < n ? m : n) && (double)m * (double)n * (double)k >= (double)FROM;
+    int64_t side = m < n ? m : n;
+    return side <= inner_most(g) && side <= k / INNER_LENGTH &&
+           (double)m * (double)n * (double)k >= (double)FROM;
 }
 
 /* ---- row ---- */
@@ -439,13 +443,14 @@ static void mirror(Gen *g, const Problem *p) {
 
 static void emit_blocked(Gen *g, const Problem *p) {
     GenIf inner = {0};
-    if (along_k(p)) {
+    bool dots = along_k(p) && !p->symmetric;
+    if (dots) {
         inner = gen_if(g, inner_pays(g, p->m, p->n, p->k));
         blocked_inner(g, p->add, p->m, p->n, p->k, p->a, p->b, p->c);
         gen_else(g, &inner);
     }
     blocked_product(g, p->accumulate, p->symmetric, p->m, p->n, p->k, p->a, p->b, p->c);
-    if (along_k(p))
+    if (dots)
         gen_end(g, &inner);
     if (p->symmetric)
         mirror(g, p);
@@ -460,7 +465,7 @@ static void emit_vector_form(Gen *g, Problem *p) {
     }
     if (gen_is(p->n, 1) || (!gen_is(p->c.col_stride, 1) && gen_is(p->c.row_stride, 1)))
         *p = swapped(p);
-    if (fits_inner(p))
+    if (fits_inner(g, p))
         blocked_inner(g, p->add, p->m, p->n, p->k, p->a, p->b, p->c);
     else if (fits_tiles(g, p))
         emit_tiles(g, p);

@@ -22,7 +22,7 @@ typedef struct ContractTarget {
     LLVMBuilderRef builder;
     LLVMValueRef function; /* that the builder is in */
     int vector_bytes;      /* 16, 32 or 64 */
-    int vector_registers;  /* 16, or 32 (AVX-512, where masks are cheap as well) */
+    int vector_registers;  /* 16, or 32 (AVX-512 and aarch64) */
     bool has_fma;
     bool optimize; /* false: plain scalar loops */
 } ContractTarget;

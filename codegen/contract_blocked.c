@@ -5,12 +5,13 @@
  *
  *   for blocks of rows of A, blocks of DEPTH along k, panels of PANEL_VECS vectors along n:
  *       unless B can be read as it is, copy its panel to the stack, transposing it if need be;
- *       for tiles along m: one kernel call, into C or, where C ends or is strided, into a buffer,
- * and from there
+ *       for tiles along m:
+ *           one kernel call, into C or, where C ends or is strided, into a buffer and from there
  *
- * An A that is read along its columns (A is a transpose, as in products of adjoints) has its rows a
- * whole row of memory apart, in step with the caches more often than not: its block is copied
- * first, tile by tile, so that each kernel reads it in a row.
+ * There are two kernels: for an A of unit stride along k, and for one of unit stride along its
+ * rows (A is a transpose, as in products of adjoints), as which its copies lie, too. An A of
+ * neither is copied first, block by block, and so is one whose columns lie so far apart that each
+ * is on another page, where enough panels read it again.
  *
  * The panel stays in the first-level cache while A streams past. Kernels always work on full
  * vectors: short panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
@@ -320,19 +321,22 @@ static int64_t floor_power(int64_t n) {
     return power;
 }
 
+/* In how many parts a block adds up along k: sums that hide the latency of eight additions under
+ * way; two loads for each, of a row and a column alone, leave time for four. */
+static int dot_splits(const Gen *g, const DotBlock *block) {
+    int64_t k = 8 * g->lanes;
+    gen_known(block->k, &k);
+    int sums = block->rows * block->cols;
+    int64_t hide = sums == 1 ? 4 : sums < 8 ? 8 / sums : 1, most = k / g->lanes;
+    return (int)floor_power(hide < most ? hide : most);
+}
+
 /* Blocks of `rows` as long as they fit; returns the first row left. */
 static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LLVMValueRef m,
                               int rows) {
     DotBlock block = *all;
-    int64_t k = 8 * g->lanes;
-    gen_known(block.k, &k);
     block.rows = rows;
-    /* Sums that hide the latency of eight additions under way; two loads for each, of a row and a
-     * column alone, leave time for four. */
-    int sums = rows * block.cols;
-    int64_t hide = sums == 1 ? 4 : sums < 8 ? 8 / sums : 1;
-    int64_t most = k / g->lanes;
-    block.splits = (int)floor_power(hide < most ? hide : most);
+    block.splits = dot_splits(g, &block);
     LLVMValueRef end = gen_add(g, from, gen_round_down(g, gen_sub(g, m, from), rows));
     LLVMValueRef zero = gen_int(g, 0);
     GenLoop loop = gen_loop(g, from, end, gen_int(g, rows));
@@ -372,7 +376,7 @@ static LLVMValueRef inner_columns(Gen *g, const DotBlock *rows, LLVMValueRef fro
                                   int cols) {
     DotBlock block = *rows;
     block.cols = cols;
-    block.splits = rows->rows > 1 ? 1 : 2;
+    block.splits = dot_splits(g, &block);
     LLVMValueRef zero = gen_int(g, 0), step = gen_int(g, cols);
     LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, to, from), step, "");
     LLVMValueRef end = gen_sub(g, to, odd);
@@ -384,28 +388,43 @@ static LLVMValueRef inner_columns(Gen *g, const DotBlock *rows, LLVMValueRef fro
     return end;
 }
 
-/* C = A B where both lie along k: dot products of a few rows, which stay in the nearest cache, with
- * three columns at a time. */
+/* All rows, as long as `height` of them fit, from `from` on; returns the first one left. */
+static LLVMValueRef inner_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LLVMValueRef m,
+                               LLVMValueRef n, int height) {
+    LLVMValueRef zero = gen_int(g, 0), left = zero;
+    LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, m, from), gen_int(g, height), "");
+    LLVMValueRef end = gen_sub(g, m, odd);
+    GenLoop by_row = gen_loop(g, from, end, gen_int(g, height));
+    DotBlock block = *all;
+    block.rows = height;
+    block.a = gen_shift(g, all->a, by_row.i, zero);
+    block.c = gen_shift(g, all->c, by_row.i, zero);
+    if (height > 1)
+        left = inner_columns(g, &block, zero, n, 3);
+    inner_columns(g, &block, left, n, 1);
+    gen_loop_end(g, &by_row);
+    return end;
+}
+
+/* C = A B where both lie along k: dot products of a few rows with three columns at a time, as much
+ * of k at once as lets these rows stay in half of the nearest cache. */
 static void inner_body(Gen *g, int add, int vecs, const LLVMValueRef *p) {
     (void)vecs;
-    LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), from = zero;
-    ContractOperand a = {p[3], p[4], one}, b = {p[5], one, p[6]}, c = {p[7], p[8], p[9]};
+    enum { ROWS_BYTES = 16 * 1024 };
+    LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), k = p[2];
+    ContractOperand a = {p[3], p[4], one}, b = {p[5], one, p[6]};
     int top = g->target->vector_registers >= 32 ? 8 : g->target->has_fma ? 4 : 2;
-    int heights[] = {top < g->lanes ? top : g->lanes, 1};
-    for (int i = 0; i < 2; i++) {
-        int height = heights[i];
-        LLVMValueRef odd = LLVMBuildURem(g->b, gen_sub(g, p[0], from), gen_int(g, height), "");
-        LLVMValueRef end = gen_sub(g, p[0], odd);
-        GenLoop by_row = gen_loop(g, from, end, gen_int(g, height));
-        DotBlock block = {.rows = height, .k = p[2], .b = b};
-        block.accumulate = LLVMConstInt(g->i1, (unsigned)add, 0);
-        block.a = gen_shift(g, a, by_row.i, zero);
-        block.c = gen_shift(g, c, by_row.i, zero);
-        LLVMValueRef left = height > 1 ? inner_columns(g, &block, zero, p[1], 3) : zero;
-        inner_columns(g, &block, left, p[1], 1);
-        gen_loop_end(g, &by_row);
-        from = end;
-    }
+    if (top > g->lanes)
+        top = g->lanes;
+    LLVMValueRef most = gen_int(g, ROWS_BYTES / (g->is_f64 ? 8 : 4) / top);
+    GenLoop by_k = gen_loop(g, zero, LLVMBuildSelect(g->b, gen_less(g, k, one), one, k, ""), most);
+    DotBlock block = {.k = gen_min(g, gen_sub(g, k, by_k.i), most), .c = {p[7], p[8], p[9]}};
+    block.a = gen_shift(g, a, zero, by_k.i);
+    block.b = gen_shift(g, b, by_k.i, zero);
+    block.accumulate = add ? LLVMConstInt(g->i1, 1, 0) : gen_less(g, zero, by_k.i);
+    LLVMValueRef left = inner_rows(g, &block, zero, p[0], p[1], top);
+    inner_rows(g, &block, left, p[0], p[1], 1);
+    gen_loop_end(g, &by_k);
 }
 
 static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
@@ -463,10 +482,15 @@ void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef 
     call(g, KIND_dots, 0, 0, args);
 }
 
+int inner_most(const Gen *g) {
+    return g->lanes + g->lanes / 2;
+}
+
 LLVMValueRef inner_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k) {
-    LLVMValueRef side = gen_mul(g, gen_min(g, m, n), gen_int(g, INNER_LENGTH));
-    LLVMValueRef narrow = gen_less(g, side, gen_add(g, k, gen_int(g, 1)));
-    return LLVMBuildOr(g->b, narrow, gen_less(g, m, gen_int(g, 3)), "");
+    LLVMValueRef side = gen_min(g, m, n), most = gen_int(g, inner_most(g) + 1);
+    LLVMValueRef length = gen_mul(g, side, gen_int(g, INNER_LENGTH));
+    LLVMValueRef is_long = gen_less(g, length, gen_add(g, k, gen_int(g, 1)));
+    return LLVMBuildAnd(g->b, gen_less(g, side, most), is_long, "");
 }
 
 void blocked_inner(Gen *g, bool add, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,

@@ -53,8 +53,9 @@ LLVMValueRef gen_fma(Gen *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c); /*
 LLVMValueRef gen_splat(Gen *g, LLVMValueRef scalar);
 LLVMValueRef gen_shuffle(Gen *g, LLVMValueRef a, LLVMValueRef b, const int *lane, int n);
 LLVMValueRef gen_load(Gen *g, LLVMValueRef ptr);
-/* The same as a load of its own, not shared with one that is there: only in a function that does
- * not write what it reads. */
+/* The same as a load of its own, not shared with one that is there (LLVM shares loads that nothing
+ * marks as invariant): only in a function that does not write what it reads, that is not inlined,
+ * and that no pass of LLVM's optimiser sees, because others may write it between two calls. */
 LLVMValueRef gen_load_again(Gen *g, LLVMValueRef ptr);
 void gen_store(Gen *g, LLVMValueRef value, LLVMValueRef ptr);
 void gen_prefetch(Gen *g, LLVMValueRef ptr); /* to be written soon */

@@ -71,8 +71,7 @@ static LLVMValueRef vec_lanes(Gen *g, const Tile *t, int v) {
 static bool reads_again(const Gen *g, const TileRun *run, int row) {
     const Tile *t = run->tile;
     bool plain = run->a.known || row % 3 == 0;
-    return t->apart && t->vecs == 2 && g->target->vector_registers >= 32 && plain &&
-           (row % 2 == 0 || !run->a.known);
+    return t->apart && t->vecs == 2 && gen_has_masks(g) && plain && (row % 2 == 0 || !run->a.known);
 }
 
 /* One k: every accumulator of split `split` is advanced. */
@@ -120,7 +119,7 @@ static void tile_run(Gen *g, GenState *state, const TileRun *run) {
     int64_t k;
     if (!gen_known(t->k, &k)) {
         if (run->a_known && unroll == 1)
-            unroll = 2; /* several pointers advance */
+            unroll = 2;
         LLVMValueRef whole = LLVMBuildUDiv(g->b, t->k, gen_int(g, unroll), "");
         gen_repeat(g, state, whole, tile_step, run, unroll);
         if (unroll > 1)

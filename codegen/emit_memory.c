@@ -395,10 +395,8 @@ static bool copy_block(Emit *e, const View *to, const View *from) {
     if (e->loops > 0 && !LLVMIsAConstantInt(bytes) && to->elem != S_bool) {
         return false; /* likely short: a call costs more, and all vector registers */
     }
-    if (!LLVMIsAConstantInt(bytes)) { /* a size may come out negative where a loop would not run */
-        LLVMValueRef args[] = {bytes, emit_i64(e, 0)};
-        bytes = emit_intrinsic(e, "llvm.smax", &e->i64, 1, args, 2);
-    }
+    /* a size may come out negative where a loop would not run, or nothing is reached */
+    bytes = emit_binary(e, OP_max, S_i64, bytes, emit_i64(e, 0));
     if (zeros) {
         LLVMBuildMemSet(e->builder, to->base, LLVMConstNull(e->i8), bytes, align);
     } else {

@@ -11,9 +11,10 @@ enum { NAN_REPORT_OPERANDS = 4, NAN_REPORT_INDICES = 16, NAN_REPORT_BYTES = 256 
 
 typedef struct NanSite {
     const char *file;
-    const char *operation;   /* "/", "sqrt", ..; an argument or a result: its name */
-    const char *sweep;       /* "the reverse sweep of loss"; "" in the program itself */
-    const char *role;        /* of what stands at the place: "adjoint", "tangent of the adjoint"; "" itself */
+    const char *operation; /* "/", "sqrt", ..; an argument or a result: its name */
+    const char *sweep;     /* "the reverse sweep of loss"; "" in the program itself */
+    const char
+        *role; /* of what stands at the place: "adjoint", "tangent of the adjoint"; "" itself */
     const char *index_names; /* "i,t,": a comma after each; empty where the source has no name */
     int64_t line, column, length;
     int64_t operands, indices;

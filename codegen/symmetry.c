@@ -1,9 +1,10 @@
 /* Finds products X' diag(w) X, of which half is enough: Hessians and Gram matrices. Called by
  * emit_contract.c.
  *
- * The weighted copy of X is made row by row in the loop form, loop A { w = ..; loop i { f(X[A,i]) }
- * }, where f is linear in X[A,i] with coefficients that the whole row shares: then f(x) = w*x for
- * one w a row, up to rounding, however w is computed. */
+ * The weighted copy of X is made row by row in the loop form,
+ *     loop A { w = ..; loop i { f(X[A,i]) } }
+ * where f is linear in X[A,i] with coefficients that the whole row shares: then f(x) = w*x for one
+ * w a row, up to rounding, however w is computed. */
 #include "codegen/symmetry.h"
 #include "ir/einsum.h"
 

@@ -12,43 +12,71 @@
  * and jvp.
  *
  * Note [Operations]   (T: any type; an axis list such as [n,*s] means leading axis n, then s)
- *   const                        -> scalar            the number in attr.num (bool: 0/1; integers:
- * attr.integer) convert   x:*                -> same shape         to the element type of the
- * result; float->int truncates size                         -> i64                the value of
- * attr.size (a polynomial in the sizes in scope) dim       k:i64              -> (none) binds the
- * size symbol attr.sym to k for the rest of the region check     c:bool             -> (none)
- * run-time status (attr.text, located by inst->loc) where c is false stop      x:T -> T x, with
- * derivative zero broadcast x:*s               -> [*,*s]             x repeated along new leading
- * axes (s may be scalar) iota                         -> [n]i64             0, 1, ..., n-1 index
- * x:[n1..nk,*s], i1..ik:i64 -> *s          element or sub-array; indices were checked before add_at
- * a:[n1..nk,*s], v:*s, i1..ik -> type of a     a with v added at the index   (adjoint of index)
- *   update    a:[n1..nk,*s], v:*s, i1..ik -> type of a     a with v at the index
- *   slice     x:[n,*s], lo:i64   -> [m,*s]             x[lo : lo+m] along the first axis
- *   add_slice a:[n,*s], v:[m,*s], lo:i64 -> [n,*s]     a with v added at lo : lo+m       (adjoint
- * of slice) transpose x                  -> permuted           result axis k is operand axis
- * attr.perm[k] reshape   x                  -> same number of elements, row-major order kept array
- * x1..xn:*s          -> [n,*s]             n >= 1 values stacked along a new first axis concat
- * x1:[n1,*s]..xk:[nk,*s] -> [n1+..+nk,*s] reverse   x:[n,*s]           -> [n,*s]             along
- * the first axis reduce    x:[n1..nk,*s]      -> *s                 over the k = attr.axes leading
- * axes by attr.reduce; argmax, argmin (k = 1) give i64: the first index of the extreme; any, all
- * take bool the empty max is -inf, min inf, sum 0, logsumexp -inf contract  a, b               ->
- * out                einsum of two operands: attr.spec holds the axis labels, e.g. "ik,kj->ij".
- * Each label stands at most once in each operand and in the result, and in at least two of the
- * three. Batch labels stand in all three. Labels in both operands but not the result are summed.
- *   loop      slices.., carry inits.., acc inits..  -> carries.., accs.., stacked..
- *             attr.loop: extent (Size), reverse, n_slice, n_carry, n_acc, n_stack, checkpoint (what
- * reverse mode stores). body params: index i:i64, slice elements.., carries.., accs..   body
- * yields: carries.., accs.., elements.. A slice operand x:[extent,*s] gives x[i] to iteration i; a
- * stacked element *s of iteration i becomes row i of the result [extent,*s]. `reverse` runs i from
- * extent-1 down to 0. An acc is a sum: its body param may be used only as first operand of add,
- * add_at, add_slice (in a chain that ends in its yield), be passed on as an acc init of an inner
- * loop, or be the value that the branches of an `if` pass through in that way; so iterations
- * commute. A loop without carries is parallel. if        c:bool             -> results two regions
- * without params; only the taken one is evaluated call      args..             -> results of
- * attr.callee.func; attr.callee.sizes gives each size parameter vjp       args.., cotangents of
- * float results..  -> results of func.., adjoints of the params chosen in attr.callee.wrt.. (only
- * float results take cotangents, in order) jvp       args.., tangents of wrt params.. -> results of
- * func.., tangents of its float results..
+ *   const      -> scalar
+ *              the number in attr.num (bool: 0 or 1; integers: attr.integer)
+ *   convert    x:* -> same shape
+ *              to the element type of the result; float to integer truncates
+ *   size       -> i64
+ *              the value of attr.size, a polynomial in the sizes in scope
+ *   dim        k:i64 -> (none)
+ *              binds the size symbol attr.sym to k for the rest of the region
+ *   check      c:bool -> (none)
+ *              run-time status (attr.text, located by inst->loc) where c is false
+ *   stop       x:T -> T
+ *              x, with derivative zero
+ *   broadcast  x:*s -> [*,*s]
+ *              x repeated along new leading axes (s may be scalar)
+ *   iota       -> [n]i64
+ *              0, 1, ..., n-1
+ *   index      x:[n1..nk,*s], i1..ik:i64 -> *s
+ *              element or sub-array; indices were checked before
+ *   add_at     a:[n1..nk,*s], v:*s, i1..ik -> type of a
+ *              a with v added at the index (adjoint of index)
+ *   update     a:[n1..nk,*s], v:*s, i1..ik -> type of a
+ *              a with v at the index
+ *   slice      x:[n,*s], lo:i64 -> [m,*s]
+ *              x[lo : lo+m] along the first axis
+ *   add_slice  a:[n,*s], v:[m,*s], lo:i64 -> [n,*s]
+ *              a with v added at lo : lo+m (adjoint of slice)
+ *   transpose  x -> permuted
+ *              result axis k is operand axis attr.perm[k]
+ *   reshape    x -> same number of elements
+ *              row-major order kept
+ *   array      x1..xn:*s -> [n,*s]
+ *              n >= 1 values stacked along a new first axis
+ *   concat     x1:[n1,*s]..xk:[nk,*s] -> [n1+..+nk,*s]
+ *   reverse    x:[n,*s] -> [n,*s]
+ *              along the first axis
+ *   reduce     x:[n1..nk,*s] -> *s
+ *              over the k = attr.axes leading axes by attr.reduce; argmax, argmin (k = 1) give i64:
+ *              the first index of the extreme; any, all take bool. The empty max is -inf, min inf,
+ *              sum 0, logsumexp -inf
+ *   contract   a, b -> out
+ *              einsum of two operands: attr.spec holds the axis labels, e.g. "ik,kj->ij". Each
+ *              label stands at most once in each operand and in the result, and in at least two of
+ *              the three. Batch labels stand in all three. Those in both operands alone are summed.
+ *   loop       slices.., carry inits.., acc inits.. -> carries.., accs.., stacked..
+ *              attr.loop: extent (Size), reverse, n_slice, n_carry, n_acc, n_stack, checkpoint
+ *              (what reverse mode stores).
+ *              body params: index i:i64, slice elements.., carries.., accs..
+ *              body yields: carries.., accs.., elements..
+ *              A slice operand x:[extent,*s] gives x[i] to iteration i; a stacked element *s of
+ *              iteration i becomes row i of the result [extent,*s]. `reverse` runs i from extent-1
+ *              down to 0. An acc is a sum: its body param may be used only as first operand of
+ *              add, add_at, add_slice (in a chain that ends in its yield), be passed on as an acc
+ *              init of an inner loop, or be the value that the branches of an `if` pass through in
+ *              that way; so iterations commute. A loop without carries is parallel.
+ *   if         c:bool -> results
+ *              two regions without params; only the taken one is evaluated
+ *   call       args.. -> results of attr.callee.func
+ *              attr.callee.sizes gives each size parameter
+ *   vjp        args.., cotangents.. -> results of func.., adjoints..
+ *              cotangents of the float results in order; adjoints of the params in attr.callee.wrt
+ *   jvp        args.., tangents of wrt params.. -> results of func.., tangents..
+ *              tangents of its float results
+ *
+ * An extent may be below 0, as a constant or for some values of its symbols: in code that is not
+ * reached for such sizes (a branch not taken, a loop that does not run).
  */
 #ifndef BPC_IR_IR_H
 #define BPC_IR_IR_H

@@ -5,21 +5,29 @@
  *   module digits
  *   func @loss[n, d](%w: [d]f64, %x: [n,d]f64) -> (f64) {
  *     %0 = const 0.5 : f64
- *     %y = mul %w, %w : [d]f64                        elementwise, convert, stop, broadcast,
- * reshape, array, %1 = size n*d - 1 : i64 concat, reverse, iota dim %k as k1 binds the size symbol
- * k1 for the rest of the region check %c "index out of range" %2 = index %x[%i, %j] : f64 also
- * add_at %a[%i], %v   update %a[%i], %v %3 = slice %x[%lo] : [m,d]f64                   also
- * add_slice %a[%lo], %v %4 = transpose %x (1, 0) : [d,n]f64 %5 = reduce sum 1 %x : [d]f64 over the
- * first axis %6 = contract "ik,k->i" %x, %w : [n]f64 %7, %8, %9 = loop %i < n reverse
- * checkpoint(every k) slice(%r = %x) carry(%u = %0) acc(%g = %4) { yield carry(%a) acc(%b)
- * stack(%c) } : f64, [d,n]f64, [n]f64 %10 = if %c { yield %1 } else { yield %2 } : i64         (on
- * several lines) %11, %12 = call @f[n, 2*d](%x) : f64, [n]f64 %13, %14 = vjp @f[n, d] wrt(0, 2)
- * (%x, %g) : f64, [n]f64 return %5
+ *     %y = mul %w, %w : [d]f64          // elementwise; so are convert, stop, broadcast, reshape,
+ *                                       // array, concat, reverse, iota written
+ *     %1 = size n*d - 1 : i64
+ *     dim %k as k1                      // binds the size symbol k1 for the rest of the region
+ *     check %c "index out of range"
+ *     %2 = index %x[%i, %j] : f64       // also add_at %a[%i], %v   update %a[%i], %v
+ *     %3 = slice %x[%lo] : [m,d]f64     // also add_slice %a[%lo], %v
+ *     %4 = transpose %x (1, 0) : [d,n]f64
+ *     %5 = reduce sum 1 %x : [d]f64     // over the first axis
+ *     %6 = contract "ik,k->i" %x, %w : [n]f64
+ *     %7, %8, %9 = loop %i < n reverse checkpoint(every k)
+ *         slice(%r = %x) carry(%u = %0) acc(%g = %4) {
+ *       yield carry(%a) acc(%b) stack(%c)
+ *     } : f64, [d,n]f64, [n]f64
+ *     %10 = if %c { yield %1 } else { yield %2 } : i64       // on several lines
+ *     %11, %12 = call @f[n, 2*d](%x) : f64, [n]f64
+ *     %13, %14 = vjp @f[n, d] wrt(0, 2) (%x, %g) : f64, [n]f64
+ *     return %5
  *   }
  *   extern func @bessel_j(%n: f64, %x: f64) -> (f64)
  *   rule jvp @f = @f_jvp
  *   export @loss as loss_at
- *   export @hist as hist size(1 = 2)                C passes size 1 as parameter 2
+ *   export @hist as hist size(1 = 2)    // C passes size 1 as parameter 2
  * A value is written by its source name, made unique by a suffix, else by a number; size symbols
  * likewise. Types stand after the colon, one a result. Names that are not plain are quoted: @"a b".
  * Comments begin with // or ;. The C descriptors of exports have no text: reading gives each leaf a

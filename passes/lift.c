@@ -1,8 +1,9 @@
 /* Lifts products out of loops: a loop over samples that multiplies each by shared weights becomes
  * one product for all samples, with loops over what comes before and after it.
  *
- *     loop m { z = contract "ij,j->i" W, X[m]; .. f(z) .. }   ->   Z = contract "ij,Bj->Bi" W, X;
- * loop m { .. f(Z[m]) .. }
+ *     loop m { z = contract "ij,j->i" W, X[m]; .. f(z) .. }
+ * becomes
+ *     Z = contract "ij,Bj->Bi" W, X; loop m { .. f(Z[m]) .. }
  *
  * The body is cut into phases: a value that needs no lifted product has phase 0, the result of a
  * product of phase p is available from phase p+1. Each phase becomes a loop; values that cross are

@@ -15,7 +15,7 @@ typedef struct SizeSym {
     void *value;   /* the IR value (i64) that defines it at run time; NULL for a parameter of a
                       function */
     bool computed; /* stands for a value of the program: equality with it is checked at run time */
-    bool any_sign; /* may be negative, as long as the sizes that it is part of are not */
+    bool any_sign; /* may be negative, as long as the sizes of what is reached are not */
 } SizeSym;
 
 typedef struct SizeTerm {

@@ -1,5 +1,5 @@
-/* What compiled code must not do, for memory.bp: the first function is right, each other is wrong
- * in one way. */
+/* What compiled code must not do, for memory.bp, and for races.test: the first function is right,
+ * each other is wrong in one way. */
 #include <stddef.h>
 #include <stdint.h>
 
