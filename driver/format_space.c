@@ -76,7 +76,7 @@ static void mark_comprehension(Walker *w) {
     FormatToken *open = token(w, top(w)->open);
     if (open && open->kind == '[') {
         const FormatToken *next = open + 1;
-        open->loose = next->line == open->line && next->gap;
+        open->loose = next->line == open->line && next->gap && next->kind != TOKEN_comment;
     }
 }
 
@@ -104,7 +104,8 @@ static void find_arithmetic(Walker *w, int i) {
         t->role = ROLE_prefix;
         return;
     }
-    bool starts_line = i > 0 && t[-1].line != t->line, ends_line = !next || next->line != t->line;
+    bool starts_line = i > 0 && t[-1].line != t->line;
+    bool ends_line = !next || next->line != t->line || next->kind == TOKEN_comment;
     t->role = ROLE_arithmetic;
     t->loose = (!starts_line && t->gap) || (!ends_line && next->gap);
 }
