@@ -32,6 +32,17 @@ static bool is_reserved(const char *name) {
     return is_among(name, words, sizeof words / sizeof *words);
 }
 
+static bool is_library_type(const char *name) {
+    static const char *const words[] = {
+#define C_NAME(word)
+#define C_TYPE(word) #word,
+#include "codegen/cnames.def"
+#undef C_TYPE
+#undef C_NAME
+    };
+    return is_among(name, words, sizeof words / sizeof *words);
+}
+
 static bool is_library_function(const char *name) {
     static const char *const words[] = {
 #define C_NAME(word)
@@ -94,7 +105,7 @@ static void name_struct(CNames *c, Param *param) {
     }
     Atom name = free_name(c, param->struct_name, NULL, 0);
     for (bool again = true; again;) {
-        again = is_function_name(c, name);
+        again = is_function_name(c, name) || is_library_type(name);
         for (int i = 0; i < c->structs.n && !again; i++)
             again =
                 c->structs.data[i]->struct_name == name && !same_struct(c->structs.data[i], param);
@@ -135,7 +146,8 @@ static bool is_other_functions(const CNames *c, const Export *e) {
 
 static bool check_function(CNames *c, const Export *e) {
     DiagList *diags = &c->m->ctx->diags;
-    const char *why = is_reserved(e->name)           ? "means something else in C"
+    bool is_other = is_reserved(e->name) || is_library_type(e->name);
+    const char *why = is_other                       ? "means something else in C"
                       : is_library_function(e->name) ? "is a function of the C library"
                       : is_other_functions(c, e) ? "is a function that the module defines besides"
                                                  : NULL;

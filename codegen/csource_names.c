@@ -28,20 +28,10 @@ static void reserve_structs(CSource *c, const Param *param) {
 /* Keywords, types and macros, and what the text calls. */
 void cs_reserve_names(CSource *c) {
     static const char *const words[] = {
-        "auto",      "break",    "case",      "char",         "const",
-        "continue",  "default",  "do",        "double",       "else",
-        "enum",      "extern",   "float",     "for",          "goto",
-        "if",        "inline",   "int",       "long",         "register",
-        "restrict",  "return",   "short",     "signed",       "sizeof",
-        "static",    "struct",   "switch",    "typedef",      "union",
-        "unsigned",  "void",     "volatile",  "while",        "bool",
-        "true",      "false",    "int32_t",   "int64_t",      "uint64_t",
-        "uint32_t",  "size_t",   "NULL",      "INFINITY",     "NAN",
-        "SIZE_MAX",  "errno",    "assert",    "isnan",        "isfinite",
-        "signbit",   "offsetof", "main",      "asm",          "linux",
-        "unix",      "bool_",    "INT64_MIN", "INT64_MAX",    "INT32_MIN",
-        "INT32_MAX", "nan",      "inf",       "alignas",      "alignof",
-        "constexpr", "nullptr",  "typeof",    "thread_local", "static_assert",
+#define C_NAME(word) #word,
+#include "codegen/cnames.def"
+#undef C_NAME
+        "isnan", "isfinite", "signbit", "main", "bool_", "nan", "inf",
     };
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         reserve(c, words[k]);

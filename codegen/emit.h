@@ -207,6 +207,8 @@ LLVMValueRef emit_identity(Emit *e, Op op,
 /* ---- emit_memory.c: loads, stores, views, copies ---- */
 View *emit_buffer_view(Emit *e, const Buffer *buffer, const Type *type);
 View view_index(Emit *e, const View *view, int n, const Val *index);
+/* Known to have no elements: the lanes have no places of their own in it. */
+bool view_is_empty(const View *view);
 Val view_load(Emit *e, const View *element); /* of a view of rank 0 */
 void view_store(Emit *e, const View *element, Val value);
 void view_add(Emit *e, const View *element,

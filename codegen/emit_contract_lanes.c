@@ -92,6 +92,9 @@ void emit_contract_lanes(Emit *e, const Inst *inst) {
         emit_val(e, out)->view = result;
         p.result = result;
         add_labels(&p, 2, result);
+        if (view_is_empty(result)) {
+            return;
+        }
     }
     p.n_out = p.n;
     for (int k = 0; k < 2; k++) {

@@ -358,7 +358,19 @@ static View flattened(Emit *e, const View *view) {
     return flat;
 }
 
+bool view_is_empty(const View *view) {
+    for (int k = 0; k < view->rank; k++) {
+        if (LLVMIsAConstantInt(view->dims[k]) && LLVMConstIntGetSExtValue(view->dims[k]) <= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void apply_nest(Emit *e, const View *to, const View *from, ElementFn *apply) {
+    if (view_is_empty(to)) {
+        return;
+    }
     if (to->rank == 0) {
         apply(e, to, view_load(e, from));
         return;

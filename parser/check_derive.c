@@ -327,6 +327,11 @@ static bool batch_axis(Checker *c, Expr *e, Signature *sig, bool exported) {
             return false;
         }
         e->as.deriv.batch = expr_as_size(c, size);
+        int64_t extent;
+        if (size_is_const(e->as.deriv.batch, &extent) && extent < 0) {
+            diag_error(c->diags, DIAG_not_a_size, size->loc, "a size is not negative");
+            return false;
+        }
         return true;
     }
     SizeParam param = {.name = {size->as.name.atom, size->loc}, .from_param = -1};

@@ -234,11 +234,12 @@ static LowFn *lambda_fn(Lower *L, Expr *e, Tree *const *given) {
     return closure(L, &value, n, types, e->as.lambda.params, given, e->loc);
 }
 
-static bool same_wrt(const Derived *a, int n, const int *wrt) {
-    if (a->n_wrt != n)
+static bool same_derivative(const Derived *a, const Derived *b) {
+    if (a->op != b->op || a->base != b->base || a->axis != b->axis || a->extent != b->extent ||
+        a->n_wrt != b->n_wrt)
         return false;
-    for (int i = 0; i < n; i++)
-        if (a->wrt[i] != wrt[i])
+    for (int i = 0; i < a->n_wrt; i++)
+        if (a->wrt[i] != b->wrt[i])
             return false;
     return true;
 }
@@ -251,22 +252,24 @@ static LowFn *apply_derivative(Lower *L, Expr *e, const LowFn *base) {
         [DERIV_jacrev] = DERIVE_jacrev,     [DERIV_hessian] = DERIVE_hessian,
         [DERIV_hvp] = DERIVE_hvp,           [DERIV_batch] = DERIVE_batch,
     };
-    DerivOp op = e->as.deriv.op;
-    int n = op == DERIV_batch ? 0 : e->as.deriv.n_wrt;
-    for (int i = 0; i < L->derived.n; i++) {
-        const Derived *known = &L->derived.data[i];
-        if (known->op == op && known->base == base && same_wrt(known, n, e->as.deriv.wrt))
-            return known->fn;
+    Derived entry = {e->as.deriv.op, base, e->as.deriv.n_wrt, e->as.deriv.wrt, NULL, NULL, NULL};
+    if (entry.op == DERIV_batch) {
+        const Expr *size = e->as.deriv.chosen.data[0];
+        int64_t number;
+        entry.n_wrt = 0;
+        entry.axis = size->kind == E_name ? size->as.name.atom : atom_of(&L->ctx->atoms, "batch");
+        if (size_is_const(e->as.deriv.batch, &number))
+            entry.extent = e->as.deriv.batch;
     }
+    for (int i = 0; i < L->derived.n; i++)
+        if (same_derivative(&L->derived.data[i], &entry))
+            return L->derived.data[i].fn;
     Deriver d = {L->ctx, L->arena, L->m, &L->names, e->loc};
-    Atom axis = atom_of(&L->ctx->atoms, "batch");
-    if (op == DERIV_batch && e->as.deriv.chosen.n > 0 && e->as.deriv.chosen.data[0]->kind == E_name)
-        axis = e->as.deriv.chosen.data[0]->as.name.atom;
-    LowFn *fn = op == DERIV_batch ? derive_batch(&d, base, axis)
-                                  : derive_apply(&d, ops[op], base, n, e->as.deriv.wrt);
-    Derived entry = {op, base, n, e->as.deriv.wrt, fn};
+    entry.fn = entry.op == DERIV_batch
+                   ? derive_batch(&d, base, entry.axis, entry.extent)
+                   : derive_apply(&d, ops[entry.op], base, entry.n_wrt, entry.wrt);
     vec_push(L->arena, &L->derived, entry);
-    return fn;
+    return entry.fn;
 }
 
 const LowFn *lower_exportable(Lower *L, Expr *e) {

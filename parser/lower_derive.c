@@ -661,10 +661,10 @@ LowFn *derive_apply(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt, co
 
 /* ---- batch ---- */
 
-LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name) {
-    SizeSym *axis = sizesym_new(&d->ctx->polys, size_name, d->loc);
-    const Size *extent = size_sym(&d->ctx->polys, axis);
+LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name, const Size *extent) {
+    SizeSym *axis = extent ? NULL : sizesym_new(&d->ctx->polys, size_name, d->loc);
     Build build;
+    extent = extent ? extent : size_sym(&d->ctx->polys, axis);
     begin(&build, d, f, f, "batch", axis);
     for (int i = 0; i < f->params.n; i++)
         add_like(&build, &f->params.data[i], batched(d, f->params.data[i].shape, extent));

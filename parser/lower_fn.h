@@ -59,7 +59,8 @@ typedef struct Deriver {
  * brackets); the new function is appended to the module. `batch` takes the size of the new axis
  * instead and no wrt. */
 LowFn *derive_apply(const Deriver *d, DeriveOp op, const LowFn *f, int n_wrt, const int *wrt);
-LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name);
+/* Over a new axis of this extent; NULL: of any, a size parameter of that name. */
+LowFn *derive_batch(const Deriver *d, const LowFn *f, Atom size_name, const Size *extent);
 /* The shape of a tangent: integer leaves are inactive. */
 Tree *derive_tangent(Arena *arena, const Tree *shape);
 

@@ -67,6 +67,8 @@ typedef struct Derived {
     const LowFn *base;
     int n_wrt;
     const int *wrt;
+    Atom axis;          /* of a batch: the name of its size parameter, */
+    const Size *extent; /* or the number in its place */
     LowFn *fn;
 } Derived;
 
