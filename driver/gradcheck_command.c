@@ -15,6 +15,7 @@
 #include "driver/function_args.h"
 #include "driver/gradcheck_rules.h"
 #include "driver/random_point.h"
+#include "passes/passes.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -582,6 +583,16 @@ static bool check_has_floats(Check *c, Source *source, const ProgramOptions *opt
     return false;
 }
 
+static bool holds_stop(const Check *c) {
+    const Export *export;
+    IrModule *m = callable_lower(c->f, &export);
+    bool called = m && passes_run(m, "exported", NULL); /* nothing else is left */
+    for (int i = 0; called && i < m->funcs.n; i++)
+        if (!m->funcs.data[i]->is_extern && region_holds(m->funcs.data[i]->body, OP_stop))
+            return true;
+    return false;
+}
+
 static bool run(Check *c, Source *source, const ProgramOptions *options, Text *out) {
     const char *function = callable_resolve(c->ctx, source, options->how, c->options->function);
     FunctionArgs bound;
@@ -609,6 +620,8 @@ static bool run(Check *c, Source *source, const ProgramOptions *options, Text *o
     if (bound.chosen)
         text_printf(out, "with %s\n", bound.chosen);
     bool ok = print_report(c, points, out);
+    if (!ok && holds_stop(c))
+        text_puts(out, "it calls `stop`: differences move what that holds, derivatives do not\n");
     if (!ok && !c->options->rules_left_out)
         gradcheck_rules(c->ctx, source, options, c->options, function, out);
     return ok;

@@ -57,9 +57,10 @@ static bool same_scalar(Call *call, int a, int b) {
     if (ty_scalar_kind(arg(call, a)) == ty_scalar_kind(arg(call, b))) {
         return true;
     }
-    diag_error(call->c->diags, DIAG_operand_types, call->e->loc,
-               "`%s` does not apply to `%s` and `%s`", call->name, ty_text(call->c, arg(call, a)),
-               ty_text(call->c, arg(call, b)));
+    Diag *diag = diag_error(call->c->diags, DIAG_operand_types, call->e->loc,
+                            "`%s` does not apply to `%s` and `%s`", call->name,
+                            ty_text(call->c, arg(call, a)), ty_text(call->c, arg(call, b)));
+    diag_hint(call->c->diags, diag, "convert one of them: `f64(...)`");
     return false;
 }
 
@@ -268,6 +269,11 @@ static bool two_vectors(Call *call) {
     for (int i = 0; i < 2; i++) {
         if (!is_numbers(arg(call, i)) || arg(call, i)->rank != 1) {
             wrong(call, i, "vectors");
+            if (is_numbers(arg(call, i)) && is_numbers(arg(call, 1 - i))) {
+                DiagList *diags = call->c->diags;
+                diag_hint(diags, diags->items.data[diags->items.n - 1],
+                          "products of matrices are written `A @ x`");
+            }
             return false;
         }
     }

@@ -430,6 +430,9 @@ static const char *hint_expression(const Clash *c) {
     if (wants(c, "`else`")) {
         return "an `if` is a value, so it has both branches";
     }
+    if (got(c, "`}`") && wants(c, "`;`") && after_expression(c)) {
+        return "a `let` ends with `;`, and the block with its value: `{ let y = x*x; 2.0*y }`";
+    }
     return NULL;
 }
 
