@@ -24,12 +24,15 @@ typedef struct Jvp {
 static bool varies(const Jvp *s, const Value *v) {
     return ptrmap_has(&s->varied, v);
 }
+
 static Value *primal(Jvp *s, Value *v) {
     return irmap_get(&s->map, v);
 }
+
 static Value *tangent(Jvp *s, const Value *v) {
     return ptrmap_get(&s->tangents, v);
 }
+
 static void set_tangent(Jvp *s, const Value *v, Value *t) {
     ptrmap_put(&s->tangents, v, t);
     name_after(s->m, t, v->name, "_tan");

@@ -175,6 +175,7 @@ Value *slice_gate(Gates *gates, IrBuilder *body, Value *x, Value *slice) {
 static Value *strong_product(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_mul0, x, y);
 }
+
 static Value *plain_product(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_mul, x, y);
 }

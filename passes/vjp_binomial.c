@@ -55,15 +55,19 @@ typedef struct Binomial {
 static Value *i64(IrBuilder *b, int64_t k) {
     return ir_int(b, S_i64, k);
 }
+
 static Value *plus(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_add, x, y);
 }
+
 static Value *minus(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_sub, x, y);
 }
+
 static Value *times(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_mul, x, y);
 }
+
 static Value *over(IrBuilder *b, Value *x, Value *y) {
     return ir_ew2(b, OP_div, x, y);
 }

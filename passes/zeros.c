@@ -109,6 +109,7 @@ bool partial_has_zero(const Zeros *z, const Inst *inst, int k) {
 bool zero_meets_pole(const Zeros *z, const Value *of, const Inst *inst, int k) {
     return ptrmap_has(&z->faint, of) && partial_has_pole(z, inst, k);
 }
+
 bool pole_meets_zero(const Zeros *z, const Value *of, const Inst *inst, int k) {
     return ptrmap_has(&z->steep, of) && partial_has_zero(z, inst, k);
 }

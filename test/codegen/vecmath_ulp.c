@@ -52,19 +52,24 @@ void die(const char *what, const char *why) {
 static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
+
 static long double sigmoidl(long double x) {
     return 1 / (1 + expl(-x));
 }
+
 static double gauss(double x) {
     return exp(-x * x);
 }
+
 static long double gaussl(long double x) {
     long double square = x * x;
     return square > 1000 ? 0 : expl(-square) * (1 - fmal(x, x, -square));
 }
+
 static double softplus(double x) {
     return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
 }
+
 static long double softplusl(long double x) {
     return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x));
 }
