@@ -1,12 +1,12 @@
 /* The program of rules, scatter, updates and bounded while, called from C; the host defines its
  * extern function.
  *
- * RUN: %bpc %top/examples/models/rules.bp -o %T/rules.o
- * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.o -lm -o %t && %t
- * RUN: %bpc -O0 %top/examples/models/rules.bp -o %T/rules.o
- * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.o -lm -o %t && %t
- * RUN: %bpc %top/examples/models/rules.bp --emit=c -o %T/rules.c
- * RUN: %cc -D_GNU_SOURCE -I%T %s %T/rules.c -lm -o %t && %t
+ * RUN: mkdir -p %t.dir && %bpc %top/examples/models/rules.bp -o %t.dir/rules.o
+ * RUN: %cc -D_GNU_SOURCE -I%t.dir %s %t.dir/rules.o -lm -o %t && %t
+ * RUN: %bpc -O0 %top/examples/models/rules.bp -o %t.dir/rules.o
+ * RUN: %cc -D_GNU_SOURCE -I%t.dir %s %t.dir/rules.o -lm -o %t && %t
+ * RUN: %bpc %top/examples/models/rules.bp --emit=c -o %t.dir/rules.c
+ * RUN: %cc -D_GNU_SOURCE -I%t.dir %s %t.dir/rules.c -lm -o %t && %t
  */
 #include "rules.h"
 
