@@ -1,6 +1,6 @@
 /* The second derivative of J1, by the rule of the first, in a program that was printed. */
 #define _XOPEN_SOURCE 700 /* jn */
-#include "rules.bp.tmp.h"
+#include "second.h"
 
 #include <math.h>
 #include <stdio.h>
