@@ -3,6 +3,7 @@
 
 #include "parser/parser.h"
 #include "passes/passes.h"
+#include "passes/specialize.h"
 #include "runtime/pool.h"
 
 #include <ctype.h>
@@ -121,6 +122,19 @@ static bool reprint(Build *b, const Program *p, CompileOptions options) {
     return b->m;
 }
 
+/* Every size of every export has the value of the row. */
+static bool give_sizes(Build *b, const SizeRow *row) {
+    VEC(SizeValue) values = {0};
+    for (int i = 0; i < b->m->exports.n; i++) {
+        const Func *f = b->m->exports.data[i]->func;
+        for (int k = 0; k < f->sizes.n; k++) {
+            SizeValue value = {f->sizes.data[k]->name, row_size(row, f->sizes.data[k]->name)};
+            vec_push(&b->arena, &values, value);
+        }
+    }
+    return sizes_specialize(b->m, values.data, values.n);
+}
+
 static bool make(Build *b, const Program *p, const char *const *exports, int n) {
     char *text = strdup(p->text);
     if (b->config->narrow)
@@ -143,6 +157,8 @@ static bool make(Build *b, const Program *p, const char *const *exports, int n) 
     b->m->piece = b->config->piece;
     if (n > 0)
         keep_last_exports(b->m, n);
+    if (b->config->sized && !give_sizes(b, b->config->row))
+        return false;
     if (b->config->reprint && !reprint(b, p, options))
         return false;
     if (b->config->cc)
@@ -166,6 +182,16 @@ bool build_open(Build *b, const Program *p, const Config *config, const char *co
     if (!ok && messages)
         *messages = render_diags(&b->ctx);
     return ok;
+}
+
+bool build_takes(const Build *b, const Export *e, const Point *p) {
+    bool takes = true;
+    for (int i = 0; b->config->sized && i < p->n_sizes; i++) {
+        int from = export_size_from(e, i);
+        int64_t size = from < 0 ? p->sizes[i] : p->args[from]->i[0];
+        takes = takes && size == row_size(b->config->row, e->func->sizes.data[i]->name);
+    }
+    return takes;
 }
 
 void build_close(Build *b) {

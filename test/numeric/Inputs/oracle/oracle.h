@@ -43,6 +43,8 @@ typedef struct Config {
                    LLVM IR are the same */
     bool watched; /* --sanitize=nan: no status where the interpreter finds finite numbers, and one
                      where it does not */
+    bool sized;   /* --size: compiled for the sizes of `row`, and called with no others */
+    const struct SizeRow *row;
 } Config;
 
 /* For testing the oracles: results that are made wrong, by this much of the value and as such.
@@ -97,6 +99,7 @@ typedef struct SizeRow {
     int n;
     SizeBinding sizes[MOST_SIZES];
 } SizeRow;
+int64_t row_size(const SizeRow *row, const char *name); /* 3 where it has none of that name */
 
 typedef struct RangeRule {
     char name[64], lo[32], hi[32]; /* floats: from lo to hi; integers: lo <= x < hi */
@@ -113,11 +116,14 @@ typedef struct SameRule {
 /* What a program needs to be run. One line each, `#` begins a comment:
  *   sizes n=3 d=2 t=1            a row of sizes; every row is tried; a size not named is 3
  *   range NAME LO HI             values of a parameter or field; LO, HI: numbers, sizes, or sums
- * and products of them bad NAME VALUE MESSAGE-WORD  with this value in an integer parameter, every
- * configuration fails with the message without WORD...              derivatives that do not exist:
- * vjp jvp grad hvp hessian jacobian batch order K                      highest order of derivatives
- * to check (2) trials K                     points tried a row of sizes (2) coordinates K
- * coordinate directions tried besides a random one (4) */
+ *                                and products of them
+ *   bad NAME VALUE MESSAGE-WORD  with this value in an integer parameter, every configuration
+ *                                fails with the message
+ *   without WORD...              derivatives that do not exist: vjp jvp grad hvp hessian jacobian
+ *                                batch
+ *   order K                      highest order of derivatives to check (2)
+ *   trials K                     points tried a row of sizes (2)
+ *   coordinates K                coordinate directions tried besides a random one (4) */
 typedef struct Spec {
     VEC(SizeRow) rows;
     VEC(RangeRule) rules;
@@ -150,6 +156,9 @@ void point_round(Point *p); /* floats to single precision, in place */
 bool point_spoil(Point *p, const Export *e, const RangeRule *rule);
 
 /* ---- calls (call.c) ---- */
+
+/* Whether the sizes are those that the export was compiled for (build.c). */
+bool build_takes(const Build *b, const Export *e, const Point *p);
 
 typedef struct Outcome {
     int status;
@@ -216,7 +225,7 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 
 /* ---- one module built by every configuration (family.c) ---- */
 
-enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 11, SINGLE = FULL_CONFIGS, CONFIGS };
+enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 12, SINGLE = FULL_CONFIGS, CONFIGS };
 
 typedef struct Family {
     Report *report;

@@ -105,10 +105,10 @@ void family_safety(Family *f, const char *name, const Sample *s) {
     for (int k = 1; k < FULL_CONFIGS; k++) {
         Build *b = &f->builds[k];
         Arena arena;
-        if (!f->ok[k])
+        const Export *e = f->ok[k] ? build_find(b, name) : NULL;
+        if (!f->ok[k] || (e && !build_takes(b, e, &s->point)))
             continue;
         arena_init(&arena, &b->ctx.alloc);
-        const Export *e = build_find(b, name);
         const char *wrong = e ? check_build(b, e, s, !f->report->swift, &arena) : "is not exported";
         f->report->checks++;
         if (wrong) {

@@ -129,6 +129,10 @@ static int64_t size_of_name(const SizeRow *row, const char *name, size_t len) {
     return 3;
 }
 
+int64_t row_size(const SizeRow *row, const char *name) {
+    return size_of_name(row, name, strlen(name));
+}
+
 static double read_atom(const SizeRow *row, const char **at) {
     if (isalpha((unsigned char)**at)) {
         const char *from = *at;
@@ -202,8 +206,7 @@ static int64_t extent_at(const Size *size, const SizeRow *row) {
     for (int t = 0; t < size->n; t++) {
         int64_t product = size->terms[t].coef;
         for (int k = 0; k < size->terms[t].degree; k++) {
-            const char *name = size->terms[t].syms[k]->name;
-            product *= size_of_name(row, name, strlen(name));
+            product *= row_size(row, size->terms[t].syms[k]->name);
         }
         sum += product;
     }
@@ -258,8 +261,7 @@ void point_random(Point *p, Arena *arena, const Spec *spec, const SizeRow *row, 
     p->n_sizes = e->func->sizes.n;
     p->n_args = e->func->body->params.n;
     for (int i = 0; i < p->n_sizes; i++) {
-        const char *name = e->func->sizes.data[i]->name;
-        p->sizes[i] = size_of_name(row, name, strlen(name));
+        p->sizes[i] = row_size(row, e->func->sizes.data[i]->name);
     }
     for (int i = 0; i < p->n_args; i++) {
         if (i < given) {
