@@ -407,10 +407,10 @@ static LLVMValueRef inner_rows(Gen *g, const DotBlock *all, LLVMValueRef from, L
 }
 
 /* C = A B where both lie along k: dot products of a few rows with three columns at a time, as much
- * of k at once as lets these rows stay in half of the nearest cache. */
+ * of k at once as lets these rows stay in the nearest cache. */
 static void inner_body(Gen *g, int add, int vecs, const LLVMValueRef *p) {
     (void)vecs;
-    enum { ROWS_BYTES = 16 * 1024 };
+    enum { ROWS_BYTES = 32 * 1024 };
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), k = p[2];
     ContractOperand a = {p[3], p[4], one}, b = {p[5], one, p[6]};
     int top = g->target->vector_registers >= 32 ? 8 : g->target->has_fma ? 4 : 2;
