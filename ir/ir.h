@@ -76,7 +76,8 @@
  *              tangents of its float results
  *
  * An extent may be below 0, as a constant or for some values of its symbols: in code that is not
- * reached for such sizes (a branch not taken, a loop that does not run).
+ * reached for such sizes (a branch not taken, a loop that does not run). No result has a constant
+ * one.
  */
 #ifndef BPC_IR_IR_H
 #define BPC_IR_IR_H

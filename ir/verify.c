@@ -222,12 +222,24 @@ static void set_bound_sizes(Verifier *v, const Func *func, bool bound) {
     }
 }
 
+/* A result is reached whenever the function is. */
+static void check_extents(Verifier *v, const Value *result) {
+    int64_t extent;
+    for (int i = 0; i < result->type->rank; i++) {
+        if (size_is_const(result->type->dims[i], &extent) && extent < 0) {
+            broken(v, result->inst, "extent", "an axis has the negative extent %lld",
+                   (long long)extent);
+        }
+    }
+}
+
 /* A result may have a size that the function itself binds, of a parameter's value; such a function
  * is only exported, since the type of a call's result would not be in scope at the caller. */
 static void check_result_scope(Verifier *v, const Func *func) {
     set_bound_sizes(v, func, true);
     for (int i = 0; i < func->body->yields.n; i++) {
         check_type_scope(v, NULL, func->body->yields.data[i]->type);
+        check_extents(v, func->body->yields.data[i]);
     }
     set_bound_sizes(v, func, false);
 }

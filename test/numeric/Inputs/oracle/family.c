@@ -32,7 +32,7 @@ static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
 static const double SHAKE = 0x1p-46, SHAKE_SINGLE = 0x1p-20, EXCUSE = 4;
 /* As noise, of what moves where every operation rounds up, or down: that is what the order of
  * additions can change. */
-static const double ROUNDED = 0.5, SINGLE_TO_DOUBLE = 0x1p29; /* of their roundings */
+static const double ROUNDED = 0.5;
 
 /* ---- building ---- */
 
@@ -90,8 +90,7 @@ static void raise_noise(Sample *s, const Outcome *base, const Outcome *other, do
 /* What rounding alone can move, of constants and intermediate results that no input reaches too:
  * the interpreter in the directed modes. (W. Kahan, How futile are mindless assessments of roundoff
  * in floating-point computation?, 2006, section 5: the same program under other roundings.) */
-static void measure_rounding(const Family *f, const char *name, double times, Arena *arena,
-                             Sample *s) {
+static void measure_rounding(const Family *f, const char *name, Arena *arena, Sample *s) {
     static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
     const Build *by = &f->builds[INTERPRETER];
     for (int k = 0; k < 2; k++) {
@@ -100,7 +99,7 @@ static void measure_rounding(const Family *f, const char *name, double times, Ar
         build_run(by, build_find(by, name), &s->point, &s->outcome, arena, &o);
         fesetround(FE_TONEAREST);
         if (o.status == 0)
-            raise_noise(s, &s->outcome, &o, times);
+            raise_noise(s, &s->outcome, &o, ROUNDED);
     }
 }
 
@@ -231,7 +230,6 @@ static void compare_single(Family *f, const char *name, const Point *p, Arena *a
     if (s.outcome.status != 0)
         return;
     measure_noise(f, name, SHAKE_SINGLE, arena, &s);
-    measure_rounding(f, name, ROUNDED * SINGLE_TO_DOUBLE, arena, &s);
     compare(f, name, SINGLE, &s, arena);
 }
 
@@ -244,7 +242,7 @@ bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Samp
         return false;
     }
     measure_noise(f, name, SHAKE, arena, out);
-    measure_rounding(f, name, ROUNDED, arena, out);
+    measure_rounding(f, name, arena, out);
     for (int k = 1; k < FULL_CONFIGS; k++)
         if (f->ok[k])
             compare(f, name, k, out, arena);
