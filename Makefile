@@ -37,9 +37,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla -Wwrite-strings -Werror
 LOOSE    := -Wall -Wno-unused-function -Wno-unused-parameter -Wno-unused-but-set-variable \
             -Wno-sign-compare
-# Which type a function was compiled for, clang reads in front of it: in front of compiled models there may be no memory.
-SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
-            $(if $(SANITIZE),$(if $(findstring clang,$(CC)),-fno-sanitize=function))
+SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CPPFLAGS += -D_GNU_SOURCE -I. -I$(BUILD)/gen -isystem $(LLVM_INCLUDE)
 BASEFLAGS = -std=c17 $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden -MMD -MP
 LDLIBS    = $(LLVM_LIBS) -lm -lpthread

@@ -52,6 +52,14 @@ bool jit_define(Context *ctx, Jit *jit, const char *symbol, void *address);
 /* Copies the object. Any number may be added; their exported names must differ. */
 bool jit_add_object(Context *ctx, Jit *jit, const CodeBuffer *object);
 void *jit_lookup(Jit *jit, const char *symbol); /* NULL: no such symbol */
+
+/* Of a function that calls what was looked up: clang's sanitizers read the type of a function in
+ * front of it, and in front of these there may be no memory. */
+#ifdef __clang__
+#define CALLS_COMPILED __attribute__((no_sanitize("function")))
+#else
+#define CALLS_COMPILED
+#endif
 /* Why a lookup that found the symbol could not link it ("Symbols not found: [ f ]"); NULL: nothing.
  */
 const char *jit_problem(const Jit *jit);

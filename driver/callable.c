@@ -339,7 +339,8 @@ static bool make_output(const Callable *f, const Leaf *leaf, const int64_t *size
     return !wrong;
 }
 
-static bool run_entry(const Callable *f, void **slots, void **work_slot, const char **failed) {
+CALLS_COMPILED static bool run_entry(const Callable *f, void **slots, void **work_slot,
+                                     const char **failed) {
     size_t (*work_bytes)(void *const *);
     int (*entry)(void *const *);
     memcpy(&work_bytes, &f->work_entry, sizeof work_bytes);

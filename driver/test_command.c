@@ -41,7 +41,7 @@ static bool find_function(Runner *r, const char *name, void *pointer) {
 }
 
 /* What failed, or NULL. */
-static const char *run_native(Runner *r, const Export *test) {
+CALLS_COMPILED static const char *run_native(Runner *r, const Export *test) {
     size_t (*bytes)(void);
     int (*function)(void *);
     const char *(*text)(int);
