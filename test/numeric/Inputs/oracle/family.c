@@ -24,7 +24,7 @@ static const Config configs[CONFIGS] = {
 };
 
 /* Relative to the value and the largest beside it, besides what conditioning excuses. */
-static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-4;
+static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-5;
 /* And to the largest float of the whole call, for what cancels inside. */
 static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
 /* Inputs are shaken by some ulps, more than sums absorb, to measure conditioning; so much times
@@ -32,7 +32,7 @@ static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
 static const double SHAKE = 0x1p-46, SHAKE_SINGLE = 0x1p-20, EXCUSE = 4;
 /* As noise, of what moves where every operation rounds up, or down: that is what the order of
  * additions can change. */
-static const double ROUNDED = 0.5;
+static const double ROUNDED = 0.5, SINGLE_TO_DOUBLE = 0x1p29; /* of their roundings */
 
 /* ---- building ---- */
 
@@ -90,16 +90,17 @@ static void raise_noise(Sample *s, const Outcome *base, const Outcome *other, do
 /* What rounding alone can move, of constants and intermediate results that no input reaches too:
  * the interpreter in the directed modes. (W. Kahan, How futile are mindless assessments of roundoff
  * in floating-point computation?, 2006, section 5: the same program under other roundings.) */
-static void measure_rounding(const Family *f, const char *name, Arena *arena, Sample *s) {
+static void measure_rounding(const Family *f, const char *name, const Sample *at, double times,
+                             Arena *arena, Sample *s) {
     static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
     const Build *by = &f->builds[INTERPRETER];
     for (int k = 0; k < 2; k++) {
         Outcome o;
         fesetround(modes[k]);
-        build_run(by, build_find(by, name), &s->point, &s->outcome, arena, &o);
+        build_run(by, build_find(by, name), &at->point, &at->outcome, arena, &o);
         fesetround(FE_TONEAREST);
         if (o.status == 0)
-            raise_noise(s, &s->outcome, &o, ROUNDED);
+            raise_noise(s, &at->outcome, &o, times);
     }
 }
 
@@ -219,17 +220,19 @@ static void compare(Family *f, const char *name, int config, const Sample *s, Ar
     }
 }
 
-/* In single precision, at a point that it can represent. */
-static void compare_single(Family *f, const char *name, const Point *p, Arena *arena) {
-    Sample s = {.point = *p};
-    for (int i = 0; i < p->n_args; i++)
-        s.point.args[i] = datum_copy(arena, p->args[i]);
+/* In single precision, at a point that it can represent. What rounding moves is measured beside it:
+ * doubles add and multiply the numbers of that point without any. */
+static void compare_single(Family *f, const char *name, const Sample *beside, Arena *arena) {
+    Sample s = {.point = beside->point};
+    for (int i = 0; i < s.point.n_args; i++)
+        s.point.args[i] = datum_copy(arena, beside->point.args[i]);
     point_round(&s.point);
     build_run(&f->builds[INTERPRETER], build_find(&f->builds[INTERPRETER], name), &s.point, NULL,
               arena, &s.outcome);
     if (s.outcome.status != 0)
         return;
     measure_noise(f, name, SHAKE_SINGLE, arena, &s);
+    measure_rounding(f, name, beside, ROUNDED * SINGLE_TO_DOUBLE, arena, &s);
     compare(f, name, SINGLE, &s, arena);
 }
 
@@ -242,12 +245,12 @@ bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Samp
         return false;
     }
     measure_noise(f, name, SHAKE, arena, out);
-    measure_rounding(f, name, arena, out);
+    measure_rounding(f, name, out, ROUNDED, arena, out);
     for (int k = 1; k < FULL_CONFIGS; k++)
         if (f->ok[k])
             compare(f, name, k, out, arena);
     if (f->ok[SINGLE])
-        compare_single(f, name, p, arena);
+        compare_single(f, name, out, arena);
     return true;
 }
 
