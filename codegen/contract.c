@@ -441,19 +441,55 @@ static void mirror(Gen *g, const Problem *p) {
     gen_loop_end(g, &rest);
 }
 
+/* An operand of the turned problem, or of this one; `turn` may be known. */
+static ContractOperand either(Gen *g, LLVMValueRef turn, ContractOperand turned,
+                              ContractOperand plain) {
+    return (ContractOperand){gen_either(g, turn, turned.base, plain.base),
+                             gen_either(g, turn, turned.row_stride, plain.row_stride),
+                             gen_either(g, turn, turned.col_stride, plain.col_stride)};
+}
+
+static Problem swapped_if(Gen *g, LLVMValueRef turn, const Problem *p) {
+    Problem s = swapped(p);
+    s.m = gen_either(g, turn, s.m, p->m);
+    s.n = gen_either(g, turn, s.n, p->n);
+    s.a = either(g, turn, s.a, p->a);
+    s.b = either(g, turn, s.b, p->b);
+    s.c = either(g, turn, s.c, p->c);
+    return s;
+}
+
+/* The longer side gives the rows that stay near. */
+static void emit_inner(Gen *g, const Problem *p) {
+    Problem s = swapped_if(g, gen_less(g, p->m, p->n), p);
+    blocked_inner(g, s.add, s.m, s.n, s.k, s.a, s.b, s.c);
+}
+
+/* Of operands that both lie along k, the shorter is copied where that pays. */
+static LLVMValueRef turn_pays_here(Gen *g, const Problem *p) {
+    return blocked_turn_pays(g, p->m, p->n, p->k, p->b.col_stride);
+}
+
 static void emit_blocked(Gen *g, const Problem *p) {
-    GenIf inner = {0};
-    bool dots = along_k(p) && !p->symmetric;
-    if (dots) {
-        inner = gen_if(g, inner_pays(g, p->m, p->n, p->k));
-        blocked_inner(g, p->add, p->m, p->n, p->k, p->a, p->b, p->c);
+    if (along_k(p) && !p->symmetric) {
+        GenIf inner = gen_if(g, inner_pays(g, p->m, p->n, p->k));
+        emit_inner(g, p);
         gen_else(g, &inner);
+        Problem s = swapped_if(g, turn_pays_here(g, p), p);
+        blocked_product(g, s.accumulate, false, s.m, s.n, s.k, s.a, s.b, s.c);
+        gen_end(g, &inner);
+        return;
     }
     blocked_product(g, p->accumulate, p->symmetric, p->m, p->n, p->k, p->a, p->b, p->c);
-    if (dots)
-        gen_end(g, &inner);
     if (p->symmetric)
         mirror(g, p);
+}
+
+/* Where sizes are known, and C' = B' A' by copying A is faster than tiles in place. */
+static bool turns(Gen *g, const Problem *p) {
+    int64_t m, n, k;
+    return along_k(p) && !p->symmetric && gen_known(p->m, &m) && gen_known(p->n, &n) &&
+           gen_known(p->k, &k) && gen_is(turn_pays_here(g, p), -1);
 }
 
 /* ---- choice ---- */
@@ -466,8 +502,8 @@ static void emit_vector_form(Gen *g, Problem *p) {
     if (gen_is(p->n, 1) || (!gen_is(p->c.col_stride, 1) && gen_is(p->c.row_stride, 1)))
         *p = swapped(p);
     if (fits_inner(g, p))
-        blocked_inner(g, p->add, p->m, p->n, p->k, p->a, p->b, p->c);
-    else if (fits_tiles(g, p))
+        emit_inner(g, p);
+    else if (fits_tiles(g, p) && !turns(g, p))
         emit_tiles(g, p);
     else if (fits_row(g, p))
         emit_row(g, p);

@@ -27,8 +27,9 @@ enum {
     BLOCK_BYTES = 384 * 1024, /* of A, to stay in the second-level cache */
     COPY_BYTES = 128 * 1024,  /* of a block that is copied, on the stack */
     NEAR_BYTES = 1024 * 1024, /* of B, to stay in the second-level cache */
-    PACK_FROM_ROWS = 48,    /* rows of A that pay for copying a panel that could be read in place */
-    PACK_FAR_FROM_ROWS = 12 /* and where B comes from farther away */
+    PACK_FROM_ROWS = 48, /* rows of A that pay for copying a panel that could be read in place */
+    PACK_FAR_FROM_ROWS = 12, /* and where B comes from farther away */
+    FLOW_ROWS = 32           /* rows of A up to which such a B is read in place, a few rows of it */
 };
 
 int panel_rows(const Gen *g, int vecs) {
@@ -264,23 +265,63 @@ static void pack_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     gen_end(g, &unit);
 }
 
-/* From the buffer of a tile to C. */
-static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
-    LLVMValueRef add = p[0], buffer = p[1], height = p[5], cols = p[6];
-    (void)rows;
-    ContractOperand c = {p[2], p[3], p[4]};
-    GenLoop by_row = gen_loop(g, gen_int(g, 0), height, gen_int(g, 1));
-    LLVMValueRef from = gen_at(g, buffer, gen_mul(g, by_row.i, gen_int(g, vecs * g->lanes)));
-    LLVMValueRef to = gen_element(g, &c, by_row.i, gen_int(g, 0));
-    GenIf unit = gen_if(g, equals(g, c.col_stride, 1));
-    copy_row(g, to, from, cols, add);
-    gen_else(g, &unit);
-    GenLoop by_col = gen_loop(g, gen_int(g, 0), cols, gen_int(g, 1));
-    LLVMValueRef at = gen_at(g, to, gen_mul(g, by_col.i, c.col_stride));
-    LLVMValueRef value = gen_load(g, gen_at(g, from, by_col.i));
-    LLVMValueRef sum = LLVMBuildFAdd(g->b, value, gen_load(g, at), "");
-    gen_store(g, LLVMBuildSelect(g->b, add, sum, value, ""), at);
+/* A tile in its buffer, and where it goes to in C. */
+typedef struct Spill {
+    LLVMValueRef add, height, cols; /* add: to C */
+    ContractOperand from, to;
+} Spill;
+
+/* Whole squares of the tile's first rows, to a C of unit stride along its rows. */
+static void spill_squares(Gen *g, const Spill *p, LLVMValueRef rows, LLVMValueRef cols) {
+    LLVMValueRef zero = gen_int(g, 0), lanes = gen_int(g, g->lanes), v[GEN_MAX_LANES];
+    GenLoop by_row = gen_loop(g, zero, rows, lanes);
+    GenLoop by_col = gen_loop(g, zero, cols, lanes);
+    for (int i = 0; i < g->lanes; i++) {
+        LLVMValueRef row = gen_add(g, by_row.i, gen_int(g, i));
+        v[i] = gen_load_lanes(g, gen_element(g, &p->from, row, by_col.i), lanes);
+    }
+    gen_transpose(g, v);
+    for (int i = 0; i < g->lanes; i++) {
+        LLVMValueRef col = gen_add(g, by_col.i, gen_int(g, i));
+        LLVMValueRef to = gen_element(g, &p->to, by_row.i, col);
+        LLVMValueRef sum = LLVMBuildFAdd(g->b, v[i], gen_load_lanes(g, to, lanes), "");
+        gen_store(g, LLVMBuildSelect(g->b, p->add, sum, v[i], ""), to);
+    }
     gen_loop_end(g, &by_col);
+    gen_loop_end(g, &by_row);
+}
+
+/* Columns of a row from `first` on, one after the other. */
+static void spill_elements(Gen *g, const Spill *p, LLVMValueRef row, LLVMValueRef first) {
+    GenLoop by_col = gen_loop(g, first, p->cols, gen_int(g, 1));
+    LLVMValueRef value = gen_load(g, gen_element(g, &p->from, row, by_col.i));
+    LLVMValueRef to = gen_element(g, &p->to, row, by_col.i);
+    LLVMValueRef sum = LLVMBuildFAdd(g->b, value, gen_load(g, to), "");
+    gen_store(g, LLVMBuildSelect(g->b, p->add, sum, value, ""), to);
+    gen_loop_end(g, &by_col);
+}
+
+/* From the buffer of a tile to C: by rows, or by squares and then what they leave. */
+static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
+    LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);
+    (void)rows;
+    Spill spill = {.add = p[0], .height = p[5], .cols = p[6], .to = {p[2], p[3], p[4]}};
+    spill.from = (ContractOperand){p[1], gen_int(g, (int64_t)vecs * g->lanes), one};
+    Gen square = gen_narrowed(g, 4);
+    LLVMValueRef along = equals(g, spill.to.col_stride, 1);
+    LLVMValueRef across =
+        LLVMBuildAnd(g->b, equals(g, spill.to.row_stride, 1), LLVMBuildNot(g->b, along, ""), "");
+    LLVMValueRef whole = gen_round_down(g, spill.height, square.lanes);
+    LLVMValueRef height = LLVMBuildSelect(g->b, across, whole, zero, "");
+    LLVMValueRef cols = gen_round_down(g, spill.cols, square.lanes);
+    spill_squares(&square, &spill, height, cols);
+    GenLoop by_row = gen_loop(g, zero, spill.height, one);
+    GenIf unit = gen_if(g, along);
+    copy_row(g, gen_element(g, &spill.to, by_row.i, zero),
+             gen_element(g, &spill.from, by_row.i, zero), spill.cols, spill.add);
+    gen_else(g, &unit);
+    LLVMValueRef done = gen_less(g, by_row.i, height);
+    spill_elements(g, &spill, by_row.i, LLVMBuildSelect(g->b, done, cols, zero, ""));
     gen_end(g, &unit);
     gen_loop_end(g, &by_row);
 }
@@ -482,6 +523,24 @@ void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef 
     call(g, KIND_dots, 0, 0, args);
 }
 
+/* Whether rows so far apart fall on the same lines of the nearest cache after a few of them. */
+static LLVMValueRef is_multiple(Gen *g, LLVMValueRef stride, int bytes) {
+    LLVMValueRef mask = gen_int(g, bytes / (g->is_f64 ? 8 : 4) - 1);
+    return equals(g, LLVMBuildAnd(g->b, stride, mask, ""), 0);
+}
+
+LLVMValueRef blocked_turn_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+                               LLVMValueRef stride) {
+    enum { LENGTH = 128, PAGE_BYTES = 4096 };
+    LLVMValueRef less = gen_less(g, gen_add(g, m, m), gen_add(g, n, gen_int(g, 1)));
+    LLVMValueRef pays = LLVMBuildAnd(g->b, equals(g, m, PANEL_VECS * g->lanes), less, "");
+    pays = LLVMBuildAnd(g->b, pays, gen_less(g, gen_int(g, LENGTH - 1), k), "");
+    if (g->is_f64)
+        return pays;
+    LLVMValueRef apart = LLVMBuildNot(g->b, is_multiple(g, stride, PAGE_BYTES), "");
+    return LLVMBuildAnd(g->b, pays, apart, "");
+}
+
 int inner_most(const Gen *g) {
     return g->lanes + g->lanes / 2;
 }
@@ -495,18 +554,8 @@ LLVMValueRef inner_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k) 
 
 void blocked_inner(Gen *g, bool add, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
                    ContractOperand a, ContractOperand b, ContractOperand c) {
-    LLVMBuilderRef build = g->b;
-    LLVMValueRef turn = gen_less(g, m, n); /* the longer side gives the rows that stay near */
-    LLVMValueRef args[] = {LLVMBuildSelect(build, turn, n, m, ""),
-                           LLVMBuildSelect(build, turn, m, n, ""),
-                           k,
-                           LLVMBuildSelect(build, turn, b.base, a.base, ""),
-                           LLVMBuildSelect(build, turn, b.col_stride, a.row_stride, ""),
-                           LLVMBuildSelect(build, turn, a.base, b.base, ""),
-                           LLVMBuildSelect(build, turn, a.row_stride, b.col_stride, ""),
-                           c.base,
-                           LLVMBuildSelect(build, turn, c.col_stride, c.row_stride, ""),
-                           LLVMBuildSelect(build, turn, c.row_stride, c.col_stride, "")};
+    LLVMValueRef args[] = {
+        m, n, k, a.base, a.row_stride, b.base, b.col_stride, c.base, c.row_stride, c.col_stride};
     call(g, KIND_inner, add, 0, args);
 }
 
@@ -528,6 +577,7 @@ typedef struct Product {
     LLVMValueRef across; /* whether A has unit stride along its rows, as its copy has */
     LLVMValueRef packed, copy; /* whether A is copied, tile by tile */
     LLVMValueRef few;          /* rows of A from which on B is copied */
+    LLVMValueRef flows;        /* whether B is read in place in any case, some rows after others */
 } Product;
 
 /* By registers (32, 16, 16 without fma), and by vectors: rows of a tile. */
@@ -628,12 +678,23 @@ static void pack_block(Gen *g, const Product *p) {
     gen_end(g, &packed);
 }
 
+static LLVMValueRef is_far(Gen *g, const Product *p) {
+    LLVMValueRef elements = gen_mul(g, p->k, p->b.row_stride);
+    return gen_less(g, gen_int(g, NEAR_BYTES / (g->is_f64 ? 8 : 4)), elements);
+}
+
 /* Rows of A that pay for copying B. */
 static LLVMValueRef rows_that_pay(Gen *g, const Product *p) {
-    LLVMValueRef elements = gen_mul(g, p->k, p->b.row_stride);
-    LLVMValueRef far = gen_less(g, gen_int(g, NEAR_BYTES / (g->is_f64 ? 8 : 4)), elements);
     LLVMValueRef rows = gen_int(g, PACK_FROM_ROWS), far_rows = gen_int(g, PACK_FAR_FROM_ROWS);
-    return LLVMBuildSelect(g->b, far, far_rows, rows, "");
+    return LLVMBuildSelect(g->b, is_far(g, p), far_rows, rows, "");
+}
+
+/* Few rows of B, that are not on the same lines of the nearest cache as one another or as rows of
+ * C. */
+static LLVMValueRef stays_near(Gen *g, const Product *p) {
+    enum { ROWS = 32, BYTES = 256 };
+    LLVMValueRef apart = LLVMBuildNot(g->b, is_multiple(g, p->b.row_stride, BYTES), "");
+    return LLVMBuildAnd(g->b, gen_less(g, p->depth, gen_int(g, ROWS + 1)), apart, "");
 }
 
 /* Where the panel's B is read: in place if its columns are whole vectors and few rows of A use it.
@@ -643,6 +704,7 @@ static void choose_b(Gen *g, Product *p) {
     LLVMValueRef width = gen_int(g, p->vecs * g->lanes);
     LLVMValueRef whole = equals(g, p->cols, p->vecs * g->lanes);
     LLVMValueRef few = gen_less(g, gen_sub(g, p->rows, p->start), p->few);
+    few = LLVMBuildOr(g->b, few, LLVMBuildOr(g->b, stays_near(g, p), p->flows, ""), "");
     LLVMValueRef unit = equals(g, p->b.col_stride, 1);
     LLVMValueRef ready = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, whole, few, ""), unit, "");
     GenIf pack = gen_if(g, LLVMBuildNot(g->b, ready, ""));
@@ -669,10 +731,32 @@ static LLVMValueRef block_rows(Gen *g, const Product *p, int depth) {
     return gen_mul(g, tiles, gen_int(g, height));
 }
 
-static void product_by_tiles(Gen *g, const Product *p) {
+/* Of blocks along k, `most` at most: as many as must be, of about the same size, whole vectors. */
+static LLVMValueRef even_depth(Gen *g, LLVMValueRef k, int most) {
+    LLVMValueRef one = gen_int(g, 1), last = gen_int(g, most - 1);
+    LLVMValueRef blocks = LLVMBuildUDiv(g->b, gen_add(g, k, last), gen_int(g, most), "");
+    blocks = LLVMBuildSelect(g->b, equals(g, blocks, 0), one, blocks, "");
+    LLVMValueRef depth = LLVMBuildUDiv(g->b, gen_sub(g, gen_add(g, k, blocks), one), blocks, "");
+    LLVMValueRef whole = gen_round_down(g, gen_add(g, depth, gen_int(g, g->lanes - 1)), g->lanes);
+    return LLVMBuildSelect(g->b, equals(g, whole, 0), one, whole, "");
+}
+
+/* A large B that few rows of A use comes from memory once, so it is not copied either, and goes by
+ * in rows, each of which the processor fetches ahead: as few at a time as C, which comes from a
+ * cache each time, allows, and more where all rows fall on the same lines of the nearest cache. */
+static LLVMValueRef choose_depth(Gen *g, Product *p) {
+    enum { FLOW_DEPTH = 32, FLOW_DEPTH_ALIKE = 128, ALIKE_BYTES = 2048 };
+    LLVMValueRef far = LLVMBuildAnd(g->b, is_far(g, p), equals(g, p->b.col_stride, 1), "");
+    p->flows = LLVMBuildAnd(g->b, far, gen_less(g, p->m, gen_int(g, FLOW_ROWS + 1)), "");
+    LLVMValueRef flow = LLVMBuildSelect(g->b, is_multiple(g, p->b.row_stride, ALIKE_BYTES),
+                                        gen_int(g, FLOW_DEPTH_ALIKE), gen_int(g, FLOW_DEPTH), "");
+    LLVMValueRef even = even_depth(g, p->k, panel_rows(g, PANEL_VECS));
+    return LLVMBuildSelect(g->b, p->flows, flow, even, "");
+}
+
+static void product_by_tiles(Gen *g, Product *p) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
-    int most = panel_rows(g, PANEL_VECS);
-    LLVMValueRef depth = gen_int(g, most), block = block_rows(g, p, most);
+    LLVMValueRef depth = choose_depth(g, p), block = block_rows(g, p, panel_rows(g, PANEL_VECS));
     GenLoop by_m = gen_loop(g, zero, p->m, block);
     LLVMValueRef at_least_one =
         LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");

@@ -7,7 +7,7 @@
 
 /* Bytes of the stack buffer for a panel of B; a panel has PANEL_VECS vectors a row. Half of a
  * first-level cache of 48 KiB: A's lines need room beside it. */
-enum { PANEL_BYTES = 24576, PANEL_VECS = 2 };
+enum { PANEL_BYTES = 26624, PANEL_VECS = 2 };
 
 /* Rows of B that one panel holds. */
 int panel_rows(const Gen *g, int vecs);
@@ -17,11 +17,19 @@ int panel_rows(const Gen *g, int vecs);
 void blocked_product(Gen *g, LLVMValueRef accumulate, bool lower, LLVMValueRef m, LLVMValueRef n,
                      LLVMValueRef k, ContractOperand a, ContractOperand b, ContractOperand c);
 
+/* Whether, of A and B that both lie along k, it pays to copy A instead of B, whose columns are
+ * `stride` apart, by C' = B' A': an i1. Where A fills a panel and B at least two; C's tiles are
+ * turned on their way, for each block of k. Columns of B on the same lines of the nearest cache are
+ * better copied for the 32 rows of f32; for the 16 of f64 they are not. */
+LLVMValueRef blocked_turn_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
+                               LLVMValueRef stride);
+
 /* Calls C[i] (+)= sum_k A[i,k]*x[k], A and x of unit stride along k; C along its rows. */
 void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
                   ContractOperand a, LLVMValueRef x, ContractOperand c);
 
-/* Calls C (+)= A B, A and B of unit stride along k, as dot products: nothing is copied. To copy an
+/* Calls C (+)= A B, A and B of unit stride along k, as dot products: nothing is copied; best where
+ * m >= n. To copy an
  * element of B, turned, takes three eighths of a cycle, to multiply it one for 32 rows; to add the
  * lanes of a dot product takes two, to multiply them one for 32 elements (vectors of 16; the same
  * for A). So it would pay from a k on of INNER_LENGTH times the shorter side. But it loads vectors

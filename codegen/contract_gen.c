@@ -59,6 +59,15 @@ LLVMValueRef gen_mul(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     return gen_is(b, 0) || gen_is(a, 1) ? b : LLVMBuildNSWMul(g->b, a, b, "");
 }
 
+LLVMValueRef gen_either(Gen *g, LLVMValueRef cond, LLVMValueRef a, LLVMValueRef b) {
+    int64_t known;
+    if (a == b)
+        return a;
+    if (gen_known(cond, &known))
+        return known ? a : b;
+    return LLVMBuildSelect(g->b, cond, a, b, "");
+}
+
 LLVMValueRef gen_less(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     return LLVMBuildICmp(g->b, LLVMIntSLT, a, b, "");
 }

@@ -224,7 +224,15 @@ static void test_unknown_sizes(const Machine *machine, int count) {
                 s.arg[d] = sizes[random_below(SIZES)];
         if (random_below(20) == 0 && !(s.known >> 2 & 1))
             s.arg[2] = (int64_t)(200 + random_below(900));
-        bool units = s.known >> ARG_a_row;
+        bool units = s.known >> ARG_a_row, free = !(s.known & 7);
+        if (free && random_below(16) == 0) /* A fills a panel, and B some */
+            s.arg[0] = 2 * machine->vector_bytes / (s.is_f64 ? 8 : 4),
+            s.arg[1] = 2 * s.arg[0] + (int64_t)random_below(80),
+            s.arg[2] = (int64_t)(128 + random_below(400));
+        if (free && random_below(80) == 0) /* few rows of A, and a B larger than a cache */
+            s.arg[0] = (int64_t)(1 + random_below(34)),
+            s.arg[1] = (int64_t)(180 + random_below(150)),
+            s.arg[2] = (int64_t)(900 + random_below(900));
         bool far = s.arg[2] <= 128 && random_below(6) == 0; /* rows half a page apart, and more */
         bool paged = !(i & 1) && !(s.known >> 1 & 1) && random_below(10) == 0;
         if (paged)

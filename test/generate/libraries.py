@@ -6,7 +6,7 @@ from tree import REAL, Node, Ref, Type, array
 
 # By name: functions with rules of both forms, right by construction, and their text.
 RULED = {
-    "ruled_softplus": "fn ruled_softplus(x: f64) -> f64 = log(1.0 + exp(x));\n"
+    "ruled_softplus": "fn ruled_softplus(x: f64) -> f64 = max(x, 0.0) + log(1.0 + exp(-abs(x)));\n"
                       "derivative ruled_softplus(x: f64) { jvp(dx: f64) = sigmoid(x)*dx; }",
     "ruled_sigmoid": "fn ruled_sigmoid(x: f64) -> f64 = 1.0/(1.0 + exp(-x));\n"
                      "derivative ruled_sigmoid(x: f64) { vjp(y: f64, dy: f64) = dy*y*(1.0 - y); }",
