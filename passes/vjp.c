@@ -425,6 +425,7 @@ static void sweep_loop(Vjp *s, IrBuilder *b, const Inst *loop) {
     LoopSpec spec = {.extent = irmap_size(&s->map, loop->attr.loop.extent),
                      .reverse = !loop->attr.loop.reverse,
                      .checkpoint = loop->attr.loop.checkpoint, /* the next order stores as little */
+                     .checkpoint_arg = irmap_size(&s->map, loop->attr.loop.checkpoint_arg),
                      .n_slice = a.slices.n,
                      .n_carry = a.carries.n,
                      .n_acc = a.accs.n,
