@@ -298,6 +298,15 @@ static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) 
     if (inst->op == OP_select) {
         return choice_interval(s, inst->in[1], inst->in[2], depth);
     }
+    if (inst->op == OP_neg) {
+        Interval x = value_interval(s, inst->in[0], depth);
+        return (Interval){combine(s, BOUND_sub, constant(s, 0), x.high),
+                          combine(s, BOUND_sub, constant(s, 0), x.low)};
+    }
+    if (inst->op == OP_abs) {
+        Interval x = value_interval(s, inst->in[0], depth);
+        return x.low ? (Interval){constant(s, 0), magnitude(s, x)} : unknown;
+    }
     return op_is_elementwise(inst->op) && inst->n_in == 2 ? binary_interval(s, inst, depth)
                                                           : unknown;
 }
