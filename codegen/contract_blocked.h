@@ -7,7 +7,7 @@
 
 /* Bytes of the stack buffer for a panel of B; a panel has PANEL_VECS vectors a row. Half of a
  * first-level cache of 48 KiB: A's lines need room beside it. */
-enum { PANEL_BYTES = 26624, PANEL_VECS = 2 };
+enum { PANEL_BYTES = 34816, PANEL_VECS = 2 };
 
 /* Rows of B that one panel holds. */
 int panel_rows(const Gen *g, int vecs);
