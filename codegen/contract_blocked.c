@@ -13,7 +13,12 @@
  * neither is copied first, block by block, and so is one whose columns lie so far apart that each
  * is on another page, where enough panels read it again.
  *
- * The panel stays in the first-level cache while A streams past. Kernels always work on full
+ * A large B that few rows of A use is not copied but read in place, a few rows at a time, so that it
+ * comes from memory in order. Where both operands lie along k, so that B would be turned by its
+ * copy, and A fills just one panel, contract.c asks for C' = B' A' instead: then A is copied, and
+ * the tiles of C are turned on their way out of the buffer.
+ *
+ * The panel stays in the caches nearby while A streams past. Kernels always work on full
  * vectors: short panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
 #include "codegen/contract_blocked.h"
 
