@@ -303,12 +303,40 @@ static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) 
         return (Interval){combine(s, BOUND_sub, constant(s, 0), x.high),
                           combine(s, BOUND_sub, constant(s, 0), x.low)};
     }
-    if (inst->op == OP_abs) {
+    if (inst->op == OP_abs) { /* of the lowest integer it is that, and not above 0 */
         Interval x = value_interval(s, inst->in[0], depth);
-        return x.low ? (Interval){constant(s, 0), magnitude(s, x)} : unknown;
+        return (Interval){x.low, x.low ? magnitude(s, x) : NULL};
     }
     return op_is_elementwise(inst->op) && inst->n_in == 2 ? binary_interval(s, inst, depth)
                                                           : unknown;
+}
+
+/* Whether a result beyond 32 bits comes back from the other end. */
+static bool wraps_in_32_bits(const Inst *inst) {
+    switch (inst->op) {
+    case OP_add:
+    case OP_sub:
+    case OP_mul:
+    case OP_neg:
+    case OP_abs:
+        return inst->out[0]->type->elem == S_i32;
+    case OP_convert:
+        return inst->out[0]->type->elem == S_i32 && inst->in[0]->type->elem == S_i64;
+    default:
+        return false;
+    }
+}
+
+/* x, where it has 32 bits; else the call fails, because this product has more than 64. */
+static const Bound *in_32_bits(const BoundScope *s, const Bound *x) {
+    const Bound *scale = constant(s, (int64_t)1 << 32);
+    return combine(s, BOUND_div, combine(s, BOUND_mul, x, scale), scale);
+}
+
+/* What wraps at one end may be anything, so each end looks at both. */
+static Interval interval_in_32_bits(const BoundScope *s, Interval x) {
+    const Bound *low = in_32_bits(s, x.low), *high = in_32_bits(s, x.high);
+    return (Interval){combine(s, BOUND_min, low, high), combine(s, BOUND_max, low, high)};
 }
 
 static Interval param_interval(const BoundScope *s, const Value *v) {
@@ -327,7 +355,8 @@ static Interval find_interval(const BoundScope *s, const Value *v, int depth) {
                                branch[1]->yields.data[v->index], depth + 1);
     }
     if (v->inst) {
-        return inst_interval(s, v->inst, depth + 1);
+        Interval x = inst_interval(s, v->inst, depth + 1);
+        return wraps_in_32_bits(v->inst) ? interval_in_32_bits(s, x) : x;
     }
     const Inst *owner = v->region->owner;
     if (!owner) {

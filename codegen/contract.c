@@ -42,6 +42,24 @@ static Problem swapped(const Problem *p) {
     return s;
 }
 
+/* An operand of the turned problem, or of this one; `turn` may be known. */
+static ContractOperand either(Gen *g, LLVMValueRef turn, ContractOperand turned,
+                              ContractOperand plain) {
+    return (ContractOperand){gen_either(g, turn, turned.base, plain.base),
+                             gen_either(g, turn, turned.row_stride, plain.row_stride),
+                             gen_either(g, turn, turned.col_stride, plain.col_stride)};
+}
+
+static Problem swapped_if(Gen *g, LLVMValueRef turn, const Problem *p) {
+    Problem s = swapped(p);
+    s.m = gen_either(g, turn, s.m, p->m);
+    s.n = gen_either(g, turn, s.n, p->n);
+    s.a = either(g, turn, s.a, p->a);
+    s.b = either(g, turn, s.b, p->b);
+    s.c = either(g, turn, s.c, p->c);
+    return s;
+}
+
 static bool along_k(const Problem *p) {
     return gen_is(p->a.col_stride, 1) && gen_is(p->b.row_stride, 1);
 }
@@ -371,6 +389,12 @@ static bool fits_inner(const Gen *g, const Problem *p) {
            (double)m * (double)n * (double)k >= (double)FROM;
 }
 
+/* The longer side gives the rows that stay near. */
+static void emit_inner(Gen *g, const Problem *p) {
+    Problem s = swapped_if(g, gen_less(g, p->m, p->n), p);
+    blocked_inner(g, s.add, s.m, s.n, s.k, s.a, s.b, s.c);
+}
+
 /* ---- row ---- */
 
 /* The sums of columns [from, to), `vecs` vectors at a time; the last vector may be cut short. */
@@ -441,55 +465,37 @@ static void mirror(Gen *g, const Problem *p) {
     gen_loop_end(g, &rest);
 }
 
-/* An operand of the turned problem, or of this one; `turn` may be known. */
-static ContractOperand either(Gen *g, LLVMValueRef turn, ContractOperand turned,
-                              ContractOperand plain) {
-    return (ContractOperand){gen_either(g, turn, turned.base, plain.base),
-                             gen_either(g, turn, turned.row_stride, plain.row_stride),
-                             gen_either(g, turn, turned.col_stride, plain.col_stride)};
-}
-
-static Problem swapped_if(Gen *g, LLVMValueRef turn, const Problem *p) {
-    Problem s = swapped(p);
-    s.m = gen_either(g, turn, s.m, p->m);
-    s.n = gen_either(g, turn, s.n, p->n);
-    s.a = either(g, turn, s.a, p->a);
-    s.b = either(g, turn, s.b, p->b);
-    s.c = either(g, turn, s.c, p->c);
-    return s;
-}
-
-/* The longer side gives the rows that stay near. */
-static void emit_inner(Gen *g, const Problem *p) {
-    Problem s = swapped_if(g, gen_less(g, p->m, p->n), p);
-    blocked_inner(g, s.add, s.m, s.n, s.k, s.a, s.b, s.c);
-}
-
 /* Of operands that both lie along k, the shorter is copied where that pays. */
 static LLVMValueRef turn_pays_here(Gen *g, const Problem *p) {
     return blocked_turn_pays(g, p->m, p->n, p->k, p->b.col_stride);
 }
 
 static void emit_blocked(Gen *g, const Problem *p) {
-    if (along_k(p) && !p->symmetric) {
-        GenIf inner = gen_if(g, inner_pays(g, p->m, p->n, p->k));
-        emit_inner(g, p);
-        gen_else(g, &inner);
-        Problem s = swapped_if(g, turn_pays_here(g, p), p);
-        blocked_product(g, s.accumulate, false, s.m, s.n, s.k, s.a, s.b, s.c);
-        gen_end(g, &inner);
+    if (!along_k(p) || p->symmetric) {
+        blocked_product(g, p->accumulate, p->symmetric, p->m, p->n, p->k, p->a, p->b, p->c);
+        if (p->symmetric)
+            mirror(g, p);
         return;
     }
-    blocked_product(g, p->accumulate, p->symmetric, p->m, p->n, p->k, p->a, p->b, p->c);
-    if (p->symmetric)
-        mirror(g, p);
+    LLVMValueRef dots = inner_pays(g, p->m, p->n, p->k);
+    GenIf inner = {0};
+    if (!gen_is_false(dots)) {
+        inner = gen_if(g, dots);
+        emit_inner(g, p);
+        gen_else(g, &inner);
+    }
+    Problem s = swapped_if(g, turn_pays_here(g, p), p);
+    blocked_product(g, s.accumulate, false, s.m, s.n, s.k, s.a, s.b, s.c);
+    if (!gen_is_false(dots))
+        gen_end(g, &inner);
 }
 
 /* Where sizes are known, and C' = B' A' by copying A is faster than tiles in place. */
 static bool turns(Gen *g, const Problem *p) {
-    int64_t m, n, k;
+    int64_t m, n, k, stride;
     return along_k(p) && !p->symmetric && gen_known(p->m, &m) && gen_known(p->n, &n) &&
-           gen_known(p->k, &k) && gen_is(turn_pays_here(g, p), -1);
+           gen_known(p->k, &k) && gen_known(p->b.col_stride, &stride) &&
+           gen_is_true(turn_pays_here(g, p));
 }
 
 /* ---- choice ---- */

@@ -3,7 +3,7 @@
  * Note [Blocked product]. C is computed a register tile at a time by out-of-line kernels that take
  * strides:
  *
- *   for blocks of rows of A, blocks of DEPTH along k, panels of PANEL_VECS vectors along n:
+ *   for blocks of rows of A, blocks along k, panels of PANEL_VECS vectors along n:
  *       unless B can be read as it is, copy its panel to the stack, transposing it if need be;
  *       for tiles along m:
  *           one kernel call, into C or, where C ends or is strided, into a buffer and from there
@@ -13,8 +13,8 @@
  * neither is copied first, block by block, and so is one whose columns lie so far apart that each
  * is on another page, where enough panels read it again.
  *
- * A large B that few rows of A use is not copied but read in place, a few rows at a time, so that it
- * comes from memory in order. Where both operands lie along k, so that B would be turned by its
+ * A large B that few rows of A use is not copied but read in place, a few rows at a time, so that
+ * it comes from memory in order. Where both operands lie along k, so that B would be turned by its
  * copy, and A fills just one panel, contract.c asks for C' = B' A' instead: then A is copied, and
  * the tiles of C are turned on their way out of the buffer.
  *
@@ -24,6 +24,7 @@
 
 #include "codegen/contract_tile.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ enum {
 };
 
 int panel_rows(const Gen *g, int vecs) {
-    return PANEL_BYTES / (vecs * g->target->vector_bytes);
+    int bytes = g->target->vector_bytes == GEN_MAX_BYTES ? PANEL_BYTES : NEAR_PANEL_BYTES;
+    return bytes / (vecs * g->target->vector_bytes);
 }
 
 /* ---- internal functions ---- */
@@ -537,9 +539,16 @@ static LLVMValueRef is_multiple(Gen *g, LLVMValueRef stride, int bytes) {
 LLVMValueRef blocked_turn_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
                                LLVMValueRef stride) {
     enum { LENGTH = 128, PAGE_BYTES = 4096 };
-    LLVMValueRef less = gen_less(g, gen_add(g, m, m), gen_add(g, n, gen_int(g, 1)));
-    LLVMValueRef pays = LLVMBuildAnd(g->b, equals(g, m, PANEL_VECS * g->lanes), less, "");
-    pays = LLVMBuildAnd(g->b, pays, gen_less(g, gen_int(g, LENGTH - 1), k), "");
+    int64_t rows = PANEL_VECS * g->lanes, known;
+    bool never = (gen_known(m, &known) && known != rows) ||
+                 (gen_known(n, &known) && known < 2 * rows) ||
+                 (gen_known(k, &known) && known < LENGTH);
+    if (never)
+        return LLVMConstInt(g->i1, 0, 0);
+    LLVMValueRef wide = gen_less(g, gen_int(g, 2 * rows - 1), n),
+                 is_long = gen_less(g, gen_int(g, LENGTH - 1), k);
+    LLVMValueRef pays = LLVMBuildAnd(g->b, equals(g, m, rows), wide, "");
+    pays = LLVMBuildAnd(g->b, pays, is_long, "");
     if (g->is_f64)
         return pays;
     LLVMValueRef apart = LLVMBuildNot(g->b, is_multiple(g, stride, PAGE_BYTES), "");
@@ -581,8 +590,8 @@ typedef struct Product {
         buffer;          /* of the panel, from row `start` on; direct: tiles go to C at once */
     LLVMValueRef across; /* whether A has unit stride along its rows, as its copy has */
     LLVMValueRef packed, copy; /* whether A is copied, tile by tile */
-    LLVMValueRef few;          /* rows of A from which on B is copied */
-    LLVMValueRef flows;        /* whether B is read in place in any case, some rows after others */
+    LLVMValueRef few;   /* rows of A from which on B is copied, unless it stays near or ... */
+    LLVMValueRef flows; /* ... it is large, and its rows are read as they come, once or twice */
 } Product;
 
 /* By registers (32, 16, 16 without fma), and by vectors: rows of a tile. */
@@ -683,15 +692,18 @@ static void pack_block(Gen *g, const Product *p) {
     gen_end(g, &packed);
 }
 
+/* Whether B does not stay in the second-level cache. */
 static LLVMValueRef is_far(Gen *g, const Product *p) {
     LLVMValueRef elements = gen_mul(g, p->k, p->b.row_stride);
     return gen_less(g, gen_int(g, NEAR_BYTES / (g->is_f64 ? 8 : 4)), elements);
 }
 
-/* Rows of A that pay for copying B. */
-static LLVMValueRef rows_that_pay(Gen *g, const Product *p) {
-    LLVMValueRef rows = gen_int(g, PACK_FROM_ROWS), far_rows = gen_int(g, PACK_FAR_FROM_ROWS);
-    return LLVMBuildSelect(g->b, is_far(g, p), far_rows, rows, "");
+static void choose_copies_of_b(Gen *g, Product *p) {
+    LLVMValueRef far = is_far(g, p), unit = equals(g, p->b.col_stride, 1),
+                 few = gen_less(g, p->m, gen_int(g, FLOW_ROWS + 1));
+    p->few =
+        LLVMBuildSelect(g->b, far, gen_int(g, PACK_FAR_FROM_ROWS), gen_int(g, PACK_FROM_ROWS), "");
+    p->flows = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, far, unit, ""), few, "");
 }
 
 /* Few rows of B, that are not on the same lines of the nearest cache as one another or as rows of
@@ -721,12 +733,14 @@ static void choose_b(Gen *g, Product *p) {
     p->buffer = gen_scratch(g, "bpc.tile", MAX_TILE_ROWS * PANEL_VECS * GEN_MAX_BYTES);
 }
 
-/* Rows of a block: as many as fit, and blocks of about the same size. */
-static LLVMValueRef block_rows(Gen *g, const Product *p, int depth) {
-    int height = tile_heights(g, p->vecs)[0], row = depth * (g->is_f64 ? 8 : 4);
-    int copied = copy_vecs(g, p->vecs) * g->lanes * row;
-    LLVMValueRef most = LLVMBuildSelect(g->b, p->packed, gen_int(g, COPY_BYTES / copied * height),
-                                        gen_int(g, BLOCK_BYTES / row / height * height), "");
+/* Rows of a block so deep: as many as fit, and blocks of about the same size. */
+static LLVMValueRef block_rows(Gen *g, const Product *p, LLVMValueRef depth) {
+    int height = tile_heights(g, p->vecs)[0];
+    int64_t bytes = g->is_f64 ? 8 : 4, copied = copy_vecs(g, p->vecs) * g->lanes * bytes;
+    assert(COPY_BYTES / copied >= panel_rows(g, PANEL_VECS)); /* a tile, at the least */
+    LLVMValueRef room = gen_either(g, p->packed, gen_int(g, COPY_BYTES / copied),
+                                   gen_int(g, BLOCK_BYTES / (height * bytes)));
+    LLVMValueRef most = gen_mul(g, LLVMBuildUDiv(g->b, room, depth, ""), gen_int(g, height));
     LLVMValueRef one = gen_int(g, 1), m = gen_sub(g, gen_add(g, p->m, most), one);
     LLVMValueRef blocks = LLVMBuildUDiv(g->b, m, most, "");
     blocks = LLVMBuildSelect(g->b, equals(g, blocks, 0), one, blocks, "");
@@ -736,7 +750,8 @@ static LLVMValueRef block_rows(Gen *g, const Product *p, int depth) {
     return gen_mul(g, tiles, gen_int(g, height));
 }
 
-/* Of blocks along k, `most` at most: as many as must be, of about the same size, whole vectors. */
+/* Of blocks along k, `most` at most: as many as must be, of about the same size; in whole vectors,
+ * which are what a turned copy is made of. */
 static LLVMValueRef even_depth(Gen *g, LLVMValueRef k, int most) {
     LLVMValueRef one = gen_int(g, 1), last = gen_int(g, most - 1);
     LLVMValueRef blocks = LLVMBuildUDiv(g->b, gen_add(g, k, last), gen_int(g, most), "");
@@ -746,22 +761,21 @@ static LLVMValueRef even_depth(Gen *g, LLVMValueRef k, int most) {
     return LLVMBuildSelect(g->b, equals(g, whole, 0), one, whole, "");
 }
 
-/* A large B that few rows of A use comes from memory once, so it is not copied either, and goes by
- * in rows, each of which the processor fetches ahead: as few at a time as C, which comes from a
- * cache each time, allows, and more where all rows fall on the same lines of the nearest cache. */
-static LLVMValueRef choose_depth(Gen *g, Product *p) {
+/* A B that flows comes from memory in rows, each of which the processor fetches ahead: as few at a
+ * time as C, which comes from a cache each time, allows; more where all rows fall on the same lines
+ * of the nearest cache. */
+static LLVMValueRef choose_depth(Gen *g, const Product *p) {
     enum { FLOW_DEPTH = 32, FLOW_DEPTH_ALIKE = 128, ALIKE_BYTES = 2048 };
-    LLVMValueRef far = LLVMBuildAnd(g->b, is_far(g, p), equals(g, p->b.col_stride, 1), "");
-    p->flows = LLVMBuildAnd(g->b, far, gen_less(g, p->m, gen_int(g, FLOW_ROWS + 1)), "");
-    LLVMValueRef flow = LLVMBuildSelect(g->b, is_multiple(g, p->b.row_stride, ALIKE_BYTES),
-                                        gen_int(g, FLOW_DEPTH_ALIKE), gen_int(g, FLOW_DEPTH), "");
+    LLVMValueRef alike = is_multiple(g, p->b.row_stride, ALIKE_BYTES);
+    LLVMValueRef flow =
+        LLVMBuildSelect(g->b, alike, gen_int(g, FLOW_DEPTH_ALIKE), gen_int(g, FLOW_DEPTH), "");
     LLVMValueRef even = even_depth(g, p->k, panel_rows(g, PANEL_VECS));
     return LLVMBuildSelect(g->b, p->flows, flow, even, "");
 }
 
-static void product_by_tiles(Gen *g, Product *p) {
+static void product_by_tiles(Gen *g, const Product *p) {
     LLVMValueRef zero = gen_int(g, 0), width = gen_int(g, p->vecs * g->lanes);
-    LLVMValueRef depth = choose_depth(g, p), block = block_rows(g, p, panel_rows(g, PANEL_VECS));
+    LLVMValueRef depth = choose_depth(g, p), block = block_rows(g, p, depth);
     GenLoop by_m = gen_loop(g, zero, p->m, block);
     LLVMValueRef at_least_one =
         LLVMBuildSelect(g->b, gen_less(g, zero, p->k), p->k, gen_int(g, 1), "");
@@ -796,6 +810,6 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     product.b = (ContractOperand){p[8], p[9], p[10]};
     product.c = (ContractOperand){p[11], p[12], p[13]};
     choose_a(g, &product);
-    product.few = rows_that_pay(g, &product);
+    choose_copies_of_b(g, &product);
     product_by_tiles(g, &product);
 }

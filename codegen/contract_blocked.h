@@ -5,10 +5,11 @@
 
 #include "codegen/contract_gen.h"
 
-/* Bytes of the stack buffer for a panel of B; a panel has PANEL_VECS vectors a row. It may be a
- * little larger than a nearest cache of 32 KiB, from which it flows by in order: deeper panels read
- * and write C less often (256 rows of B at once, 0.5% faster). */
-enum { PANEL_BYTES = 34816, PANEL_VECS = 2 };
+/* Bytes of the stack buffer for a panel of B; a panel has PANEL_VECS vectors a row. With vectors of
+ * 64 bytes 272 rows: more than a nearest cache of 32 KiB holds, but it flows by in order, and C is
+ * read and written less often (256 rows of B at once, 0.5% faster). With shorter ones it is three
+ * quarters of such a cache. */
+enum { PANEL_VECS = 2, PANEL_BYTES = 272 * PANEL_VECS * GEN_MAX_BYTES, NEAR_PANEL_BYTES = 24576 };
 
 /* Rows of B that one panel holds. */
 int panel_rows(const Gen *g, int vecs);
@@ -19,9 +20,10 @@ void blocked_product(Gen *g, LLVMValueRef accumulate, bool lower, LLVMValueRef m
                      LLVMValueRef k, ContractOperand a, ContractOperand b, ContractOperand c);
 
 /* Whether, of A and B that both lie along k, it pays to copy A instead of B, whose columns are
- * `stride` apart, by C' = B' A': an i1. Where A fills a panel and B at least two; C's tiles are
- * turned on their way, for each block of k. Columns of B on the same lines of the nearest cache are
- * better copied for the 32 rows of f32; for the 16 of f64 they are not. */
+ * `stride` apart, by C' = B' A': an i1, known where a known size decides. Where A fills a panel and
+ * B at least two; C's tiles are turned on their way, for each block of k. Columns of B on the same
+ * lines of the nearest cache are better copied in f32; in f64, where a panel is half as many rows,
+ * they are not. */
 LLVMValueRef blocked_turn_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k,
                                LLVMValueRef stride);
 
@@ -29,13 +31,13 @@ LLVMValueRef blocked_turn_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValue
 void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
                   ContractOperand a, LLVMValueRef x, ContractOperand c);
 
-/* Calls C (+)= A B, A and B of unit stride along k, as dot products: nothing is copied; best where
- * m >= n. To copy an
- * element of B, turned, takes three eighths of a cycle, to multiply it one for 32 rows; to add the
- * lanes of a dot product takes two, to multiply them one for 32 elements (vectors of 16; the same
- * for A). So it would pay from a k on of INNER_LENGTH times the shorter side. But it loads vectors
- * from wherever the operands lie, and half of those from two lines where these are not aligned: of
- * shorter sides above inner_most(g) it takes 0.7 to 1.2 of the time of tiles. */
+/* Calls C (+)= A B, A and B of unit stride along k, as dot products: nothing is copied. Rows of A
+ * stay near, so A should have more of them than B has columns. To copy an element of B, turned,
+ * takes three eighths of a cycle, to multiply it one for 32 rows; to add the lanes of a dot product
+ * takes two, to multiply them one for 32 elements (vectors of 16; the same for A). So it would pay
+ * from a k on of INNER_LENGTH times the shorter side. But it loads vectors from wherever the
+ * operands lie, and half of those from two lines where these are not aligned: of shorter sides
+ * above inner_most(g) it takes 0.7 to 1.2 of the time of tiles. */
 enum { INNER_LENGTH = 8 };
 int inner_most(const Gen *g);
 LLVMValueRef inner_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValueRef k); /* an i1 */

@@ -59,13 +59,18 @@ LLVMValueRef gen_mul(Gen *g, LLVMValueRef a, LLVMValueRef b) {
     return gen_is(b, 0) || gen_is(a, 1) ? b : LLVMBuildNSWMul(g->b, a, b, "");
 }
 
+bool gen_is_true(LLVMValueRef flag) {
+    return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) != 0;
+}
+
+bool gen_is_false(LLVMValueRef flag) {
+    return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) == 0;
+}
+
 LLVMValueRef gen_either(Gen *g, LLVMValueRef cond, LLVMValueRef a, LLVMValueRef b) {
-    int64_t known;
-    if (a == b)
+    if (a == b || gen_is_true(cond))
         return a;
-    if (gen_known(cond, &known))
-        return known ? a : b;
-    return LLVMBuildSelect(g->b, cond, a, b, "");
+    return gen_is_false(cond) ? b : LLVMBuildSelect(g->b, cond, a, b, "");
 }
 
 LLVMValueRef gen_less(Gen *g, LLVMValueRef a, LLVMValueRef b) {

@@ -34,7 +34,9 @@ LLVMValueRef gen_add(Gen *g, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef gen_sub(Gen *g, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef gen_mul(Gen *g, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef gen_min(Gen *g, LLVMValueRef a, LLVMValueRef b);
-LLVMValueRef gen_less(Gen *g, LLVMValueRef a, LLVMValueRef b);                      /* i1 */
+LLVMValueRef gen_less(Gen *g, LLVMValueRef a, LLVMValueRef b); /* i1 */
+bool gen_is_true(LLVMValueRef flag);                           /* an i1, known to be */
+bool gen_is_false(LLVMValueRef flag);
 LLVMValueRef gen_either(Gen *g, LLVMValueRef cond, LLVMValueRef a, LLVMValueRef b); /* a if cond */
 /* The largest multiple of a power of two `unit` that is <= value. */
 LLVMValueRef gen_round_down(Gen *g, LLVMValueRef value, int unit);

@@ -40,14 +40,6 @@ static void stripe_advance(Gen *g, GenState *state, const Stripe *s, LLVMValueRe
         state->v[i] = gen_at(g, state->v[i], by);
 }
 
-static bool is_true(LLVMValueRef flag) {
-    return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) != 0;
-}
-
-static bool is_false(LLVMValueRef flag) {
-    return LLVMIsAConstantInt(flag) && LLVMConstIntGetZExtValue(flag) == 0;
-}
-
 /* ---- register tile ---- */
 
 typedef struct TileRun {
@@ -182,8 +174,8 @@ void tile_emit(Gen *g, const Tile *t) {
     for (int split = t->splits / 2; split > 0; split /= 2)
         for (int i = 0; i < tile * split; i++)
             acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + tile * split], "");
-    if (is_true(t->accumulate) || is_false(t->accumulate)) {
-        tile_store(g, t, acc, is_true(t->accumulate));
+    if (gen_is_true(t->accumulate) || gen_is_false(t->accumulate)) {
+        tile_store(g, t, acc, gen_is_true(t->accumulate));
         return;
     }
     GenIf add = gen_if(g, t->accumulate);
@@ -288,9 +280,9 @@ void dot_emit(Gen *g, const DotBlock *d) {
             acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + block * split], "");
     for (int j = 0; j < d->cols; j++)
         sums[j] = gen_sums(g, acc + j * d->rows, d->rows);
-    if (is_true(d->accumulate) || is_false(d->accumulate)) {
+    if (gen_is_true(d->accumulate) || gen_is_false(d->accumulate)) {
         for (int j = 0; j < d->cols; j++)
-            dot_store(g, d, j, sums[j], is_true(d->accumulate));
+            dot_store(g, d, j, sums[j], gen_is_true(d->accumulate));
         return;
     }
     GenIf add = gen_if(g, d->accumulate);

@@ -67,6 +67,10 @@ static void check_attr_scope(Verifier *v, const Inst *inst) {
         check_size_scope(v, inst, inst->attr.loop.extent);
         if (inst->attr.loop.checkpoint_arg) {
             check_size_scope(v, inst, inst->attr.loop.checkpoint_arg);
+        } else if (inst->attr.loop.checkpoint == CHECK_every ||
+                   inst->attr.loop.checkpoint == CHECK_binomial) {
+            broken(v, inst, "checkpoint",
+                   "every how many iterations, or how many states, is not said");
         }
         break;
     case OP_call:

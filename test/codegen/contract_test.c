@@ -171,15 +171,33 @@ static unsigned known_units(const Shape *s) {
     return known;
 }
 
-static Shape random_shape(void) {
+/* A that fills a panel, and B several. */
+static void set_panel(Shape *s, const Machine *machine) {
+    s->arg[0] = 2 * machine->vector_bytes / (s->is_f64 ? 8 : 4);
+    s->arg[1] = 2 * s->arg[0] + (int64_t)random_below(80);
+    s->arg[2] = (int64_t)(128 + random_below(400));
+}
+
+/* Few rows of A, and a B larger than a cache. */
+static void set_large(Shape *s) {
+    s->arg[0] = (int64_t)(1 + random_below(34));
+    s->arg[1] = (int64_t)(180 + random_below(150));
+    s->arg[2] = (int64_t)(900 + random_below(900));
+}
+
+static Shape random_shape(const Machine *machine) {
+    enum { ALONG_K = 2 }; /* B is transposed, A is not */
     Shape s = {
         .is_f64 = random_below(2), .accumulate = random_below(3) == 0, .known = (1u << ARGS) - 1};
+    bool panel = random_below(50) == 0;
     for (int i = 0; i < 3; i++)
         s.arg[i] = sizes[random_below(SIZES)];
     if (random_below(12) == 0)
         s.arg[random_below(3)] = (int64_t)(300 + random_below(500));
-    set_layout(&s, (unsigned)random_below(8), (int64_t)random_below(4),
-               random_below(8) ? 0 : (unsigned)random_below(8));
+    if (panel)
+        set_panel(&s, machine);
+    set_layout(&s, panel ? ALONG_K : (unsigned)random_below(8), (int64_t)random_below(4),
+               panel || random_below(8) ? 0 : (unsigned)random_below(8));
     if (random_below(6) == 0) /* sizes known, strides not */
         s.known = 7 | (random_below(2) ? known_units(&s) : 0);
     return s;
@@ -190,7 +208,7 @@ static void test_known_sizes(const Machine *machine, int count) {
         Shape shapes[BATCH];
         Kernel *kernels[BATCH];
         for (int i = 0; i < BATCH; i++)
-            shapes[i] = random_shape();
+            shapes[i] = random_shape(machine);
         Jit jit = jit_compile(machine, shapes, BATCH, kernels);
         for (int i = 0; i < BATCH; i++)
             run(kernels[i], &shapes[i], machine);
@@ -224,15 +242,12 @@ static void test_unknown_sizes(const Machine *machine, int count) {
                 s.arg[d] = sizes[random_below(SIZES)];
         if (random_below(20) == 0 && !(s.known >> 2 & 1))
             s.arg[2] = (int64_t)(200 + random_below(900));
-        bool units = s.known >> ARG_a_row, free = !(s.known & 7);
-        if (free && random_below(16) == 0) /* A fills a panel, and B some */
-            s.arg[0] = 2 * machine->vector_bytes / (s.is_f64 ? 8 : 4),
-            s.arg[1] = 2 * s.arg[0] + (int64_t)random_below(80),
-            s.arg[2] = (int64_t)(128 + random_below(400));
-        if (free && random_below(80) == 0) /* few rows of A, and a B larger than a cache */
-            s.arg[0] = (int64_t)(1 + random_below(34)),
-            s.arg[1] = (int64_t)(180 + random_below(150)),
-            s.arg[2] = (int64_t)(900 + random_below(900));
+        bool units = s.known >> ARG_a_row, any = !(s.known & 7),
+             large = any && random_below(80) == 0;
+        if (any && random_below(8) == 0)
+            set_panel(&s, machine);
+        if (large)
+            set_large(&s);
         bool far = s.arg[2] <= 128 && random_below(6) == 0; /* rows half a page apart, and more */
         bool paged = !(i & 1) && !(s.known >> 1 & 1) && random_below(10) == 0;
         if (paged)
@@ -240,6 +255,8 @@ static void test_unknown_sizes(const Machine *machine, int count) {
         set_layout(&s, i & 7, (int64_t)random_below(4) + (far ? 500 : 0),
                    units ? 0 : (unsigned)random_below(8));
         int64_t page = PAGE / (s.is_f64 ? 8 : 4);
+        if (large && !(i & 2) && random_below(2)) /* rows of B half a page apart */
+            s.arg[ARG_b_row] = (s.arg[ARG_b_row] / (page / 2) + 1) * (page / 2);
         if (paged) /* rows of A whole pages apart */
             s.arg[ARG_a_row] = (s.arg[ARG_a_row] / page + 1) * page;
         run(kernels[i], &s, machine);
@@ -255,8 +272,8 @@ int main(int argc, char **argv) {
     for (int i = 0; i < 3; i++)
         areas[i] = area_new();
     static const Machine machines[] = {
-        {64, 32, true, NULL},     {32, 32, true, NULL},      {32, 16, true, "haswell"},
-        {16, 16, true, "x86-64"}, {16, 16, false, "x86-64"},
+        {64, 32, true, NULL},      {32, 32, true, NULL},     {16, 32, true, NULL},
+        {32, 16, true, "haswell"}, {16, 16, true, "x86-64"}, {16, 16, false, "x86-64"},
     };
     int widest = host_vector_bytes();
     for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {

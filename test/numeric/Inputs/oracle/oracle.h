@@ -129,7 +129,7 @@ typedef struct Spec {
     VEC(RangeRule) rules;
     VEC(SameRule) same; /* `same A B bits|near` */
     int order, trials, coordinates;
-    double single, scale;
+    double scale;
     char without[128];
 } Spec;
 /* From the file, or where `path` is NULL from lines of the program that begin with "//! ". */
@@ -239,7 +239,8 @@ typedef struct Family {
 typedef struct Sample {
     Point point;
     Outcome outcome;
-    double *noise[MOST_LEAVES];
+    double *noise[MOST_LEAVES];   /* by how much results may be off by conditioning alone */
+    double *rounded[MOST_LEAVES]; /* by how much the interpreter's are in the directed modes */
 } Sample;
 
 /* False when no configuration could be built; those that failed alone are reported. With
