@@ -284,6 +284,14 @@ static Interval choice_interval(const BoundScope *s, const Value *a, const Value
     return (Interval){combine(s, BOUND_min, x.low, y.low), combine(s, BOUND_max, x.high, y.high)};
 }
 
+/* The lower limit where x is below it, else the lesser of x and the upper one. */
+static Interval clamp_interval(const BoundScope *s, const Inst *inst, int depth) {
+    Interval x = value_interval(s, inst->in[0], depth), low = value_interval(s, inst->in[1], depth),
+             high = value_interval(s, inst->in[2], depth);
+    return (Interval){combine(s, BOUND_min, either(s, BOUND_max, x.low, low.low), high.low),
+                      combine(s, BOUND_max, low.high, either(s, BOUND_min, x.high, high.high))};
+}
+
 static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) {
     if (inst->op == OP_const) {
         const Bound *k = constant(s, inst->attr.integer);
@@ -294,6 +302,9 @@ static Interval inst_interval(const BoundScope *s, const Inst *inst, int depth) 
     }
     if (inst->op == OP_convert && !type_is_float(inst->in[0]->type)) {
         return value_interval(s, inst->in[0], depth);
+    }
+    if (inst->op == OP_clamp) {
+        return clamp_interval(s, inst, depth);
     }
     if (inst->op == OP_select) {
         return choice_interval(s, inst->in[1], inst->in[2], depth);

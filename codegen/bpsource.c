@@ -40,14 +40,29 @@ static const char *member(Printer *p, const char *base, const char *name) {
     return arena_printf(p->arena, after_number ? "(%s).%s" : "%s.%s", base, name);
 }
 
+static void bind_leaves(Printer *p, const Param *param, const char *text, Value *const **next);
+
+/* Components that are left out do not count, and a tuple of one is that one (bp_param_type). */
+static void bind_members(Printer *p, const Param *param, const char *text, Value *const **next) {
+    int n = 0, at = 0;
+    for (int i = 0; i < param->n_fields; i++)
+        n += bp_has_leaves(&param->fields[i]);
+    for (int i = 0; i < param->n_fields; i++) {
+        const Param *field = &param->fields[i];
+        if (!bp_has_leaves(field))
+            continue;
+        const char *name = bp_is_tuple(param) ? arena_printf(p->arena, "%d", at++) : field->name;
+        bool alone = bp_is_tuple(param) && n == 1;
+        bind_leaves(p, field, alone ? text : member(p, text, name), next);
+    }
+}
+
 static void bind_leaves(Printer *p, const Param *param, const char *text, Value *const **next) {
-    if (param->is_record) {
-        for (int i = 0; i < param->n_fields; i++)
-            bind_leaves(p, &param->fields[i], member(p, text, param->fields[i].name), next);
-    } else if (!param->inactive) {
+    if (param->is_record)
+        bind_members(p, param, text, next);
+    else if (!param->inactive)
         bp_set_code(p, *(*next)++,
                     (Code){.text = text, .level = strchr(text, '.') ? L_postfix : L_atom});
-    }
 }
 
 /* A size that a parameter gives is called like it, from the first line on. */
@@ -94,26 +109,80 @@ static void print_sizes(Printer *p, const Func *f) {
     text_puts(p->out, f->sizes.n > 0 ? "]" : "");
 }
 
+/* A size, or a number that one was given by `--size`. */
 static bool is_size(const Value *v) {
-    return v->inst && v->inst->op == OP_size;
+    return v->inst && (v->inst->op == OP_size || v->inst->op == OP_const);
+}
+
+static const char *size_of_check(Printer *p, const Value *v) {
+    Level level;
+    return v->inst->op == OP_size
+               ? bp_size_text(p, v->inst->attr.size, &level)
+               : arena_printf(p->arena, "%lld", (long long)v->inst->attr.integer);
+}
+
+/* Sizes of which an axis of a parameter is just that, or which a condition fixes. */
+static void find_given(const Func *f, PtrMap *given) {
+    for (int i = 0; i < f->body->params.n; i++) {
+        const Type *type = f->body->params.data[i]->type;
+        for (int k = 0; k < type->rank; k++)
+            if (size_is_sym(type->dims[k]))
+                ptrmap_put(given, size_is_sym(type->dims[k]), NULL);
+    }
+}
+
+/* Whether the value is known on entry. */
+static bool is_of_entry(const Value *v) {
+    const Size *size = v->inst->op == OP_size ? v->inst->attr.size : NULL;
+    for (int t = 0; size && t < size->n; t++)
+        for (int k = 0; k < size->terms[t].degree; k++)
+            if (size->terms[t].syms[k]->value)
+                return false;
+    return true;
+}
+
+/* The size parameter that it is, if nothing has fixed that. */
+static const SizeSym *to_be_fixed(const Value *v, const PtrMap *given) {
+    const SizeSym *sym = v->inst->op == OP_size ? size_is_sym(v->inst->attr.size) : NULL;
+    return sym && !sym->value && !ptrmap_has(given, sym) ? sym : NULL;
+}
+
+typedef struct Conditions {
+    const Func *f;
+    PtrMap given;
+    const char *between;
+} Conditions;
+
+/* Prints the conditions in this region; inside of loops, those that fix a size. */
+static void print_conditions(Printer *p, Conditions *s, const Region *region) {
+    for (int i = 0; i < region->insts.n; i++) {
+        Inst *check = region->insts.data[i];
+        if (check->op == OP_loop)
+            print_conditions(p, s, check->regions[0]);
+        const Inst *equal = check->op == OP_check ? check->in[0]->inst : NULL;
+        if (!equal || equal->op != OP_eq || !is_size(equal->in[0]) || !is_size(equal->in[1]) ||
+            !is_of_entry(equal->in[0]) || !is_of_entry(equal->in[1]))
+            continue;
+        const SizeSym *fixed = to_be_fixed(equal->in[0], &s->given);
+        fixed = fixed ? fixed : to_be_fixed(equal->in[1], &s->given);
+        if (region != s->f->body && !fixed)
+            continue;
+        if (fixed)
+            ptrmap_put(&s->given, fixed, NULL);
+        text_printf(p->out, "%s%s == %s", s->between, size_of_check(p, equal->in[0]),
+                    size_of_check(p, equal->in[1]));
+        ptrmap_put(&p->skipped, check, check);
+        s->between = " && ";
+    }
 }
 
 /* Sizes that must be equal on entry, as `where`: an assertion in the body would not fix the ones
  * that no parameter has. */
 static void print_where(Printer *p, const Func *f) {
-    const char *between = " where ";
-    for (int i = 0; i < f->body->insts.n; i++) {
-        Inst *check = f->body->insts.data[i];
-        const Inst *equal = check->op == OP_check ? check->in[0]->inst : NULL;
-        if (!equal || equal->op != OP_eq || !is_size(equal->in[0]) || !is_size(equal->in[1]))
-            continue;
-        Level level;
-        text_printf(p->out, "%s%s", between,
-                    bp_size_text(p, equal->in[0]->inst->attr.size, &level));
-        text_printf(p->out, " == %s", bp_size_text(p, equal->in[1]->inst->attr.size, &level));
-        ptrmap_put(&p->skipped, check, check);
-        between = " && ";
-    }
+    Conditions s = {.f = f, .between = " where "};
+    ptrmap_init(&s.given, p->arena);
+    find_given(f, &s.given);
+    print_conditions(p, &s, f->body);
 }
 
 /* The name of the size that this parameter gives: they have one name. NULL: it gives none. */
@@ -301,6 +370,25 @@ static const char *tuple_param(Printer *p, const Func *f, int from, int n, const
     return arena_printf(p->arena, "%s: (%s)", name, bp_join(p, types, n));
 }
 
+/* The cotangent of results, whose leaves the rule has from `results` on and those of its floats
+ * behind: in the language it has the type of the result, and integers in it are not read. */
+static const char *cotangent_param(Printer *p, const Func *rule, int results, int n) {
+    Value *const *leaves = rule->body->params.data + results;
+    int from = results + n, floats = rule->body->params.n - from;
+    if (n == 1 || floats == n)
+        return tuple_param(p, rule, from, floats, "dy");
+    const char *name = bp_names_new(&p->names, p->arena, "dy"),
+               **types = ARENA_ARRAY(p->arena, n + 1, const char *);
+    for (int i = 0; i < n; i++) {
+        types[i] = bp_type_text(p, leaves[i]->type);
+        if (type_is_float(leaves[i]->type))
+            bp_set_code(
+                p, rule->body->params.data[from++],
+                (Code){.text = arena_printf(p->arena, "%s.%d", name, i), .level = L_postfix});
+    }
+    return arena_printf(p->arena, "%s: (%s)", name, bp_join(p, types, n));
+}
+
 static Code results_of(Printer *p, const Region *body) {
     bp_print_insts(p, body);
     return bp_results_code(p, body->yields.n, body->yields.data);
@@ -376,11 +464,10 @@ static void print_rule(Printer *p, const Func *f, const Func *rule) {
     if (rule == f->jvp_rule) {
         print_leaf_params(p, rule, n, rule->body->params.n);
     } else {
-        int results =
-            f->is_extern ? 1 : f->body->yields.n; /* cotangents: of the floats among them */
+        int results = f->is_extern ? 1 : f->body->yields.n;
         const char *items[2];
         items[0] = tuple_param(p, rule, n, results, "y");
-        items[1] = tuple_param(p, rule, n + results, rule->body->params.n - n - results, "dy");
+        items[1] = cotangent_param(p, rule, n, results);
         print_list(p, "(", items, 2, ")");
     }
     print_body(p, rule->body, 1);

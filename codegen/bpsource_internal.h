@@ -156,6 +156,8 @@ const char *bp_size_text(Printer *p, const Size *size, Level *level);
 /* The type of a parameter or result; NULL when a size in it has no name yet. */
 const char *bp_param_type(Printer *p, const Param *param);
 const char *bp_record_name(Printer *p, const Param *param);
+bool bp_is_tuple(const Param *param);
+bool bp_has_leaves(const Param *param); /* else it is left out: nothing of it is active */
 
 /* ---- expressions (bpsource_expr.c) ---- */
 Code bp_code_of(Printer *p, const Value *v); /* of the whole shape, exact type */

@@ -92,21 +92,21 @@ struct RecordTypes {
     VEC(Record *) all; /* inner ones first */
 };
 
-static bool is_tuple(const Param *param) {
+bool bp_is_tuple(const Param *param) {
     return param->n_fields > 0 && isdigit((unsigned char)param->fields[0].name[0]);
 }
 
-static bool has_leaves(const Param *param) {
+bool bp_has_leaves(const Param *param) {
     if (!param->is_record)
         return !param->inactive;
     for (int i = 0; i < param->n_fields; i++)
-        if (has_leaves(&param->fields[i]))
+        if (bp_has_leaves(&param->fields[i]))
             return true;
     return false;
 }
 
 static bool same_shape(const Param *a, const Param *b) {
-    if (a->is_record != b->is_record || has_leaves(a) != has_leaves(b))
+    if (a->is_record != b->is_record || bp_has_leaves(a) != bp_has_leaves(b))
         return false;
     if (!a->is_record)
         return a->inactive || (a->type->elem == b->type->elem && a->type->rank == b->type->rank);
@@ -137,7 +137,7 @@ static Record *find_record(const Printer *p, const Param *param) {
 static void add_use(Printer *p, const Param *param) {
     for (int i = 0; i < param->n_fields; i++)
         add_use(p, &param->fields[i]);
-    if (!param->is_record || is_tuple(param) || !has_leaves(param))
+    if (!param->is_record || bp_is_tuple(param) || !bp_has_leaves(param))
         return;
     Record *record = find_record(p, param);
     if (!record) {
@@ -259,9 +259,9 @@ static const char *text_with_axes(Printer *p, const Param *param, const char *co
     const char **parts = ARENA_ARRAY(p->arena, param->n_fields + 1, const char *);
     int n = 0;
     for (int i = 0; i < param->n_fields; i++)
-        if (has_leaves(&param->fields[i]))
+        if (bp_has_leaves(&param->fields[i]))
             parts[n++] = text_with_axes(p, &param->fields[i], axes);
-    if (!is_tuple(param))
+    if (!bp_is_tuple(param))
         return applied(p, find_record(p, param), mine);
     return n == 1 ? parts[0] : arena_printf(p->arena, "(%s)", bp_join(p, parts, n));
 }
@@ -285,7 +285,7 @@ const char *bp_param_type(Printer *p, const Param *param) {
 }
 
 const char *bp_record_name(Printer *p, const Param *param) {
-    return is_tuple(param) ? NULL : find_record(p, param)->name;
+    return bp_is_tuple(param) ? NULL : find_record(p, param)->name;
 }
 
 void bp_types_print(Printer *p) {
@@ -303,7 +303,7 @@ void bp_types_print(Printer *p) {
         const char *const *next = axes, *separator = " = { ";
         for (int i = 0; i < record->shape->n_fields; i++) {
             const Param *field = &record->shape->fields[i];
-            if (!has_leaves(field))
+            if (!bp_has_leaves(field))
                 continue;
             text_printf(p->out, "%s%s: %s", separator, field->name,
                         text_with_axes(p, field, &next));

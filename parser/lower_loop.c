@@ -22,10 +22,13 @@ Range low_range(Lower *L, Binder *binder, bool rectangular) {
     range.extent = env_size(L, binder->extent);
     if (count && range.lo)
         count = ir_ew2(L->b, OP_sub, count, range.lo);
+    Loc loc = {0, 0};
+    if (count)
+        loc = range.lo ? loc_join(binder->lo->loc, binder->hi->loc) : binder->hi->loc;
     if (count && rectangular)
-        low_check_size(L, count, binder->hi->loc);
+        low_check_size(L, count, loc);
     else if (count)
-        low_check_count(L, count, binder->hi->loc);
+        low_check_count(L, count, loc);
     if (!count || rectangular || env_nonneg(L, range.extent))
         return range;
     range.extent = clamped(L, count, "count");
