@@ -4,6 +4,7 @@
 #include "codegen/header.h"
 #include "passes/liveness.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -293,14 +294,34 @@ static void name_all_buffers(CSource *c) {
     }
 }
 
-static const char *print_stack_array(CSource *c, Text *out, const Slot *slot, const Buffer *buffer,
-                                     const char *name) {
+/* Whether elements of the array are stored, and nothing else is done with it: a state of a few
+ * elements that are known one by one. */
+static bool is_only_stored(const char *body, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = body; (at = strstr(at, name)) != NULL; at += n) {
+        bool part = at > body && (isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (part || isalnum((unsigned char)at[n]) || at[n] == '_')
+            continue;
+        const char *end = at[n] == '[' && (at == body || at[-1] == ' ') ? strchr(at, ']') : NULL;
+        const char *line = at;
+        while (line > body && line[-1] == ' ')
+            line--;
+        if (!end || strncmp(end, "] = ", 4) != 0 || (line > body && line[-1] != '\n'))
+            return false;
+    }
+    return true;
+}
+
+/* An array that nothing reads is marked as used: compilers warn of it otherwise. */
+static const char *print_stack_array(Text *out, const Slot *slot, const Buffer *buffer,
+                                     const char *name, const char *body) {
     int64_t bytes = 0;
     size_is_const(slot->bytes, &bytes);
     Scalar elem = buffer->type->elem;
     int64_t n = bytes > 0 ? bytes / scalar_bytes(elem) : 1;
     text_printf(out, "    %s %s[%" PRId64 "];\n", header_c_type(elem), name, n > 0 ? n : 1);
-    (void)c;
+    if (is_only_stored(body, name))
+        text_printf(out, "    (void)%s;\n", name);
     return name;
 }
 
@@ -322,13 +343,16 @@ static void print_slot_pointer(CSource *c, Text *out, const CLayout *layout, con
 }
 
 /* Declares what the body mentions. Buffers of one slot and type on the stack share an array. */
-static void print_buffers(CSource *c, Text *out, const CLayout *layout, const PtrMap *used,
+static void print_buffers(CSource *c, Text *out, const CLayout *layout, const char *body,
                           const char *workspace) {
+    PtrMap used;
+    ptrmap_init(&used, c->arena);
+    cs_identifiers(c, body, &used);
     const char **shared = ARENA_ARRAY(c->arena, (c->plan->slots.n + 1) * (S_f64 + 1), const char *);
     for (int k = c->plan->buffers.n - 1; k >= 0; k--) { /* the plan was made from the end */
         const Buffer *buffer = c->plan->buffers.data[k];
         const char *name = ptrmap_get(&c->buffers, buffer);
-        if (buffer->kind != BUF_slot || !cs_mentions(c, used, name)) {
+        if (buffer->kind != BUF_slot || !cs_mentions(c, &used, name)) {
             continue;
         }
         const Slot *slot = &c->plan->slots.data[buffer->slot];
@@ -339,7 +363,7 @@ static void print_buffers(CSource *c, Text *out, const CLayout *layout, const Pt
             text_printf(out, "    %s *const %s = %s;\n", header_c_type(buffer->type->elem), name,
                         *first);
         } else {
-            *first = print_stack_array(c, out, slot, buffer, name);
+            *first = print_stack_array(out, slot, buffer, name, body);
         }
     }
 }
@@ -485,10 +509,7 @@ void cs_export(CSource *c, const Export *export) {
     cs_drop_unused(&body);
     c->out = out;
 
-    PtrMap used;
-    ptrmap_init(&used, c->arena);
-    cs_identifiers(c, body.data, &used);
-    print_buffers(c, &before, &layout, &used, s.workspace);
+    print_buffers(c, &before, &layout, body.data, s.workspace);
     const char *inside = arena_printf(c->arena, "%s%s%s%s%s", sizes, s.entry.data, check,
                                       before.data ? before.data : "", body.data);
     print_layout(c, out, &layout, &s, statements.data ? statements.data : "");
