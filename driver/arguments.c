@@ -295,9 +295,26 @@ static bool learn(Binding *b, const Size *size, int64_t extent, const char *from
     return true;
 }
 
+/* From the conditions of entry that sizes are equal. */
+static bool learn_from_conditions(Binding *b) {
+    const Region *body = b->f->export->func->body;
+    bool learnt = false;
+    for (int i = 0; i < body->insts.n; i++) {
+        const Inst *check = body->insts.data[i];
+        const Inst *equal = check->op == OP_check ? check->in[0]->inst : NULL;
+        if (!equal || equal->op != OP_eq || !equal->in[0]->inst || !equal->in[1]->inst ||
+            equal->in[0]->inst->op != OP_size || equal->in[1]->inst->op != OP_size)
+            continue;
+        const Size *difference = size_sub(&b->ctx->polys, equal->in[0]->inst->attr.size,
+                                          equal->in[1]->inst->attr.size);
+        learnt |= difference && learn(b, difference, 0, "where");
+    }
+    return learnt;
+}
+
 static void learn_sizes(Binding *b) {
     for (bool again = true; again;) {
-        again = false;
+        again = learn_from_conditions(b);
         for (int i = 0; i < b->f->inputs.n; i++) {
             const Leaf *leaf = &b->f->inputs.data[i];
             for (int axis = 0; b->inputs[i] && axis < leaf->type->rank; axis++)
