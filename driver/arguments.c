@@ -305,8 +305,8 @@ static bool learn_from_conditions(Binding *b) {
         if (!equal || equal->op != OP_eq || !equal->in[0]->inst || !equal->in[1]->inst ||
             equal->in[0]->inst->op != OP_size || equal->in[1]->inst->op != OP_size)
             continue;
-        const Size *difference = size_sub(&b->ctx->polys, equal->in[0]->inst->attr.size,
-                                          equal->in[1]->inst->attr.size);
+        const Size *difference =
+            size_sub(&b->ctx->polys, equal->in[0]->inst->attr.size, equal->in[1]->inst->attr.size);
         learnt |= difference && learn(b, difference, 0, "where");
     }
     return learnt;
