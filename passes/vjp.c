@@ -490,13 +490,7 @@ static void sweep_branch(Vjp *s, IrBuilder *branch, const Inst *inst, int k, con
 static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst) {
     ValueList free = {0};
     for (int k = 0; k < 2; k++)
-        vjp_free_active(s, inst->regions[k], &free);
-    for (int k = 0; k < 2; k++) /* a branch may yield an outer value without using it otherwise */
-        for (int i = 0; i < inst->n_out; i++) {
-            Value *y = inst->regions[k]->yields.data[i];
-            if (vjp_is_active(s, y) && y->region != inst->regions[k])
-                vec_push(s->arena, &free, y);
-        }
+        vjp_free_active(s, inst->regions[k], &free); /* also what a branch only yields */
     int n = 0; /* without duplicates */
     for (int i = 0; i < free.n; i++) {
         bool seen = false;
@@ -519,7 +513,6 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst) {
     }
     VEC(int) changed = {0};
     for (int i = 0; i < n; i++) {
-        set_adjoint(s, free.data[i], after[0][i]);
         if (after[0][i] == after[1][i])
             continue;
         vec_push(s->arena, &changed, i);
