@@ -109,18 +109,6 @@ static void print_sizes(Printer *p, const Func *f) {
     text_puts(p->out, f->sizes.n > 0 ? "]" : "");
 }
 
-/* A size, or a number that one was given by `--size`. */
-static bool is_size(const Value *v) {
-    return v->inst && (v->inst->op == OP_size || v->inst->op == OP_const);
-}
-
-static const char *size_of_check(Printer *p, const Value *v) {
-    Level level;
-    return v->inst->op == OP_size
-               ? bp_size_text(p, v->inst->attr.size, &level)
-               : arena_printf(p->arena, "%lld", (long long)v->inst->attr.integer);
-}
-
 /* Sizes of which an axis of a parameter is just that, or which a condition fixes. */
 static void find_given(const Func *f, PtrMap *given) {
     for (int i = 0; i < f->body->params.n; i++) {
@@ -131,10 +119,8 @@ static void find_given(const Func *f, PtrMap *given) {
     }
 }
 
-/* Whether the value is known on entry. */
-static bool is_of_entry(const Value *v) {
-    const Size *size = v->inst->op == OP_size ? v->inst->attr.size : NULL;
-    for (int t = 0; size && t < size->n; t++)
+static bool is_of_entry(const Size *size) {
+    for (int t = 0; t < size->n; t++)
         for (int k = 0; k < size->terms[t].degree; k++)
             if (size->terms[t].syms[k]->value)
                 return false;
@@ -142,9 +128,9 @@ static bool is_of_entry(const Value *v) {
 }
 
 /* The size parameter that it is, if nothing has fixed that. */
-static const SizeSym *to_be_fixed(const Value *v, const PtrMap *given) {
-    const SizeSym *sym = v->inst->op == OP_size ? size_is_sym(v->inst->attr.size) : NULL;
-    return sym && !sym->value && !ptrmap_has(given, sym) ? sym : NULL;
+static const SizeSym *to_be_fixed(const Size *size, const PtrMap *given) {
+    const SizeSym *sym = size_is_sym(size);
+    return sym && !ptrmap_has(given, sym) ? sym : NULL;
 }
 
 typedef struct Conditions {
@@ -159,18 +145,19 @@ static void print_conditions(Printer *p, Conditions *s, const Region *region) {
         Inst *check = region->insts.data[i];
         if (check->op == OP_loop)
             print_conditions(p, s, check->regions[0]);
-        const Inst *equal = check->op == OP_check ? check->in[0]->inst : NULL;
-        if (!equal || equal->op != OP_eq || !is_size(equal->in[0]) || !is_size(equal->in[1]) ||
-            !is_of_entry(equal->in[0]) || !is_of_entry(equal->in[1]))
+        const Size *a, *b;
+        if (!inst_checks_sizes(&p->m->ctx->polys, check, &a, &b) || !is_of_entry(a) ||
+            !is_of_entry(b))
             continue;
-        const SizeSym *fixed = to_be_fixed(equal->in[0], &s->given);
-        fixed = fixed ? fixed : to_be_fixed(equal->in[1], &s->given);
+        const SizeSym *fixed = to_be_fixed(a, &s->given);
+        fixed = fixed ? fixed : to_be_fixed(b, &s->given);
         if (region != s->f->body && !fixed)
             continue;
         if (fixed)
             ptrmap_put(&s->given, fixed, NULL);
-        text_printf(p->out, "%s%s == %s", s->between, size_of_check(p, equal->in[0]),
-                    size_of_check(p, equal->in[1]));
+        Level level;
+        text_printf(p->out, "%s%s", s->between, bp_size_text(p, a, &level));
+        text_printf(p->out, " == %s", bp_size_text(p, b, &level));
         ptrmap_put(&p->skipped, check, check);
         s->between = " && ";
     }

@@ -4,7 +4,6 @@
 #include "codegen/header.h"
 #include "passes/liveness.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -294,24 +293,6 @@ static void name_all_buffers(CSource *c) {
     }
 }
 
-/* Whether elements of the array are stored, and nothing else is done with it: a state of a few
- * elements that are known one by one. */
-static bool is_only_stored(const char *body, const char *name) {
-    size_t n = strlen(name);
-    for (const char *at = body; (at = strstr(at, name)) != NULL; at += n) {
-        bool part = at > body && (isalnum((unsigned char)at[-1]) || at[-1] == '_');
-        if (part || isalnum((unsigned char)at[n]) || at[n] == '_')
-            continue;
-        const char *end = at[n] == '[' && (at == body || at[-1] == ' ') ? strchr(at, ']') : NULL;
-        const char *line = at;
-        while (line > body && line[-1] == ' ')
-            line--;
-        if (!end || strncmp(end, "] = ", 4) != 0 || (line > body && line[-1] != '\n'))
-            return false;
-    }
-    return true;
-}
-
 /* An array that nothing reads is marked as used: compilers warn of it otherwise. */
 static const char *print_stack_array(Text *out, const Slot *slot, const Buffer *buffer,
                                      const char *name, const char *body) {
@@ -320,7 +301,7 @@ static const char *print_stack_array(Text *out, const Slot *slot, const Buffer *
     Scalar elem = buffer->type->elem;
     int64_t n = bytes > 0 ? bytes / scalar_bytes(elem) : 1;
     text_printf(out, "    %s %s[%" PRId64 "];\n", header_c_type(elem), name, n > 0 ? n : 1);
-    if (is_only_stored(body, name))
+    if (cs_only_stores(body, name))
         text_printf(out, "    (void)%s;\n", name);
     return name;
 }

@@ -165,6 +165,9 @@ void cs_export(CSource *c, const Export *export);
 /* ---- csource_used.c: which identifiers a text mentions; helpers ---- */
 void cs_identifiers(CSource *c, const char *text, PtrMap *found);
 bool cs_mentions(CSource *c, const PtrMap *found, const char *name);
+/* Whether the text stores elements of the array, "NAME[...] = ..." on a line, and does nothing else
+ * with it: a state of a few elements that are known one by one. */
+bool cs_only_stores(const char *text, const char *name);
 void cs_print_helpers(CSource *c, const char *text,
                       Text *out); /* those that text needs, in order */
 void cs_reserve_helpers(CSource *c);

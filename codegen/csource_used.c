@@ -57,6 +57,23 @@ bool cs_mentions(CSource *c, const PtrMap *found, const char *name) {
     return ptrmap_has(found, atom_of(&c->ctx->atoms, name));
 }
 
+bool cs_only_stores(const char *text, const char *name) {
+    size_t n = 0, len = strlen(name);
+    for (const char *at = text; (at = find_identifier(at, &n)); at += n) {
+        if (n != len || memcmp(at, name, len) != 0) {
+            continue;
+        }
+        const char *end = at[n] == '[' ? strchr(at, ']') : NULL, *line = at;
+        while (line > text && line[-1] == ' ') {
+            line--;
+        }
+        if (!end || strncmp(end, "] = ", 4) != 0 || (line > text && line[-1] != '\n')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- sizes that nothing mentions ---- */
 
 static size_t indent_of(const char *line) {

@@ -300,13 +300,10 @@ static bool learn_from_conditions(Binding *b) {
     const Region *body = b->f->export->func->body;
     bool learnt = false;
     for (int i = 0; i < body->insts.n; i++) {
-        const Inst *check = body->insts.data[i];
-        const Inst *equal = check->op == OP_check ? check->in[0]->inst : NULL;
-        if (!equal || equal->op != OP_eq || !equal->in[0]->inst || !equal->in[1]->inst ||
-            equal->in[0]->inst->op != OP_size || equal->in[1]->inst->op != OP_size)
+        const Size *x, *y;
+        if (!inst_checks_sizes(&b->ctx->polys, body->insts.data[i], &x, &y))
             continue;
-        const Size *difference =
-            size_sub(&b->ctx->polys, equal->in[0]->inst->attr.size, equal->in[1]->inst->attr.size);
+        const Size *difference = size_sub(&b->ctx->polys, x, y);
         learnt |= difference && learn(b, difference, 0, "where");
     }
     return learnt;

@@ -431,6 +431,8 @@ bool inst_is_zero(const Value *v);
 bool region_contains(const Region *outer, const Region *inner); /* inner == outer or nested in it */
 bool region_holds(const Region *region, Op op); /* an instruction of it, or of a region inside */
 bool inst_holds(const Inst *inst, Op op);       /* it, or one of a region inside */
+/* Whether it checks that a size is another one, or a number: a condition of `where`. */
+bool inst_checks_sizes(PolyTable *polys, const Inst *inst, const Size **a, const Size **b);
 /* A loop that only goes on while one of its carries, a bool, is true: after that no iteration
  * changes a carry or has an effect, so it may be left. Found by its form (what lowering makes of
  * `while`): every carry is kept, and the flag stays false, by the branch not taken of one `if` on

@@ -57,6 +57,26 @@ bool region_holds(const Region *region, Op op) {
     return false;
 }
 
+static const Size *size_of_value(PolyTable *polys, const Value *v) {
+    const Inst *inst = v->inst;
+    if (inst && inst->op == OP_size) {
+        return inst->attr.size;
+    }
+    bool number = inst && inst->op == OP_const && v->type->rank == 0 && v->type->elem == S_i64;
+    return number ? size_const(polys, inst->attr.integer) : NULL;
+}
+
+bool inst_checks_sizes(PolyTable *polys, const Inst *inst, const Size **a, const Size **b) {
+    const Inst *equal = inst->op == OP_check ? inst->in[0]->inst : NULL;
+    if (!equal || equal->op != OP_eq) {
+        return false;
+    }
+    int64_t known;
+    *a = size_of_value(polys, equal->in[0]);
+    *b = size_of_value(polys, equal->in[1]);
+    return *a && *b && !(size_is_const(*a, &known) && size_is_const(*b, &known));
+}
+
 /* ---- free values ---- */
 
 typedef struct FreeValues {

@@ -584,7 +584,7 @@ class Sampler(Bounds, Further, Libraries):
 
     def directives(self, params, functions):
         rows = [(3, 2), (1, 1), (self.large(functions, [4, 7, 9, 17]), self.large(functions, [2, 5, 8, 33])), self.smallest(functions)]
-        lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "scale 1"]
+        lines = ["sizes n=%d m=%d" % row for row in rows] + ["trials 1", "coordinates 2", "single 30", "scale 1"]
         for name, ty in params:
             if ty == INT:
                 lines.append("range %s %d 5" % (name, self.rng.choice([0, -3])))

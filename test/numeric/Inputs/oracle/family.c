@@ -27,6 +27,8 @@ static const Config configs[CONFIGS] = {
 static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-5;
 /* And to the largest float of the whole call, for what cancels inside. */
 static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
+/* What rounding excuses in single precision ends at these, besides the noise of inputs. */
+static const double MOST_RELATIVE_SINGLE = 1e-4, MOST_FLOOR_SINGLE = 1e-6;
 /* Inputs are shaken by some ulps, more than sums absorb, to measure conditioning; so much times
  * what that moves is allowed beside. */
 static const double SHAKE = 0x1p-46, SHAKE_SINGLE = 0x1p-20, EXCUSE = 4;
@@ -129,15 +131,13 @@ static void measure_rounding(const Family *f, const char *name, Arena *arena, Sa
     }
 }
 
-/* As noise, so many times what rounding moved at `at`; but not more than there are numbers: where
- * it takes another branch, it says nothing of how far one branch may be off. */
-static void excuse_rounding(Sample *s, const Sample *at, double times) {
+/* What rounding moved counts as noise, but not as more than there are numbers: where it takes
+ * another branch, it says nothing of how far one branch may be off. */
+static void excuse_rounding(Sample *s) {
     double most = scale_of_call(s);
-    for (int i = 0; i < s->outcome.n; i++) {
-        const Datum *d = s->outcome.out[i];
-        for (int64_t k = 0; d->f && k < d->count && d->count == at->outcome.out[i]->count; k++)
-            s->noise[i][k] = fmax(s->noise[i][k], fmin(times * at->rounded[i][k], most));
-    }
+    for (int i = 0; i < s->outcome.n; i++)
+        for (int64_t k = 0; s->outcome.out[i]->f && k < s->outcome.out[i]->count; k++)
+            s->noise[i][k] = fmax(s->noise[i][k], fmin(ROUNDED * s->rounded[i][k], most));
 }
 
 /* All by one build, so that one that is wrong does not excuse itself. */
@@ -171,18 +171,27 @@ static bool same(double got, double want, double tolerance) {
     return got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= tolerance;
 }
 
+/* How far element k of a leaf may be off: `size` is its own and the largest of the leaf, `scale`
+ * the largest of the call. */
+static double allowed(const Report *r, const Sample *s, int leaf, int64_t k, double size,
+                      double scale, bool single) {
+    double noise = EXCUSE * s->noise[leaf][k];
+    if (!single)
+        return RELATIVE * size + FLOOR * scale + noise;
+    double rounded = EXCUSE * ROUNDED * SINGLE_ROUNDING * s->rounded[leaf][k];
+    double most = r->spec->single * (MOST_RELATIVE_SINGLE * size + MOST_FLOOR_SINGLE * scale);
+    return fmin(RELATIVE_SINGLE * size + FLOOR_SINGLE * scale + fmax(noise, rounded), most + noise);
+}
+
 static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf, const Datum *got,
                          bool single) {
     const Datum *want = s->outcome.out[leaf];
-    double relative = single ? RELATIVE_SINGLE : RELATIVE;
-    double floor = single ? FLOOR_SINGLE : FLOOR;
-    double most = want->f ? largest(want) : 0, least = floor * scale_of_call(s);
+    double most = want->f ? largest(want) : 0, scale = scale_of_call(s);
     for (int64_t k = 0; k < want->count; k++) {
         r->checks++;
         double w = want->f ? want->f[k] : (double)want->i[k],
                g = got->f ? got->f[k] : (double)got->i[k];
-        double tolerance =
-            want->f ? relative * (fabs(w) + most) + least + EXCUSE * s->noise[leaf][k] : 0;
+        double tolerance = want->f ? allowed(r, s, leaf, k, fabs(w) + most, scale, single) : 0;
         /* The mean of nothing is NaN; times a tangent that is zero, it is decided by the zero where
          * the compiler knows that zero, as of a unit vector, and NaN in the interpreter. */
         bool decided = g == 0 && isnan(w) && has_nothing(s);
@@ -248,7 +257,10 @@ static void compare_single(Family *f, const char *name, const Sample *before, Ar
     if (s.outcome.status != 0)
         return;
     measure_noise(f, name, SHAKE_SINGLE, arena, &s);
-    excuse_rounding(&s, before, ROUNDED * SINGLE_ROUNDING);
+    clear(s.rounded, &s.outcome, arena);
+    for (int i = 0; i < s.outcome.n; i++)
+        if (s.outcome.out[i]->count == before->outcome.out[i]->count)
+            s.rounded[i] = before->rounded[i];
     compare(f, name, SINGLE, &s, arena);
 }
 
@@ -262,7 +274,7 @@ bool family_call(Family *f, const char *name, const Point *p, Arena *arena, Samp
     }
     measure_noise(f, name, SHAKE, arena, out);
     measure_rounding(f, name, arena, out);
-    excuse_rounding(out, out, ROUNDED);
+    excuse_rounding(out);
     for (int k = 1; k < FULL_CONFIGS; k++)
         if (f->ok[k])
             compare(f, name, k, out, arena);

@@ -123,13 +123,16 @@ typedef struct SameRule {
  *                                batch
  *   order K                      highest order of derivatives to check (2)
  *   trials K                     points tried a row of sizes (2)
- *   coordinates K                coordinate directions tried besides a random one (4) */
+ *   coordinates K                coordinate directions tried besides a random one (4)
+ *   scale X                      of numbers: what is much smaller may be off by parts of it (0.05)
+ *   single X                     so many times the usual limit of what rounding excuses in single
+ *                                precision (1) */
 typedef struct Spec {
     VEC(SizeRow) rows;
     VEC(RangeRule) rules;
     VEC(SameRule) same; /* `same A B bits|near` */
     int order, trials, coordinates;
-    double scale;
+    double single, scale;
     char without[128];
 } Spec;
 /* From the file, or where `path` is NULL from lines of the program that begin with "//! ". */

@@ -78,6 +78,8 @@ static bool read_line(Spec *spec, Arena *arena, char *line) {
     }
     if (strcmp(word, "scale") == 0)
         return sscanf(rest, "%lf", &spec->scale) == 1;
+    if (strcmp(word, "single") == 0)
+        return sscanf(rest, "%lf", &spec->single) == 1;
     int *number = strcmp(word, "order") == 0         ? &spec->order
                   : strcmp(word, "trials") == 0      ? &spec->trials
                   : strcmp(word, "coordinates") == 0 ? &spec->coordinates
@@ -111,7 +113,7 @@ static bool read_comments(Spec *spec, Arena *arena, const char *text) {
 }
 
 bool spec_read(Spec *spec, Arena *arena, const char *path, const char *text) {
-    *spec = (Spec){.order = 2, .trials = 2, .coordinates = 4, .scale = 0.05};
+    *spec = (Spec){.order = 2, .trials = 2, .coordinates = 4, .single = 1, .scale = 0.05};
     bool ok = path ? read_file(spec, arena, path) : read_comments(spec, arena, text);
     if (spec->rows.n == 0)
         vec_push(arena, &spec->rows, (SizeRow){0});
