@@ -228,7 +228,15 @@ void report_fail(Report *r, const char *what, const Point *p, const char *format
 
 /* ---- one module built by every configuration (family.c) ---- */
 
-enum { INTERPRETER, LEVEL_0, LEVEL_3, FULL_CONFIGS = 12, SINGLE = FULL_CONFIGS, CONFIGS };
+enum {
+    INTERPRETER,
+    LEVEL_0,
+    LEVEL_3,
+    FULL_CONFIGS = 12,
+    SINGLE = FULL_CONFIGS,
+    SINGLE_INTERPRETER,
+    CONFIGS
+};
 
 typedef struct Family {
     Report *report;
@@ -242,8 +250,9 @@ typedef struct Family {
 typedef struct Sample {
     Point point;
     Outcome outcome;
-    double *noise[MOST_LEAVES];   /* by how much results may be off by conditioning alone */
-    double *rounded[MOST_LEAVES]; /* by how much the interpreter's are in the directed modes */
+    double *noise[MOST_LEAVES];     /* by how much results may be off by conditioning alone */
+    double *rounded[MOST_LEAVES];   /* by how much the interpreter's are in the directed modes */
+    double single_off[MOST_LEAVES]; /* the interpreter's largest error in single precision */
 } Sample;
 
 /* False when no configuration could be built; those that failed alone are reported. With
