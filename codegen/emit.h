@@ -126,6 +126,7 @@ typedef struct Emit {
     PtrMap compared;     /* instructions of compared.h */
     bool unfused;        /* the instruction being emitted is one */
     PtrMap row_goes_on;  /* add_at -> the next one in its row; see emit_add_rows.c */
+    PtrMap row_loads;    /* index -> RowLoad, what it is loaded with; see emit_load_rows.c */
 
     /* of the vector loop being emitted */
     int width;
@@ -220,12 +221,25 @@ void view_set_dims(Emit *e, View *view, const Type *type, LLVMValueRef unit);
 /* Sees to it that `value` stands in the buffer. */
 void emit_into(Emit *e, const Buffer *buffer, const Value *value);
 
-/* ---- emit_rows.c: rows that all lanes write ---- */
+/* ---- emit_rows.c: rows of all lanes ---- */
 /* Stores the n elements of a row of each lane; false: not rows of this form. */
 bool emit_store_rows(Emit *e, const View *row, int n, const Val *elements);
 int rows_vector_lanes(const Emit *e, Scalar elem); /* of one vector, among those of the loop */
 LLVMValueRef rows_part_of(Emit *e, LLVMValueRef vector, int first, int n);
 void rows_transpose(Emit *e, LLVMValueRef *v, int n, int lanes);
+/* n vectors, a power of two, one behind the other; v[] is used up. */
+LLVMValueRef rows_join(Emit *e, LLVMValueRef *v, int n);
+/* v, with zeros in the lanes that the mask excludes. */
+LLVMValueRef rows_included(Emit *e, LLVMValueRef v);
+/* Where the row of each lane is, at an index of its own; `inst` has its indices from `first` on.
+ * Rows of several arrays at one index share the index of each lane, so what is taken out of a
+ * vector is the index, where there is one. An excluded lane has the first row: there is one, as
+ * some lane has a row. */
+void rows_find_places(Emit *e, const Inst *inst, int first, const View *whole, const View *row,
+                      LLVMValueRef *places);
+/* Likewise of rows at even distances; an excluded lane has the last row. False: they are not, or
+ * lanes with an iteration may have none. */
+bool rows_find_steps(Emit *e, const View *row, LLVMValueRef *places);
 
 /* ---- emit_add_rows.c: rows that lanes add to ---- */
 void emit_find_row_adds(Emit *e, const Region *region); /* of a function, before it is emitted */
@@ -233,6 +247,11 @@ void emit_find_row_adds(Emit *e, const Region *region); /* of a function, before
 bool emit_row_goes_on(const Emit *e, const Inst *inst);
 /* Adds the elements of the row that ends with `inst`; false: it is no row. */
 bool emit_add_row(Emit *e, const Inst *inst, const View *whole, const View *row);
+
+/* ---- emit_load_rows.c: rows that lanes read ---- */
+void emit_find_row_loads(Emit *e, const Region *region); /* of a function, before it is emitted */
+/* The results of `inst` and of what reads beside it; false: it is to be emitted by itself. */
+bool emit_load_row(Emit *e, const Inst *inst);
 
 /* ---- emit_order.c: arithmetic in lanes ---- */
 /* The instructions of the region in the order in which their operands are ready; NULL: as they

@@ -141,29 +141,6 @@ static void add_piece(Emit *e, const View *row, const Piece *piece, const LLVMVa
     }
 }
 
-static LLVMValueRef included(Emit *e, LLVMValueRef v) {
-    return e->mask ? LLVMBuildSelect(e->builder, e->mask, v, LLVMConstNull(LLVMTypeOf(v)), "") : v;
-}
-
-/* Where the row of each lane is. Rows of several arrays at one index share the index of each lane,
- * so what is taken out of a vector is the index, where there is one. An excluded lane has the first
- * row, to which it adds zeros: there is one, as some lane has a row. */
-static void find_places(Emit *e, const Inst *inst, const View *whole, const View *row,
-                        LLVMValueRef *places) {
-    bool one_index = inst->n_in == 4 && !whole->lane_offset && !whole->lane_step;
-    Val rest = {.v = emit_i64(e, 0), .step = row->lane_step};
-    LLVMValueRef from =
-        included(e, one_index ? emit_val(e, inst->in[2])->v
-                              : emit_iadd(e, row->lane_offset, emit_lanes(e, rest)));
-    for (int l = 0; l < e->width; l++) {
-        LLVMValueRef lane = LLVMConstInt(e->i32, (unsigned long long)l, false);
-        LLVMValueRef at = LLVMBuildExtractElement(e->builder, from, lane, "");
-        at = one_index ? emit_imul(e, at, whole->strides[0]) : at;
-        places[l] =
-            LLVMBuildInBoundsGEP2(e->builder, emit_type(e, row->elem), row->base, &at, 1, "");
-    }
-}
-
 static void add_one_by_one(Emit *e, const View *row, const Element *elements, int n) {
     for (int k = 0; k < n; k++) {
         Val index = val_of(emit_i64(e, elements[k].column));
@@ -182,9 +159,9 @@ bool emit_add_row(Emit *e, const Inst *inst, const View *whole, const View *row)
         return true;
     }
     LLVMValueRef *places = ARENA_ARRAY(e->arena, e->width, LLVMValueRef);
-    find_places(e, inst, whole, row, places);
+    rows_find_places(e, inst, 2, whole, row, places);
     for (int k = 0; k < n; k++)
-        elements[k].value = included(e, elements[k].value);
+        elements[k].value = rows_included(e, elements[k].value);
     for (int first = 0; first < n;) {
         Piece piece;
         first += next_piece(e, row, elements, n, first, &piece);

@@ -238,7 +238,9 @@ static Val view_result(Emit *e, const Inst *inst) {
 void emit_array_inst(Emit *e, const Inst *inst) {
     switch (inst->op) {
     case OP_index:
-        *emit_val(e, inst->out[0]) = index_view(e, inst);
+        if (!emit_load_row(e, inst)) {
+            *emit_val(e, inst->out[0]) = index_view(e, inst);
+        }
         return;
     case OP_slice:
     case OP_transpose:

@@ -375,9 +375,11 @@ static bool prepare(Emit *e, const Export *export) {
     e->mask = NULL;
     emit_find_split_loops(e);
     ptrmap_init(&e->row_goes_on, e->arena);
+    ptrmap_init(&e->row_loads, e->arena);
     ptrmap_init(&e->compared, e->arena);
     compared_find(export->func->body, e->arena, &e->compared);
     emit_find_row_adds(e, e->func->body);
+    emit_find_row_loads(e, e->func->body);
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* Short rows that all lanes write at once; see emit.h.
+/* Short rows of all lanes, and those that they write at once; see emit.h.
  *
  * Where every lane makes an array of a few numbers for a place of its own, element k of all lanes
  * is one vector, but memory wants the elements of a lane side by side. Scattering them costs a
@@ -69,6 +69,39 @@ static void store_row(Emit *e, const View *x, LLVMValueRef offset, LLVMValueRef 
         }
         store_at(e, x, emit_iadd(e, offset, emit_i64(e, at)), rows_part_of(e, row, at, size));
         at += size;
+    }
+}
+
+LLVMValueRef rows_join(Emit *e, LLVMValueRef *v, int n) {
+    for (int size = (int)LLVMGetVectorSize(LLVMTypeOf(v[0])); n > 1; n /= 2, size *= 2) {
+        int all[MOST_LANES];
+        for (int k = 0; k < 2 * size; k++) {
+            all[k] = k;
+        }
+        for (int k = 0; k < n / 2; k++) {
+            v[k] = shuffle(e, v[2 * k], v[2 * k + 1], all, 2 * size);
+        }
+    }
+    return v[0];
+}
+
+LLVMValueRef rows_included(Emit *e, LLVMValueRef v) {
+    return e->mask ? LLVMBuildSelect(e->builder, e->mask, v, LLVMConstNull(LLVMTypeOf(v)), "") : v;
+}
+
+void rows_find_places(Emit *e, const Inst *inst, int first, const View *whole, const View *row,
+                      LLVMValueRef *places) {
+    bool one_index = inst->n_in == first + 2 && !whole->lane_offset && !whole->lane_step;
+    Val rest = {.v = emit_i64(e, 0), .step = row->lane_step};
+    LLVMValueRef from =
+        rows_included(e, one_index ? emit_val(e, inst->in[first])->v
+                                   : emit_iadd(e, row->lane_offset, emit_lanes(e, rest)));
+    for (int l = 0; l < e->width; l++) {
+        LLVMValueRef lane = LLVMConstInt(e->i32, (unsigned long long)l, false);
+        LLVMValueRef at = LLVMBuildExtractElement(e->builder, from, lane, "");
+        at = one_index ? emit_imul(e, at, whole->strides[0]) : at;
+        places[l] =
+            LLVMBuildInBoundsGEP2(e->builder, emit_type(e, row->elem), row->base, &at, 1, "");
     }
 }
 
@@ -148,6 +181,19 @@ static void store_interleaved(Emit *e, const View *x, LLVMValueRef *vectors, int
         view_store(e, &part, val_of(v));
         e->mask = mask;
     }
+}
+
+bool rows_find_steps(Emit *e, const View *row, LLVMValueRef *places) {
+    if (!row->lane_step || row->lane_offset ||
+        !(!e->mask || (e->mask == e->iterations && e->remaining))) {
+        return false;
+    }
+    for (int l = 0; l < e->width; l++) {
+        LLVMValueRef at = row_offset(e, row, l);
+        places[l] =
+            LLVMBuildInBoundsGEP2(e->builder, emit_type(e, row->elem), row->base, &at, 1, "");
+    }
+    return true;
 }
 
 bool emit_store_rows(Emit *e, const View *x, int n, const Val *elements) {
