@@ -8,7 +8,7 @@
  * each lane. Such stores are not ordered with others, so a fence follows the loop. */
 #include "codegen/emit.h"
 
-enum { LINE = 64, MOST_LINES = 64, LARGE = 4 << 20 };
+enum { LINE = 64, MOST_LINES = 64, LARGE = 12 << 20 };
 
 static int64_t row_elements(const Type *type) {
     int64_t count = 1, n;

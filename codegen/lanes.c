@@ -328,15 +328,21 @@ static bool has_arrays(const Region *region) {
     return false;
 }
 
-static bool has_dear(const Region *region) {
+/* Whether every iteration of the loop with this body takes the same branch. */
+static bool is_same_for_all(const Region *body, const Inst *inst) {
+    return inst->op == OP_if && !region_contains(body, inst->in[0]->region);
+}
+
+/* In any iteration, but for what only all of them do. */
+static bool has_dear(const Region *body, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST &&
             type_is_float(inst->out[0]->type)) {
             return true;
         }
-        for (int k = 0; k < inst->n_region; k++) {
-            if (has_dear(inst->regions[k])) {
+        for (int k = 0; k < inst->n_region && !is_same_for_all(body, inst); k++) {
+            if (has_dear(body, inst->regions[k])) {
                 return true;
             }
         }
@@ -360,7 +366,7 @@ static int interleaved_flat(const Inst *loop, double work) {
     for (int j = 0; j < loop->attr.loop.n_carry + loop->attr.loop.n_acc; j++) {
         sums = sums || loop->out[j]->type->rank > 0;
     }
-    if (is_likely_short(loop) || has_arrays(body) || !has_dear(body)) {
+    if (is_likely_short(loop) || has_arrays(body) || !has_dear(body, body)) {
         return 1;
     }
     double small = sums ? 60 : 200, large = sums ? 200 : 600;
