@@ -78,7 +78,7 @@ static bool region_is_flat(const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (inst->op == OP_loop || inst->op == OP_contract ||
-            (inst->n_out && inst->out[0]->type->rank > 0))
+            (inst->n_out && inst->out[0]->type->rank > 0 && !inst->out[0]->is_acc))
             return false;
         for (int k = 0; k < inst->n_region; k++)
             if (!region_is_flat(inst->regions[k]))
