@@ -552,6 +552,7 @@ static void check_rule_of(Checker *c, Rule *rule, FnDecl *fn) {
     scratch.types = rule->types;
     c->sig = fn->sig;
     c->fn = &scratch;
+    c->in_rule = true;
     int scope = scope_mark(c);
     if (!refuse_functions(c, rule, fn->sig) && rule_params(c, rule, fn->sig)) {
         for (int i = 0; i < rule->parts.n; i++) {
@@ -561,6 +562,7 @@ static void check_rule_of(Checker *c, Rule *rule, FnDecl *fn) {
     scope_leave(c, scope);
     c->sig = NULL;
     c->fn = NULL;
+    c->in_rule = false;
 }
 
 void check_instance_rule(Checker *c, FnDecl *fn) {

@@ -28,6 +28,17 @@ static const Size *new_size_param(Checker *c, Name name, int from_param) {
     return param.size;
 }
 
+/* [n, m] */
+static const char *size_list(Checker *c) {
+    Text text;
+    text_init(&text, c->arena);
+    for (int i = 0; i < c->sig->sizes.n; i++) {
+        text_printf(&text, "%s%s", i == 0 ? "[" : ", ", c->sig->sizes.data[i].name.atom);
+    }
+    text_puts(&text, "]");
+    return text.data;
+}
+
 static const Size *unknown_size(Checker *c, Name name, SizeScope scope) {
     Diag *diag = diag_error(c->diags, DIAG_unknown_size, name.loc, "unknown size `%s`", name.atom);
     if (scope == SIZES_result && c->fn && !c->fn->brackets) {
@@ -43,6 +54,9 @@ static const Size *unknown_size(Checker *c, Name name, SizeScope scope) {
     const char *near = nearest_name(name.atom, names, n);
     if (near) {
         diag_hint(c->diags, diag, "did you mean `%s`?", near);
+    } else if (c->in_rule && n > 0) {
+        diag_hint(c->diags, diag,
+                  "a rule has the sizes of its function, by their names there: `%s`", size_list(c));
     } else if (scope != SIZES_body) {
         diag_hint(c->diags, diag, "sizes are listed behind the name: `[%s%s%s]`", n ? names[0] : "",
                   n ? ", " : "", name.atom);
