@@ -37,19 +37,19 @@ static void run_grad(void *user) {
                ba_error);
 }
 
-static Cameras cameras(const Case *c) {
-    return (Cameras){c->cams.r, c->cams.c, c->cams.f, c->cams.x0, c->cams.k};
+static Cameras cameras(Cam c) {
+    return (Cameras){c.r, c.c, c.f, c.x0, c.k};
 }
 
 static void run_scalar(void *user) {
     Case *c = user;
-    Cameras cams = cameras(c);
+    Cameras cams = cameras(c->cams);
     ba_scalar(c->no, &cams, c->pts, c->w, c->cam, c->pt, c->z, c->blocks);
 }
 
 static void run_hand(void *user) {
     Case *c = user;
-    Cameras cams = cameras(c);
+    Cameras cams = cameras(c->cams);
     ba_hand(c->nc, c->no, &cams, c->pts, c->w, c->cam, c->pt, c->z, c->blocks, c->hand_work);
 }
 
@@ -108,10 +108,84 @@ static void compare(Case *c, void (*run)(void *), const char *what) {
     free(theirs);
 }
 
+/* ---- what is only compared ---- */
+
+static void compare_residuals(Case *c) {
+    double *errors = numbers(c->no * 2, 0, 0), *weights = numbers(c->no, 0, 0);
+    double *by_hand = numbers(c->no * 2, 0, 0), *weights_by_hand = numbers(c->no, 0, 0);
+    void *work = measure_memory(residuals_work(c->nc, c->np, c->no));
+    Cameras cams = cameras(c->cams);
+    measure_ok(residuals(c->nc, c->np, c->no, &c->cams, c->pts, c->w, c->cam, c->pt, c->z, errors,
+                         weights, work),
+               ba_error);
+    ba_scalar_residuals(c->no, &cams, c->pts, c->w, c->cam, c->pt, c->z, by_hand, weights_by_hand);
+    measure_agree("ba, residuals", errors, by_hand, (size_t)(c->no * 2), 1e-9);
+    measure_agree("ba, residuals of weights", weights, weights_by_hand, (size_t)c->no, 1e-9);
+    free(errors), free(weights), free(by_hand), free(weights_by_hand), free(work);
+}
+
+/* All that is differentiated by; a direction, or a result. */
+typedef struct Leaves {
+    Cam cams;
+    double *pts, *w;
+} Leaves;
+
+static Leaves new_leaves(const Case *c) {
+    return (Leaves){new_cams(c->nc), numbers(c->np * 3, -1, 1), numbers(c->no, -1, 1)};
+}
+
+static void free_leaves(Leaves *l) {
+    free_cams(l->cams), free(l->pts), free(l->w);
+}
+
+static CameraSums sums(Cam c) {
+    return (CameraSums){c.r, c.c, c.f, c.x0, c.k};
+}
+
+static void agree(const char *what, const Case *c, const Leaves *a, const Leaves *b) {
+    size_t nc = (size_t)c->nc;
+    measure_agree(what, a->cams.r, b->cams.r, nc * 3, 1e-9);
+    measure_agree(what, a->cams.c, b->cams.c, nc * 3, 1e-9);
+    measure_agree(what, a->cams.f, b->cams.f, nc, 1e-9);
+    measure_agree(what, a->cams.x0, b->cams.x0, nc * 2, 1e-9);
+    measure_agree(what, a->cams.k, b->cams.k, nc * 2, 1e-9);
+    measure_agree(what, a->pts, b->pts, (size_t)c->np * 3, 1e-9);
+    measure_agree(what, a->w, b->w, (size_t)c->no, 1e-9);
+}
+
+static void compare_grad(Case *c) {
+    Leaves by_hand = new_leaves(c), ours = {c->grad_cams, c->grad_pts, c->grad_w};
+    Cameras cams = cameras(c->cams);
+    CameraSums grad_cams = sums(by_hand.cams);
+    run_grad(c);
+    double value = ba_scalar_grad(c->nc, c->np, c->no, &cams, c->pts, c->w, c->cam, c->pt, c->z,
+                                  &grad_cams, by_hand.pts, by_hand.w);
+    measure_agree("ba, value", &c->value, &value, 1, 1e-9);
+    agree("ba, gradient", c, &ours, &by_hand);
+    free_leaves(&by_hand);
+}
+
+static void compare_hvp(Case *c) {
+    Leaves along = new_leaves(c), ours = new_leaves(c), by_hand = new_leaves(c);
+    Cameras cams = cameras(c->cams), d_cams = cameras(along.cams);
+    CameraSums hv_cams = sums(by_hand.cams);
+    void *work = measure_memory(ba_hvp_work(c->nc, c->np, c->no));
+    measure_ok(ba_hvp(c->nc, c->np, c->no, &c->cams, c->pts, c->w, c->cam, c->pt, c->z, &along.cams,
+                      along.pts, along.w, &ours.cams, ours.pts, ours.w, work),
+               ba_error);
+    ba_scalar_hvp(c->nc, c->np, c->no, &cams, c->pts, c->w, c->cam, c->pt, c->z, &d_cams, along.pts,
+                  along.w, &hv_cams, by_hand.pts, by_hand.w);
+    agree("ba, Hessian times vector", c, &ours, &by_hand);
+    free_leaves(&along), free_leaves(&ours), free_leaves(&by_hand), free(work);
+}
+
 static void bench_size(int64_t nc, int64_t np, int64_t no) {
     Case c = new_case(nc, np, no);
     compare(&c, run_scalar, "ba, scalar");
     compare(&c, run_hand, "ba, vectors");
+    compare_residuals(&c);
+    compare_grad(&c);
+    compare_hvp(&c);
     Candidate runs[] = {{.run = run_blocks, .user = &c},
                         {.run = run_scalar, .user = &c},
                         {.run = run_hand, .user = &c},

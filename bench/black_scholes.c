@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { N = 1000000, RESULTS = 5 };
+enum { N = 1000000, RESULTS = 5, SINGLE = 1000 };
 
 typedef struct Case {
     double *in[5], *out[RESULTS], *by_hand[RESULTS], one[RESULTS];
@@ -63,6 +63,25 @@ static void compare(Case *c, void (*run)(void *), const char *what) {
         measure_agree("black_scholes, one option", c->one + i, c->by_hand[i], 1, 1e-9);
 }
 
+/* The price, and each element of the Hessian, of the first options one by one. */
+static void compare_single(Case *c) {
+    static double ours[5][SINGLE], by_hand[5][SINGLE];
+    for (int i = 0; i < SINGLE; i++) {
+        double S = c->in[0][i], K = c->in[1][i], r = c->in[2][i], sig = c->in[3][i],
+               T = c->in[4][i];
+        double hess[4], hess_by_hand[4];
+        measure_ok(price(S, K, r, sig, T, &ours[4][i], c->work), black_scholes_error);
+        measure_ok(second_greeks(S, K, r, sig, T, hess, c->work), black_scholes_error);
+        by_hand[4][i] = price_scalar(S, K, r, sig, T);
+        second_greeks_scalar(S, K, r, sig, T, hess_by_hand);
+        for (int k = 0; k < 4; k++)
+            ours[k][i] = hess[k], by_hand[k][i] = hess_by_hand[k];
+    }
+    for (int k = 0; k < 4; k++)
+        measure_agree("black_scholes, second derivatives", ours[k], by_hand[k], SINGLE, 1e-9);
+    measure_agree("black_scholes, price", ours[4], by_hand[4], SINGLE, 1e-9);
+}
+
 static void new_case(Case *c) {
     static const double from[] = {80, 80, 0.01, 0.1, 0.2}, to[] = {120, 120, 0.05, 0.5, 2};
     for (int i = 0; i < 5; i++) {
@@ -71,8 +90,11 @@ static void new_case(Case *c) {
         c->by_hand[i] = measure_memory(N * sizeof(double));
         measure_fill(c->in[i], N, from[i], to[i]);
     }
-    size_t many = book_greeks_work(N), one = greeks_work();
-    c->work = measure_memory(many > one ? many : one);
+    size_t need[] = {book_greeks_work(N), greeks_work(), price_work(), second_greeks_work()},
+           most = 0;
+    for (int i = 0; i < 4; i++)
+        most = need[i] > most ? need[i] : most;
+    c->work = measure_memory(most);
 }
 
 void row_black_scholes(void) {
@@ -80,6 +102,7 @@ void row_black_scholes(void) {
     new_case(&c);
     compare(&c, run_scalar, "black_scholes, scalar");
     compare(&c, run_hand, "black_scholes, vectors");
+    compare_single(&c);
     Candidate runs[4] = {{.run = run_book, .user = &c},
                          {.run = run_scalar, .user = &c},
                          {.run = run_hand, .user = &c}};

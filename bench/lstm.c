@@ -78,17 +78,45 @@ static Case new_case(int h) {
     return c;
 }
 
-static void compare(Case *c) {
+static void compare(Case *c, void (*ours)(void *), void (*by_hand)(void *)) {
     size_t n[] = {(size_t)(4 * c->h * D), (size_t)(4 * c->h) * (size_t)c->h, 4 * (size_t)c->h,
                   (size_t)(D * c->h)};
-    run_single(c);
+    ours(c);
     REAL value = c->value;
-    run_hand(c);
+    by_hand(c);
     AGREE("lstm", &value, &c->value, 1, tolerance);
     AGREE("lstm, Wx", c->g.Wx, c->by_hand.Wx, n[0], tolerance);
     AGREE("lstm, Wh", c->g.Wh, c->by_hand.Wh, n[1], tolerance);
     AGREE("lstm, b", c->g.b, c->by_hand.b, n[2], tolerance);
     AGREE("lstm, Wo", c->g.Wo, c->by_hand.Wo, n[3], tolerance);
+}
+
+static void run_checkpointed(void *user) {
+    Case *c = user;
+    Cell p = cell_of(c->p), g = cell_of(c->g);
+    void *work = measure_memory(single_grad_checkpointed_work(T, D, c->h));
+    measure_ok(
+        single_grad_checkpointed(T, D, c->h, &p, c->p.Wo, c->xs, &c->value, &g, c->g.Wo, work),
+        ERROR);
+    free(work);
+}
+
+static void run_checkpointed_hand(void *user) {
+    Case *c = user;
+    void *work = measure_memory(lstm_hand_steps_work(D, c->h));
+    c->value = lstm_hand_checkpointed(T, D, c->h, &c->p, c->xs, &c->by_hand, work);
+    free(work);
+}
+
+static void compare_loss(Case *c) {
+    Cell p = cell_of(c->p);
+    REAL value;
+    void *work = measure_memory(single_work(T, D, c->h)),
+         *hand_work = measure_memory(lstm_hand_steps_work(D, c->h));
+    measure_ok(single(T, D, c->h, &p, c->p.Wo, c->xs, &value, work), ERROR);
+    REAL by_hand = lstm_hand_loss(T, D, c->h, &c->p, c->xs, hand_work);
+    AGREE("lstm, loss", &value, &by_hand, 1, tolerance);
+    free(work), free(hand_work);
 }
 
 /* The batch against the mean of its sequences by hand. */
@@ -141,7 +169,9 @@ void ROW(void) {
     for (int i = 0; i < 3; i++) {
         char name[64];
         Case c = new_case(hidden[i]);
-        compare(&c);
+        compare(&c, run_single, run_hand);
+        compare(&c, run_checkpointed, run_checkpointed_hand);
+        compare_loss(&c);
         snprintf(name, sizeof name, "hidden %d, one sequence", c.h);
         bench(&c, 1, name);
         if (c.h < 1024)

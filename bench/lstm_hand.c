@@ -3,6 +3,9 @@
  * Only the products with the carried state are done step by step, as vector times matrix, for which
  * Wh is transposed once; the input's and the output's products, and all gradients of weights, are
  * products over all steps at once. Gates are stored, so the reverse sweep needs no transcendental.
+ *
+ * The loss alone and the gradient with checkpoints do all products step by step, in memory that
+ * does not depend on the number of steps.
  */
 #include "lstm_hand.h"
 #include "vec.h"
@@ -168,16 +171,21 @@ static void reverse(int steps, int d, int h, const HandCell *p, Work w) {
     }
 }
 
+static void clear(int d, int h, HandCell *grad) {
+    size_t row = (size_t)h, gates = 4 * row;
+    memset(grad->Wx, 0, gates * (size_t)d * sizeof(REAL));
+    memset(grad->Wh, 0, gates * row * sizeof(REAL));
+    memset(grad->Wo, 0, row * (size_t)d * sizeof(REAL));
+    memset(grad->b, 0, gates * sizeof(REAL));
+}
+
 REAL lstm_hand(int T, int d, int h, const HandCell *p, const REAL *xs, HandCell *grad, void *work) {
     Work w = layout(T, d, h, work);
     int steps = T - 1;
     size_t row = (size_t)h, gates = 4 * row;
     REAL value = forward(steps, d, h, p, xs, w);
     reverse(steps, d, h, p, w);
-    memset(grad->Wx, 0, gates * (size_t)d * sizeof(REAL));
-    memset(grad->Wh, 0, gates * row * sizeof(REAL));
-    memset(grad->Wo, 0, row * (size_t)d * sizeof(REAL));
-    memset(grad->b, 0, gates * sizeof(REAL));
+    clear(d, h, grad);
     product(4 * h, d, steps, w.gates, 1, gates, xs, grad->Wx);
     product(4 * h, h, steps, w.gates, 1, gates, w.hid, grad->Wh);
     product(d, h, steps, w.error, 1, (size_t)d, w.hid + row, grad->Wo);
@@ -185,4 +193,133 @@ REAL lstm_hand(int T, int d, int h, const HandCell *p, const REAL *xs, HandCell 
         for (size_t i = 0; i < gates; i++)
             grad->b[i] += w.gates[t * gates + i];
     return value;
+}
+
+/* ---- step by step ---- */
+
+enum { STATES = 16 }; /* stored by the gradient with checkpoints */
+
+/* Weights transposed for vector_times; a step's gates, tanh of its c, and error; adjoints of the
+ * state after it. A state is c and hid, one after the other. */
+typedef struct Steps {
+    int d, h;
+    const HandCell *p;
+    const REAL *xs;
+    REAL *Wx, *Wh, *Wo, *gates, *tc, *error, *c_adj, *hid_adj, *state;
+} Steps;
+
+size_t lstm_hand_steps_work(int d, int h) {
+    size_t D = (size_t)d, H = (size_t)h;
+    return sizeof(REAL) * (4 * H * (D + H) + D * H + 7 * H + D + (STATES + 2) * 2 * H);
+}
+
+static Steps prepare(int d, int h, const HandCell *p, const REAL *xs, REAL *work) {
+    size_t D = (size_t)d, H = (size_t)h;
+    Steps w = {.d = d, .h = h, .p = p, .xs = xs, .Wx = work};
+    w.Wh = w.Wx + 4 * H * D;
+    w.Wo = w.Wh + 4 * H * H;
+    w.gates = w.Wo + D * H;
+    w.tc = w.gates + 4 * H;
+    w.error = w.tc + H;
+    w.c_adj = w.error + D;
+    w.hid_adj = w.c_adj + H;
+    w.state = w.hid_adj + H;
+    turn(4 * h, d, p->Wx, w.Wx);
+    turn(4 * h, h, p->Wh, w.Wh);
+    turn(d, h, p->Wo, w.Wo);
+    memset(w.state, 0, 2 * H * sizeof(REAL));
+    return w;
+}
+
+/* `to` may be `from`. */
+static void step(const Steps *w, int t, const REAL *from, REAL *to) {
+    memcpy(w->gates, w->p->b, 4 * (size_t)w->h * sizeof(REAL));
+    vector_times(w->d, 4 * w->h, w->xs + (size_t)t * w->d, w->Wx, w->gates);
+    vector_times(w->h, 4 * w->h, from + w->h, w->Wh, w->gates);
+    cell(w->h, w->gates, from, to, w->tc, to + w->h);
+}
+
+/* The square of the error after step t. */
+static REAL step_error(const Steps *w, int t, const REAL *hid) {
+    REAL total = 0;
+    for (int i = 0; i < w->d; i++)
+        w->error[i] = -w->xs[(size_t)(t + 1) * w->d + i];
+    vector_times(w->h, w->d, hid, w->Wo, w->error);
+    for (int i = 0; i < w->d; i++)
+        total += w->error[i] * w->error[i];
+    return total;
+}
+
+REAL lstm_hand_loss(int T, int d, int h, const HandCell *p, const REAL *xs, void *work) {
+    Steps w = prepare(d, h, p, xs, work);
+    REAL total = 0;
+    for (int t = 0; t < T - 1; t++) {
+        step(&w, t, w.state, w.state);
+        total += step_error(&w, t, w.state + h);
+    }
+    return total / (REAL)(T - 1);
+}
+
+/* Runs step t from the state before it; its share goes into grad, the adjoints go from the state
+ * after it to the state before it. Returns the square of its error. */
+static REAL reverse_step(const Steps *w, int t, const REAL *from, REAL weight, HandCell *grad) {
+    int d = w->d, h = w->h;
+    REAL *after = w->state + (STATES + 1) * 2 * (size_t)h;
+    step(w, t, from, after);
+    REAL square = step_error(w, t, after + h);
+    for (int i = 0; i < d; i++)
+        w->error[i] *= 2 * weight;
+    vector_times(d, h, w->error, w->p->Wo, w->hid_adj);
+    cell_adjoint(h, w->gates, from, w->tc, w->hid_adj, w->c_adj);
+    memset(w->hid_adj, 0, (size_t)h * sizeof(REAL));
+    vector_times(4 * h, h, w->gates, w->p->Wh, w->hid_adj);
+    product(4 * h, d, 1, w->gates, 1, 0, w->xs + (size_t)t * d, grad->Wx);
+    product(4 * h, h, 1, w->gates, 1, 0, from + h, grad->Wh);
+    product(d, h, 1, w->error, 1, 0, after + h, grad->Wo);
+    for (int i = 0; i < 4 * h; i++)
+        grad->b[i] += w->gates[i];
+    return square;
+}
+
+/* How many steps can be reversed with `states` of them stored and none run more than `runs` times
+ * before that: binomial (Griewank and Walther 2000). */
+static int64_t reach(int states, int runs) {
+    int64_t n = 1;
+    for (int i = 1; i <= runs; i++)
+        n = n * (states + i) / i;
+    return n;
+}
+
+/* Where in n steps to store the next state, so that the fewest are run. */
+static int split(int n, int states) {
+    int runs = 1;
+    while (reach(states, runs) < n)
+        runs++;
+    int64_t most = reach(states, runs - 1), rest = reach(states - 1, runs - 1);
+    return (int)(n - rest < most ? n - rest : most);
+}
+
+/* Reverses n steps from step t on. The state before them is one of the `states` that may be stored;
+ * the others are put after it. */
+static REAL reverse_steps(const Steps *w, int t, int n, int states, REAL *state, REAL weight,
+                          HandCell *grad) {
+    REAL total = 0, *next = state + 2 * w->h;
+    while (n > 1) {
+        int ahead = split(n, states);
+        step(w, t, state, next);
+        for (int i = 1; i < ahead; i++)
+            step(w, t + i, next, next);
+        total += reverse_steps(w, t + ahead, n - ahead, states - 1, next, weight, grad);
+        n = ahead;
+    }
+    return total + reverse_step(w, t, state, weight, grad);
+}
+
+REAL lstm_hand_checkpointed(int T, int d, int h, const HandCell *p, const REAL *xs, HandCell *grad,
+                            void *work) {
+    Steps w = prepare(d, h, p, xs, work);
+    REAL weight = 1 / (REAL)(T - 1);
+    clear(d, h, grad);
+    memset(w.c_adj, 0, 2 * (size_t)h * sizeof(REAL));
+    return weight * reverse_steps(&w, 0, T - 1, STATES, w.state, weight, grad);
 }
