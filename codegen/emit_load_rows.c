@@ -5,7 +5,7 @@
  * vector has, or fewer: a block of each lane's row, transposed in registers. A gather takes some
  * 12 cycles a column on Zen 4, a block of eight columns in eight lanes takes about 30. A block is
  * loaded where the first of its elements is read; it may reach over elements that nobody reads, but
- * not out of the row. */
+ * not out of the row, whose length is a constant. */
 #include "codegen/emit.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ typedef struct RowLoad {
     const Inst *first;
     int64_t column;
     int size, n;
-    bool whole; /* it was loaded where `first` was emitted */
+    bool loaded; /* where `first` was emitted */
     const Inst *members[MOST_IN_ROW];
 } RowLoad;
 
@@ -84,9 +84,10 @@ static int members_below(const Row *row, int first, int64_t end, int *columns) {
 /* Members from `first` on become a block where more than half of it is read: how many there are. */
 static int take_block(Emit *e, const Row *row, int first) {
     const Value *array = row->members[first]->in[0];
-    int64_t column = column_of(row->members[first]), extent = 0;
+    int64_t column = column_of(row->members[first]), extent;
+    /* Where it is a size, a check may stand between two elements. */
     if (!size_is_const(array->type->dims[array->type->rank - 1], &extent))
-        extent = column_of(row->members[row->n - 1]) + 1;
+        return 1;
     for (int size = e->target->vector_bytes / (int)scalar_bytes(array->type->elem); size > 1;
          size /= 2) {
         int64_t from = column + size <= extent ? column : extent - size;
@@ -191,6 +192,6 @@ static bool load_block(Emit *e, const RowLoad *load) {
 bool emit_load_row(Emit *e, const Inst *inst) {
     RowLoad *load = e->width > 1 ? ptrmap_get(&e->row_loads, inst) : NULL;
     if (load && inst == load->first)
-        load->whole = load_block(e, load);
-    return load && load->whole;
+        load->loaded = load_block(e, load);
+    return load && load->loaded;
 }

@@ -333,16 +333,16 @@ static bool is_same_for_all(const Region *body, const Inst *inst) {
     return inst->op == OP_if && !region_contains(body, inst->in[0]->region);
 }
 
-/* In any iteration, but for what only all of them do. */
-static bool has_dear(const Region *body, const Region *region) {
+/* In any iteration; with or without what only all of them do. */
+static bool has_dear(const Region *body, const Region *region, bool with_all) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (op_is_elementwise(inst->op) && op_info[inst->op].cost >= DEAR_COST &&
             type_is_float(inst->out[0]->type)) {
             return true;
         }
-        for (int k = 0; k < inst->n_region && !is_same_for_all(body, inst); k++) {
-            if (has_dear(body, inst->regions[k])) {
+        for (int k = 0; k < inst->n_region && (with_all || !is_same_for_all(body, inst)); k++) {
+            if (has_dear(body, inst->regions[k], with_all)) {
                 return true;
             }
         }
@@ -366,7 +366,7 @@ static int interleaved_flat(const Inst *loop, double work) {
     for (int j = 0; j < loop->attr.loop.n_carry + loop->attr.loop.n_acc; j++) {
         sums = sums || loop->out[j]->type->rank > 0;
     }
-    if (is_likely_short(loop) || has_arrays(body) || !has_dear(body, body)) {
+    if (is_likely_short(loop) || has_arrays(body) || !has_dear(body, body, !sums)) {
         return 1;
     }
     double small = sums ? 60 : 200, large = sums ? 200 : 600;

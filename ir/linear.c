@@ -188,14 +188,23 @@ static void loop(Linear *l, const Inst *inst) {
     }
 }
 
+static bool any_zero(const Linear *l, const Inst *inst) {
+    for (int i = 0; i < inst->n_in; i++)
+        if (get(l, inst->in[i]) == ZERO && type_is_float(inst->in[i]->type))
+            return true;
+    return false;
+}
+
+/* Of zeros a function may make zeros, as solving a system does. */
 static void call(Linear *l, const Inst *inst) {
     const Func *f = inst->attr.callee.func;
-    if (all_free(l, inst, 0, inst->n_in)) {
+    bool opaque = f->is_extern || l->depth == MOST_CALLS;
+    if (all_free(l, inst, 0, inst->n_in) && (opaque || !any_zero(l, inst))) {
         for (int i = 0; i < inst->n_out; i++)
             put(l, inst->out[i], FREE);
         return;
     }
-    if (f->is_extern || l->depth == MOST_CALLS) {
+    if (opaque) {
         fail(l, inst->loc, text(l, "a call of `%s` with a %s", f->name));
         return;
     }

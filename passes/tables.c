@@ -1,18 +1,21 @@
-/* What depends on a gathered row alone is computed once a row, in front of the loop that gathers.
+/* What depends on a gathered row alone is computed once a row, in front of the loop that gathers:
  *
- *     loop o < n slice(k = group) { .. exp(s[k]) .. sqrt(r[k, 0]^2 + r[k, 1]^2) .. }
- *     ->  T = loop j < rows { [exp(s[j]), sqrt(..)] };
- *         loop o < n slice(k = group) { (a, b) = if few { T[k, 0], T[k, 1] } else { as before }; ..
- * }
+ *     loop o < n slice(k = group) { e = exp(s[k]); .. }
+ *
+ * becomes
+ *
+ *     T = loop j < rows { exp(s[j]) }
+ *     loop o < n slice(k = group) { e = if few { T[k] } else { exp(s[k]) }; .. }
  *
  * Iterations that gather by one index share rows: observations a camera, students a school. Whether
  * they do, sizes say only when the code runs: `few` holds where there are at most a part of as many
  * rows as iterations. Where it does not, the table has no rows, and the values are computed where
- * they were. The workspace is thus bounded by the iterations, however long the gathered arrays are.
+ * the row is read first. The workspace is thus bounded by the iterations, however long the gathered
+ * arrays are.
  *
  * What the loop reads of the row besides goes into the table as well, so that one row is read and
- * not one of each array. Values of branches are computed for every row: nothing fails or is seen
- * there, and elementary functions of what a branch excludes are at worst NaN, which nobody reads.
+ * not one of each array. Branches on conditions of the row stand in the table, too; what stands
+ * under another condition is left alone, and so is what a check guards besides the index.
  *
  * Runs late, when loops are joined and `branches` has shared what branches compute. */
 #include "passes/rebuild.h"
@@ -20,7 +23,8 @@
 enum {
     ROWS_A_ITERATION = 4, /* few: so many times fewer rows than iterations */
     MOST_COLUMNS = 64,
-    SHORT_LOOP = 8 /* constant extents up to here are left alone */
+    SHORT_LOOP = 8, /* constant extents up to here are left alone */
+    MOST_TABLES = 8 /* a loop */
 };
 
 typedef enum Part {
@@ -37,7 +41,7 @@ typedef enum Part {
 typedef struct Made {
     const Inst *inst;
     Value *out;
-    const Value *same; /* or NULL */
+    Value *same; /* or NULL */
 } Made;
 
 /* One index of a loop, and what depends on the rows there. */
@@ -48,6 +52,8 @@ typedef struct Table {
     Scalar elem;
     PtrMap parts;    /* value -> Part */
     VEC(Made) makes; /* what computes them, in order */
+    PtrMap aliases;  /* Made.out -> Made.same, of those with another name */
+    PtrMap exported; /* Made.same, as keys */
     VEC(Value *) columns;
     Value *array, *few; /* in the new body */
     struct Table *next; /* of the same loop */
@@ -76,12 +82,20 @@ static bool is_outside(const Inst *loop, const Value *v) {
     return !region_contains(loop->regions[0], v->region);
 }
 
+/* Whether the axis has this index whatever the sizes are: no check guards it. */
+static bool is_safe_on_axis(const Inst *inst, int axis) {
+    const Value *index = inst->in[1 + axis];
+    int64_t n;
+    return inst_is_const(index) && size_is_const(inst->in[0]->type->dims[axis], &n) &&
+           index->inst->attr.integer >= 0 && index->inst->attr.integer < n;
+}
+
 static bool reads_row(const Table *t, const Inst *loop, const Inst *inst) {
     if (inst->op != OP_index || inst->in[1] != t->key || inst->out[0]->type->rank > 0 ||
         !is_outside(loop, inst->in[0]) || (t->rows && inst->in[0]->type->dims[0] != t->rows))
         return false;
     for (int k = 2; k < inst->n_in; k++)
-        if (!inst_is_const(inst->in[k]))
+        if (!is_safe_on_axis(inst, k - 1))
             return false;
     return true;
 }
@@ -106,12 +120,12 @@ static bool read_only_when(const Region *region, const Value *v, const Value *co
 }
 
 /* What a result of an `if` is another name for, or NULL. */
-static const Value *other_name(const Table *t, const Inst *loop, const Inst *inst, int result) {
+static Value *other_name(const Table *t, const Inst *loop, const Inst *inst, int result) {
     const Value *v = inst->out[result];
     if (!type_is_float(v->type))
         return NULL;
     for (int k = 0; k < 2; k++) {
-        const Value *yield = inst->regions[k]->yields.data[result];
+        Value *yield = inst->regions[k]->yields.data[result];
         if (part_of(t, yield) != NOT_OF_ROW && read_only_when(loop->regions[0], v, inst->in[0], k))
             return yield;
     }
@@ -122,7 +136,7 @@ static const Value *other_name(const Table *t, const Inst *loop, const Inst *ins
 static int operands(const Made *made, Value **in) {
     const Inst *inst = made->inst;
     if (made->same) {
-        in[0] = (Value *)made->same;
+        in[0] = made->same;
         return 1;
     }
     if (inst->op == OP_if) {
@@ -152,8 +166,24 @@ static bool computes_of_row(const Table *t, const Inst *loop, const Made *made) 
     return any && (!choice || part_of(t, in[0]) != NOT_OF_ROW);
 }
 
-/* In the body and the branches in it, from the first read on that stands in the body itself: there
- * the index is known to be in range. */
+static bool is_row_branch(const Table *t, const Inst *inst) {
+    return inst->op == OP_if && part_of(t, inst->in[0]) != NOT_OF_ROW;
+}
+
+static void note(Table *t, const Inst *loop, const Inst *inst, int result) {
+    Made made = {.inst = inst, .out = inst->out[result]};
+    if (inst->op == OP_if)
+        made.same = other_name(t, loop, inst, result);
+    if (made.same) {
+        ptrmap_put(&t->aliases, made.out, made.same);
+        ptrmap_put(&t->exported, made.same, made.same);
+    }
+    set_part(t, made.out, OF_ROW);
+    vec_push(t->parts.arena, &t->makes, made);
+}
+
+/* In the body, and in branches on conditions of the row, from the first read on that stands in the
+ * body itself: there the index is known to be in range. */
 static void find_in(Table *t, const Inst *loop, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
@@ -162,17 +192,11 @@ static void find_in(Table *t, const Inst *loop, const Region *region) {
             t->first = inst;
             t->rows = inst->in[0]->type->dims[0];
         }
-        for (int k = 0; inst->op == OP_if && k < inst->n_region; k++)
+        for (int k = 0; is_row_branch(t, inst) && k < inst->n_region; k++)
             find_in(t, loop, inst->regions[k]);
-        for (int k = 0; t->first && k < inst->n_out; k++) {
-            Made made = {.inst = inst, .out = inst->out[k]};
-            if (reads || computes_of_row(t, loop, &made)) {
-                if (inst->op == OP_if)
-                    made.same = other_name(t, loop, inst, k);
-                set_part(t, made.out, OF_ROW);
-                vec_push(t->parts.arena, &t->makes, made);
-            }
-        }
+        for (int k = 0; t->first && k < inst->n_out; k++)
+            if (reads || computes_of_row(t, loop, &(Made){.inst = inst, .out = inst->out[k]}))
+                note(t, loop, inst, k);
     }
 }
 
@@ -275,6 +299,8 @@ static void look_at_key(Tables *s, const Inst *loop, const Value *key) {
     Table *t = ARENA_NEW(s->arena, Table);
     *t = (Table){.key = key};
     ptrmap_init(&t->parts, s->arena);
+    ptrmap_init(&t->aliases, s->arena);
+    ptrmap_init(&t->exported, s->arena);
     find_in(t, loop, loop->regions[0]);
     if (!t->first || !may_be_few(t, loop))
         return;
@@ -291,16 +317,29 @@ static void look_at_key(Tables *s, const Inst *loop, const Value *key) {
     s->any = true;
 }
 
+/* The indices by which arrays are read in the body itself. */
+static void look_at_loop(Tables *s, const Inst *loop) {
+    const Region *body = loop->regions[0];
+    PtrMap seen;
+    ptrmap_init(&seen, s->arena);
+    for (int i = 0; i < body->insts.n && seen.n < MOST_TABLES; i++) {
+        const Inst *inst = body->insts.data[i];
+        const Value *key = inst->op == OP_index ? inst->in[1] : NULL;
+        bool slice = key && !key->inst && key->region == body && key->index > 0 &&
+                     key->index <= loop->attr.loop.n_slice;
+        if (slice && !ptrmap_has(&seen, key)) {
+            ptrmap_put(&seen, key, (void *)inst);
+            look_at_key(s, loop, key);
+        }
+    }
+}
+
 /* Loops that stand in no other one. */
 static void find_loops(Tables *s, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        bool parallel = inst->op == OP_loop && inst->attr.loop.n_carry == 0;
-        for (int k = 1; parallel && k <= inst->attr.loop.n_slice; k++) {
-            const Value *key = inst->regions[0]->params.data[k];
-            if (key->type->rank == 0 && key->type->elem == S_i64)
-                look_at_key(s, inst, key);
-        }
+        if (inst->op == OP_loop && inst->attr.loop.n_carry == 0)
+            look_at_loop(s, inst);
         for (int k = 0; inst->op == OP_if && k < inst->n_region; k++)
             find_loops(s, inst->regions[k]);
     }
@@ -313,30 +352,104 @@ static Value *constant_again(IrBuilder *b, const Value *v) {
                                   : ir_int(b, v->type->elem, v->inst->attr.integer);
 }
 
-/* The values of a row, whose number is `key` here; `outer` maps what lies around the loop. Into
- * `map`. */
-static void compute_row(IrBuilder *b, const Table *t, const IrMap *outer, Value *key, IrMap *map) {
-    irmap_init(map, b->m, b->m->arena);
-    irmap_put(map, (Value *)t->key, key);
-    for (int i = 0; i < t->makes.n; i++) {
-        const Made *made = &t->makes.data[i];
-        Value *in[IR_MAX_RANK + 1];
-        int n = operands(made, in);
-        b->loc = made->inst->loc;
-        for (int k = 0; k < n; k++)
-            if (inst_is_const(in[k])) /* it may stand in a branch */
-                irmap_put(map, in[k], constant_again(b, in[k]));
-            else if (in[k] != t->key && part_of(t, in[k]) == NOT_OF_ROW)
-                irmap_put(map, in[k], irmap_get(outer, in[k]));
-        if (made->same)
-            irmap_put(map, made->out, irmap_get(map, in[0]));
-        else if (made->inst->op == OP_if)
-            irmap_put(map, made->out,
-                      ir_ew3(b, OP_select, irmap_get(map, in[0]), irmap_get(map, in[1]),
-                             irmap_get(map, in[2])));
-        else
-            ir_clone_inst(b, made->inst, map);
+/* The computation of a row's values, at one place. */
+typedef struct Row {
+    const Table *t;
+    const IrMap *outer; /* of what lies around the loop */
+    IrMap map;
+} Row;
+
+static void compute_in(Row *row, IrBuilder *b, const Region *region, int from);
+
+/* Values of a branch that something behind it reads. */
+static void find_kept(const Table *t, const Region *branch, ValueList *kept) {
+    for (int i = 0; i < branch->insts.n; i++) {
+        const Inst *inst = branch->insts.data[i];
+        for (int k = 0; is_row_branch(t, inst) && k < inst->n_region; k++)
+            find_kept(t, inst->regions[k], kept);
+        for (int k = 0; k < inst->n_out; k++)
+            if (is_wanted(t, inst->out[k]) || ptrmap_has(&t->exported, inst->out[k]))
+                vec_push(t->parts.arena, kept, inst->out[k]);
     }
+}
+
+static Value *get(Row *row, IrBuilder *b, Value *v) {
+    if (inst_is_const(v)) /* it may stand in a branch */
+        return constant_again(b, v);
+    bool known = part_of(row->t, v) != NOT_OF_ROW || v == row->t->key;
+    return irmap_get(known ? &row->map : row->outer, v);
+}
+
+/* The choices of an `if`, and what its branches keep: that of the other branch is zero, which
+ * nothing reads. */
+static void compute_if(Row *row, IrBuilder *b, const Inst *inst) {
+    const Table *t = row->t;
+    ValueList outs = {0}, kept[2] = {{0}, {0}};
+    for (int k = 0; k < inst->n_out; k++)
+        if (part_of(t, inst->out[k]) != NOT_OF_ROW && !ptrmap_has(&t->aliases, inst->out[k]))
+            vec_push(t->parts.arena, &outs, inst->out[k]);
+    for (int k = 0; k < 2; k++)
+        find_kept(t, inst->regions[k], &kept[k]);
+    int n = outs.n + kept[0].n + kept[1].n;
+    if (n == 0)
+        return;
+    IrBuilder branch[2];
+    for (int k = 0; k < 2; k++) {
+        ir_builder_nested(&branch[k], b);
+        compute_in(row, &branch[k], inst->regions[k], 0);
+        for (int j = 0; j < outs.n; j++)
+            ir_yield(&branch[k],
+                     get(row, &branch[k], inst->regions[k]->yields.data[outs.data[j]->index]));
+    }
+    for (int from = 0; from < 2; from++)
+        for (int j = 0; j < kept[from].n; j++)
+            for (int k = 0; k < 2; k++)
+                ir_yield(&branch[k], k == from
+                                         ? irmap_get(&row->map, kept[from].data[j])
+                                         : ir_const(&branch[k], kept[from].data[j]->type, 0.0));
+    Value **out = ARENA_ARRAY(t->parts.arena, n, Value *);
+    ir_if_values(b, get(row, b, inst->in[0]), &branch[0], &branch[1], out);
+    for (int j = 0; j < outs.n; j++)
+        irmap_put(&row->map, outs.data[j], *out++);
+    for (int k = 0; k < 2; k++)
+        for (int j = 0; j < kept[k].n; j++)
+            irmap_put(&row->map, kept[k].data[j], *out++);
+}
+
+static void compute_in(Row *row, IrBuilder *b, const Region *region, int from) {
+    const Table *t = row->t;
+    for (int i = from; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        b->loc = inst->loc;
+        if (is_row_branch(t, inst)) {
+            compute_if(row, b, inst);
+            for (int k = 0; k < inst->n_out; k++) {
+                Value *same = ptrmap_get(&t->aliases, inst->out[k]);
+                if (same)
+                    irmap_put(&row->map, inst->out[k], irmap_get(&row->map, same));
+            }
+        } else if (inst->n_out == 1 && part_of(t, inst->out[0]) != NOT_OF_ROW) {
+            for (int k = 0; k < inst->n_in; k++)
+                if (part_of(t, inst->in[k]) == NOT_OF_ROW)
+                    irmap_put(&row->map, inst->in[k], get(row, b, inst->in[k]));
+            ir_clone_inst(b, inst, &row->map);
+        }
+    }
+}
+
+/* The columns of a row, whose number is `key` here. */
+static void compute_row(IrBuilder *b, const Table *t, const IrMap *outer, Value *key,
+                        Value **columns) {
+    Row row = {.t = t, .outer = outer};
+    const Region *body = t->first->region;
+    int from = 0;
+    irmap_init(&row.map, b->m, b->m->arena);
+    irmap_put(&row.map, (Value *)t->key, key);
+    while (body->insts.data[from] != t->first)
+        from++;
+    compute_in(&row, b, body, from);
+    for (int k = 0; k < t->columns.n; k++)
+        columns[k] = irmap_get(&row.map, t->columns.data[k]);
 }
 
 static void emit_table(Tables *s, IrBuilder *b, const Inst *loop, Table *t, IrMap *map) {
@@ -351,11 +464,8 @@ static void emit_table(Tables *s, IrBuilder *b, const Inst *loop, Table *t, IrMa
     LoopSpec spec = {.extent = size_sym(&ctx->polys, extent)};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
-    IrMap inner;
-    compute_row(&body, t, map, ir_body_index(&body), &inner);
     Value **columns = ARENA_ARRAY(s->arena, t->columns.n, Value *);
-    for (int k = 0; k < t->columns.n; k++)
-        columns[k] = irmap_get(&inner, t->columns.data[k]);
+    compute_row(&body, t, map, ir_body_index(&body), columns);
     body.loc = loop->loc;
     ir_yield(&body, t->columns.n > 1 ? ir_array(&body, t->columns.n, columns) : columns[0]);
     b->loc = loop->loc;
@@ -373,11 +483,10 @@ static void emit_columns(Tables *s, IrBuilder *b, const Table *t, IrMap *map) {
         ir_yield(&read, ir_index(&read, t->array, t->array->type->rank, at));
     }
     ir_builder_nested(&computed, b);
-    IrMap inner;
-    compute_row(&computed, t, map, irmap_get(map, (Value *)t->key), &inner);
-    for (int k = 0; k < t->columns.n; k++)
-        ir_yield(&computed, irmap_get(&inner, t->columns.data[k]));
     Value **out = ARENA_ARRAY(s->arena, t->columns.n, Value *);
+    compute_row(&computed, t, map, irmap_get(map, (Value *)t->key), out);
+    for (int k = 0; k < t->columns.n; k++)
+        ir_yield(&computed, out[k]);
     b->loc = loc;
     ir_if_values(b, t->few, &read, &computed, out);
     for (int k = 0; k < t->columns.n; k++) {

@@ -183,7 +183,7 @@ static double allowed(const Report *r, const Sample *s, int leaf, int64_t k, dou
     double rounded = EXCUSE * ROUNDED * SINGLE_ROUNDING * s->rounded[leaf][k];
     double most = r->spec->single * (MOST_RELATIVE_SINGLE * size + MOST_FLOOR_SINGLE * scale);
     double explained = RELATIVE_SINGLE * size + FLOOR_SINGLE * scale + fmax(noise, rounded);
-    return fmin(explained, fmax(most + noise, EXCUSE * s->single_off[leaf]));
+    return fmin(explained, fmax(most + noise, EXCUSE * s->single_off[leaf][k]));
 }
 
 static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf, const Datum *got,
@@ -248,24 +248,19 @@ static void compare(Family *f, const char *name, int config, const Sample *s, Ar
     }
 }
 
-/* The largest error of each result in single precision, of the three roundings, by the interpreter,
- * which shares no line of code with what is compiled. */
+/* How far the interpreter is off in single precision, rounded to nearest, up and down. */
 static void measure_single(const Family *f, const char *name, Arena *arena, Sample *s) {
     static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD};
     const Build *by = &f->builds[SINGLE_INTERPRETER];
-    double *off[MOST_LEAVES] = {NULL};
-    clear(off, &s->outcome, arena);
+    clear(s->single_off, &s->outcome, arena);
     for (int k = 0; f->ok[SINGLE_INTERPRETER] && k < 3; k++) {
         Outcome o;
         fesetround(modes[k]);
         build_run(by, build_find(by, name), &s->point, &s->outcome, arena, &o);
         fesetround(FE_TONEAREST);
         if (o.status == 0)
-            raise_by(off, &s->outcome, &o);
+            raise_by(s->single_off, &s->outcome, &o);
     }
-    for (int i = 0; i < s->outcome.n; i++)
-        for (int64_t k = 0; s->outcome.out[i]->f && k < s->outcome.out[i]->count; k++)
-            s->single_off[i] = fmax(s->single_off[i], off[i][k]);
 }
 
 /* In single precision, at a point that it can represent. What rounding moves is what it moved at

@@ -250,9 +250,9 @@ typedef struct Family {
 typedef struct Sample {
     Point point;
     Outcome outcome;
-    double *noise[MOST_LEAVES];     /* by how much results may be off by conditioning alone */
-    double *rounded[MOST_LEAVES];   /* by how much the interpreter's are in the directed modes */
-    double single_off[MOST_LEAVES]; /* the interpreter's largest error in single precision */
+    double *noise[MOST_LEAVES];      /* by how much results may be off by conditioning alone */
+    double *rounded[MOST_LEAVES];    /* by how much the interpreter's are in the directed modes */
+    double *single_off[MOST_LEAVES]; /* how far it is off in single precision */
 } Sample;
 
 /* False when no configuration could be built; those that failed alone are reported. With
