@@ -199,6 +199,8 @@ static void emit_derivative(Derive *d, IrBuilder *b, const Inst *inst, IrMap *ma
     DeriveError error = {0};
     const int *wrt = inst->attr.callee.wrt;
     SeedKind kind = seeds_kind(d->m, inst->n_in - n, inst->in + n);
+    if (kind == SEEDS_solid) /* a parameter, of what is inlined here */
+        kind = seeds_kind(d->m, inst->n_in - n, in + n);
     bool ok = inst->op == OP_vjp
                   ? vjp_expand(b, f, sizes, n_wrt, wrt, in, in + n, kind, out, out + ny, &error)
                   : jvp_expand(b, f, sizes, n_wrt, wrt, in, in + n, kind, out, out + ny, &error);

@@ -62,7 +62,7 @@ typedef enum SeedKind {
     SEEDS_basis,      /* all elements are but one, each in its turn */
     SEEDS_chosen = 4, /* besides one of these: a condition chooses so */
 } SeedKind;
-SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds); /* (seeds.c) */
+SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds); /* NULL: zero (seeds.c) */
 
 /* Emits f's body and its reverse sweep at b. results[] receives the primal results; adjoints[] one
  * a wrt parameter (never NULL: zeros where nothing flows). cotangents[]: one a float result, NULL

@@ -28,13 +28,17 @@ static const Value *basis_index(const Value *seed) {
     return NULL;
 }
 
+static bool is_nothing(const Value *seed) {
+    return !seed || inst_is_zero(seed);
+}
+
 /* Whether one seed after the other gets its turns, until all had theirs, but for those that are 0
  * throughout. */
 static bool is_basis(IrModule *m, int n, Value *const *seeds) {
     const Value *first = NULL;
     const Size *total = size_const(&m->ctx->polys, 0);
     for (int i = 0; i < n && total; i++) {
-        if (inst_is_zero(seeds[i]))
+        if (is_nothing(seeds[i]))
             continue;
         const Value *k = basis_index(seeds[i]);
         const Size *count = ir_type_count(m, seeds[i]->type);
@@ -51,7 +55,7 @@ SeedKind seeds_kind(IrModule *m, int n, Value *const *seeds) {
         return SEEDS_basis;
     SeedKind kind = SEEDS_solid;
     for (int i = 0; i < n && kind != (SEEDS_faint | SEEDS_chosen); i++)
-        if (!inst_is_zero(seeds[i]) && zero_by_structure(m->arena, seeds[i], false))
+        if (!is_nothing(seeds[i]) && zero_by_structure(m->arena, seeds[i], false))
             kind = SEEDS_faint | (zero_by_structure(m->arena, seeds[i], true) ? SEEDS_chosen : 0);
     return kind;
 }
