@@ -34,7 +34,7 @@ typedef struct Checker {
     AstModule *module; /* the file of what is being checked */
     PtrMap sym_locals; /* SizeSym -> the Local whose value it is */
     /* the body being checked */
-    FnDecl *fn;               /* of a rule: a copy of what it is for; NULL in tests */
+    FnDecl *fn; /* of a rule: a copy of what it is for; NULL in tests */
     bool in_rule;
     Signature *sig;           /* whose sizes are visible; NULL in tests */
     LocalList scope;          /* innermost last */
