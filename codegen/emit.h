@@ -267,6 +267,8 @@ void emit_stream_end(Emit *e);
 const Stream *emit_streamed(const Emit *e, const Buffer *buffer);
 
 /* ---- emit_array.c: operations on arrays ---- */
+/* The operands of an instruction from `first` on, IR_MAX_RANK indices at most: how many. */
+int emit_indices(Emit *e, const Inst *inst, int first, Val *index);
 void emit_array_inst(Emit *e, const Inst *inst);
 
 /* ---- emit_contract.c ---- */

@@ -15,9 +15,7 @@ static const View *view_of(Emit *e, const Value *value) {
 
 /* ---- views ---- */
 
-enum { MOST_INDICES = IR_MAX_RANK };
-
-static int collect_indices(Emit *e, const Inst *inst, int first, Val *index) {
+int emit_indices(Emit *e, const Inst *inst, int first, Val *index) {
     int n = inst->n_in - first;
     for (int k = 0; k < n; k++) {
         index[k] = *emit_val(e, inst->in[first + k]);
@@ -26,8 +24,8 @@ static int collect_indices(Emit *e, const Inst *inst, int first, Val *index) {
 }
 
 static Val index_view(Emit *e, const Inst *inst) {
-    Val index[MOST_INDICES];
-    int n = collect_indices(e, inst, 1, index);
+    Val index[IR_MAX_RANK];
+    int n = emit_indices(e, inst, 1, index);
     View row = view_index(e, view_of(e, inst->in[0]), n, index);
     return row.rank == 0 ? view_load(e, &row) : (Val){.view = new_view(e, row)};
 }
@@ -165,8 +163,8 @@ static void emit_concat(Emit *e, const Inst *inst) {
 static void emit_write(Emit *e, const Inst *inst) {
     emit_into(e, plan_home(e->plan, inst->out[0]), inst->in[0]);
     View *whole = home_of(e, inst);
-    Val index[MOST_INDICES];
-    int n = collect_indices(e, inst, 2, index);
+    Val index[IR_MAX_RANK];
+    int n = emit_indices(e, inst, 2, index);
     if (inst->op == OP_add_slice) {
         View part = slice_view(e, whole, index[0], inst->in[1]->type->dims[0]);
         view_accumulate(e, &part, view_of(e, inst->in[1]));
@@ -199,7 +197,7 @@ static void emit_reshape(Emit *e, const Inst *inst) {
     }
     View *home = home_of(e, inst);
     if (!x) { /* one element */
-        Val zeros[MOST_INDICES];
+        Val zeros[IR_MAX_RANK];
         for (int k = 0; k < home->rank; k++) {
             zeros[k] = val_of(emit_i64(e, 0));
         }
@@ -214,7 +212,7 @@ static void emit_reshape(Emit *e, const Inst *inst) {
 /* The one element of an array of extents 1. */
 static void emit_reshape_to_scalar(Emit *e, const Inst *inst) {
     const View *x = view_of(e, inst->in[0]);
-    Val zeros[MOST_INDICES];
+    Val zeros[IR_MAX_RANK];
     for (int k = 0; k < x->rank; k++) {
         zeros[k] = val_of(emit_i64(e, 0));
     }

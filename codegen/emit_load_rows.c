@@ -168,10 +168,8 @@ static bool load_block(Emit *e, const RowLoad *load) {
     const Inst *inst = load->first;
     const View *array = emit_val(e, inst->in[0])->view;
     Val index[IR_MAX_RANK];
-    int n = inst->n_in - 2;
-    for (int k = 0; k < n; k++)
-        index[k] = *emit_val(e, inst->in[1 + k]);
-    View row = view_index(e, array, n, index);
+    int n = emit_indices(e, inst, 1, index);
+    View row = view_index(e, array, n - 1, index);
     LLVMValueRef *places = ARENA_ARRAY(e->arena, e->width, LLVMValueRef),
                  *columns = ARENA_ARRAY(e->arena, load->size, LLVMValueRef);
     if (!row.base || row.sums || !is_int(row.strides[0], 1))

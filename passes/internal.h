@@ -127,6 +127,8 @@ static inline Value *zeros_of(IrBuilder *b, const Type *type) {
 static inline bool value_is_float(const Value *v) {
     return type_is_float(v->type);
 }
+/* Whether it is a constant within a constant extent. */
+bool index_is_known(const Value *index, const Size *extent);
 /* True when the index operands of index/add_at/update are in range whenever the instruction is
  * reached, without a check: constants within constant extents, or indices of enclosing loops of
  * that very extent. */

@@ -4,19 +4,23 @@
 
 #include <inttypes.h>
 
+bool index_is_known(const Value *index, const Size *extent) {
+    int64_t n;
+    return inst_is_const(index) && size_is_const(extent, &n) && index->inst->attr.integer >= 0 &&
+           index->inst->attr.integer < n;
+}
+
 bool index_is_safe(const Inst *inst) {
     int first = inst->op == OP_index ? 1 : 2;
     const Type *type = inst->in[0]->type;
     for (int i = first; i < inst->n_in; i++) {
         const Value *idx = inst->in[i];
         const Size *extent = type->dims[i - first];
-        int64_t n;
         if (!idx->inst) { /* the index of an enclosing loop of that extent */
             const Inst *loop = idx->region->owner;
             if (!loop || loop->op != OP_loop || idx->index != 0 || loop->attr.loop.extent != extent)
                 return false;
-        } else if (idx->inst->op != OP_const || !size_is_const(extent, &n) ||
-                   idx->inst->attr.integer < 0 || idx->inst->attr.integer >= n) {
+        } else if (!index_is_known(idx, extent)) {
             return false;
         }
     }

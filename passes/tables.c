@@ -82,20 +82,13 @@ static bool is_outside(const Inst *loop, const Value *v) {
     return !region_contains(loop->regions[0], v->region);
 }
 
-/* Whether the axis has this index whatever the sizes are: no check guards it. */
-static bool is_safe_on_axis(const Inst *inst, int axis) {
-    const Value *index = inst->in[1 + axis];
-    int64_t n;
-    return inst_is_const(index) && size_is_const(inst->in[0]->type->dims[axis], &n) &&
-           index->inst->attr.integer >= 0 && index->inst->attr.integer < n;
-}
-
+/* No check guards what is read there besides that of the key. */
 static bool reads_row(const Table *t, const Inst *loop, const Inst *inst) {
     if (inst->op != OP_index || inst->in[1] != t->key || inst->out[0]->type->rank > 0 ||
         !is_outside(loop, inst->in[0]) || (t->rows && inst->in[0]->type->dims[0] != t->rows))
         return false;
     for (int k = 2; k < inst->n_in; k++)
-        if (!is_safe_on_axis(inst, k - 1))
+        if (!index_is_known(inst->in[k], inst->in[0]->type->dims[k - 1]))
             return false;
     return true;
 }

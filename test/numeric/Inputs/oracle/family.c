@@ -116,21 +116,26 @@ static void clear(double **numbers, const Outcome *like, Arena *arena) {
         numbers[i] = ARENA_ARRAY(arena, like->out[i]->count + 1, double);
 }
 
-/* What rounding alone can move, of constants and intermediate results that no input reaches too:
- * the interpreter in the directed modes. (W. Kahan, How futile are mindless assessments of roundoff
- * in floating-point computation?, 2006, section 5: the same program under other roundings.) */
-static void measure_rounding(const Family *f, const char *name, Arena *arena, Sample *s) {
-    static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
-    const Build *by = &f->builds[INTERPRETER];
-    clear(s->rounded, &s->outcome, arena);
-    for (int k = 0; k < 2; k++) {
+/* To numbers, by how much the build is off in each of these rounding modes. */
+static void raise_by_modes(double *const *to, const Build *by, const char *name, const int *modes,
+                           int n, Arena *arena, const Sample *s) {
+    for (int k = 0; k < n; k++) {
         Outcome o;
         fesetround(modes[k]);
         build_run(by, build_find(by, name), &s->point, &s->outcome, arena, &o);
         fesetround(FE_TONEAREST);
         if (o.status == 0)
-            raise_by(s->rounded, &s->outcome, &o);
+            raise_by(to, &s->outcome, &o);
     }
+}
+
+/* What rounding alone can move, of constants and intermediate results that no input reaches too:
+ * the interpreter in the directed modes. (W. Kahan, How futile are mindless assessments of roundoff
+ * in floating-point computation?, 2006, section 5: the same program under other roundings.) */
+static void measure_rounding(const Family *f, const char *name, Arena *arena, Sample *s) {
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
+    clear(s->rounded, &s->outcome, arena);
+    raise_by_modes(s->rounded, &f->builds[INTERPRETER], name, modes, 2, arena, s);
 }
 
 /* What rounding moved counts as noise, but not as more than there are numbers: where it takes
@@ -251,16 +256,9 @@ static void compare(Family *f, const char *name, int config, const Sample *s, Ar
 /* How far the interpreter is off in single precision, rounded to nearest, up and down. */
 static void measure_single(const Family *f, const char *name, Arena *arena, Sample *s) {
     static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD};
-    const Build *by = &f->builds[SINGLE_INTERPRETER];
     clear(s->single_off, &s->outcome, arena);
-    for (int k = 0; f->ok[SINGLE_INTERPRETER] && k < 3; k++) {
-        Outcome o;
-        fesetround(modes[k]);
-        build_run(by, build_find(by, name), &s->point, &s->outcome, arena, &o);
-        fesetround(FE_TONEAREST);
-        if (o.status == 0)
-            raise_by(s->single_off, &s->outcome, &o);
-    }
+    if (f->ok[SINGLE_INTERPRETER])
+        raise_by_modes(s->single_off, &f->builds[SINGLE_INTERPRETER], name, modes, 3, arena, s);
 }
 
 /* In single precision, at a point that it can represent. What rounding moves is what it moved at
