@@ -214,11 +214,11 @@ static Derivative best_differences(Study *s, const Line *line) {
  * do not say it. */
 static bool narrower_say(Study *s, const Line *line, const Derivative *wide, int64_t k, double got,
                          double tolerance) {
-    static const double steps[] = {0.005, 0.0005, 0.00005};
+    static const double steps[] = {0.05, 0.005, 0.0005, 0.00005, 0.000005};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         Derivative narrow;
         if (differences(s, line, steps[i], &narrow) &&
-            fabs(narrow.value[k] - wide->value[k]) > 8 * (narrow.error[k] + wide->error[k]) &&
+            fabs(narrow.value[k] - wide->value[k]) > 4 * (narrow.error[k] + wide->error[k]) &&
             fabs(narrow.value[k] - got) <= tolerance + 4 * narrow.error[k])
             return true;
     }
