@@ -4,9 +4,11 @@
  *   dots      vectors along k, for matrix-vector products and tiny sides, both operands along k
  *   inner     the same by an internal function, for more columns and long k
  *   tiles     register tiles fitted to known sizes, in place
- *   row       one row times a matrix of any width, in place: nothing is gained by packing
+ *   row       one row times a matrix of any width, in place: nothing is gained by packing; from
+ *             memory (flow) by an internal function
  *   blocked   an internal function of the module, for the rest (contract_blocked.c) */
 #include "codegen/contract_blocked.h"
+#include "codegen/contract_flow.h"
 #include "codegen/contract_tile.h"
 
 #include <stddef.h>
@@ -45,9 +47,9 @@ static Problem swapped(const Problem *p) {
 /* An operand of the turned problem, or of this one; `turn` may be known. */
 static ContractOperand either(Gen *g, LLVMValueRef turn, ContractOperand turned,
                               ContractOperand plain) {
-    return (ContractOperand){gen_either(g, turn, turned.base, plain.base),
-                             gen_either(g, turn, turned.row_stride, plain.row_stride),
-                             gen_either(g, turn, turned.col_stride, plain.col_stride)};
+    return gen_operand(gen_either(g, turn, turned.base, plain.base),
+                       gen_either(g, turn, turned.row_stride, plain.row_stride),
+                       gen_either(g, turn, turned.col_stride, plain.col_stride));
 }
 
 static Problem swapped_if(Gen *g, LLVMValueRef turn, const Problem *p) {
@@ -299,7 +301,7 @@ static void emit_panel(Gen *wide, const Problem *p, const Fit *fit, LLVMValueRef
             blocked_pack_here(g, copy, vecs, panel.b, p->k, cols);
         else
             blocked_pack(g, copy, vecs, panel.b, p->k, gen_int(g, cols));
-        tile.b = (ContractOperand){copy, gen_int(g, (int64_t)vecs * g->lanes), gen_int(g, 1)};
+        tile.b = gen_operand(copy, gen_int(g, (int64_t)vecs * g->lanes), gen_int(g, 1));
         tile.last_lanes = g->lanes;
         tile.store_lanes = last;
     }
@@ -412,11 +414,31 @@ static void emit_row_columns(Gen *g, const Problem *p, LLVMValueRef from, LLVMVa
     gen_loop_end(g, &by_n);
 }
 
-static void emit_row(Gen *g, const Problem *p) {
+static void emit_row_here(Gen *g, const Problem *p) {
     enum { VECS = 4 };
     LLVMValueRef whole = gen_round_down(g, p->n, VECS * g->lanes);
     emit_row_columns(g, p, gen_int(g, 0), whole, VECS);
     emit_row_columns(g, p, whole, p->n, 1);
+}
+
+/* Without rows C is zero, which is for the other form to write. */
+static LLVMValueRef row_flows(Gen *g, const Problem *p) {
+    enum { SOME_ROWS = 32 };
+    LLVMValueRef some = gen_less(g, gen_int(g, SOME_ROWS - 1), p->k);
+    return LLVMBuildAnd(g->b, flow_is_far(g, p->b.whole), some, "");
+}
+
+static void emit_row(Gen *g, const Problem *p) {
+    LLVMValueRef flows = row_flows(g, p);
+    if (gen_is_false(flows)) {
+        emit_row_here(g, p);
+        return;
+    }
+    GenIf far = gen_if(g, flows);
+    blocked_flow(g, p->accumulate, p->n, p->k, p->a, p->b, p->c.base);
+    gen_else(g, &far);
+    emit_row_here(g, p);
+    gen_end(g, &far);
 }
 
 /* Without AVX each lane of a mask is a branch. */

@@ -32,6 +32,7 @@ typedef struct ContractTarget {
 typedef struct ContractOperand {
     LLVMValueRef base;
     LLVMValueRef row_stride, col_stride;
+    LLVMValueRef whole; /* i64: elements of the array that it is a part of; NULL: it is near */
 } ContractOperand;
 
 /* What C is: new, a sum that is added to, or new and known to be symmetric up to rounding, so that

@@ -21,6 +21,7 @@
  * The panel stays in the caches nearby while A streams past. Kernels always work on full
  * vectors: short panels are padded in the copy and cut in the buffer, so no kernel needs a mask. */
 #include "codegen/contract_blocked.h"
+#include "codegen/contract_flow.h"
 
 #include "codegen/contract_tile.h"
 
@@ -53,11 +54,12 @@ typedef enum Kind {
     KIND_pack,
     KIND_spill,
     KIND_dots,
-    KIND_inner
+    KIND_inner,
+    KIND_flow
 } Kind;
 
 static const char *const kind_names[] = {"product", "along", "across", "pack",
-                                         "spill",   "dots",  "inner"};
+                                         "spill",   "dots",  "inner",  "flow"};
 
 /* Parameters by letter: i an i64, p a pointer, b an i1. */
 static const char *const kind_params[] = {
@@ -66,8 +68,9 @@ static const char *const kind_params[] = {
     "bipipipi",       /* that of a, and of rows of b and c */
     "pipiiii",        /* panel and its width, b, rows, cols */
     "bppiiii",        /* accumulate, buffer, c, rows, cols */
-    "biipippi",       /* accumulate, m, k, a and its row stride, x, c and its row stride */
+    "biipiippi",      /* accumulate, m, k, a, its row stride and whole, x, c and its row stride */
     "iiipipipii", /* m, n, k, a and b with what is not 1 of their strides, c; `rows`: adds to c */
+    "biipipip",   /* accumulate, n, k, a and its column stride, b and its row stride, c */
 };
 
 static const unsigned on_function = (unsigned)LLVMAttributeFunctionIndex;
@@ -255,17 +258,17 @@ static LLVMValueRef equals(Gen *g, LLVMValueRef a, int64_t b) {
 
 static void pack_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     Panel panel = {.base = p[0], .width = p[1], .rows = p[5], .cols = p[6]};
-    ContractOperand b = {p[2], p[3], p[4]};
+    ContractOperand b = gen_operand(p[2], p[3], p[4]);
     LLVMValueRef one = gen_int(g, 1);
     (void)rows, (void)vecs;
     GenIf unit = gen_if(g, equals(g, b.col_stride, 1));
-    pack_rows(g, &panel, (ContractOperand){b.base, b.row_stride, one}, true);
+    pack_rows(g, &panel, gen_operand(b.base, b.row_stride, one), true);
     gen_else(g, &unit);
     int least = has_masked_loads(g) ? 1 : g->lanes;
     LLVMValueRef enough = gen_less(g, gen_int(g, least - 1), panel.rows);
     LLVMValueRef along = equals(g, b.row_stride, 1);
     GenIf transposed = gen_if(g, LLVMBuildAnd(g->b, along, enough, ""));
-    pack_transposed(g, &panel, (ContractOperand){b.base, one, b.col_stride});
+    pack_transposed(g, &panel, gen_operand(b.base, one, b.col_stride));
     gen_else(g, &transposed);
     pack_rows(g, &panel, b, false);
     gen_end(g, &transposed);
@@ -312,8 +315,8 @@ static void spill_elements(Gen *g, const Spill *p, LLVMValueRef row, LLVMValueRe
 static void spill_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1);
     (void)rows;
-    Spill spill = {.add = p[0], .height = p[5], .cols = p[6], .to = {p[2], p[3], p[4]}};
-    spill.from = (ContractOperand){p[1], gen_int(g, (int64_t)vecs * g->lanes), one};
+    Spill spill = {.add = p[0], .height = p[5], .cols = p[6], .to = gen_operand(p[2], p[3], p[4])};
+    spill.from = gen_operand(p[1], gen_int(g, (int64_t)vecs * g->lanes), one);
     Gen square = gen_narrowed(g, 4);
     LLVMValueRef along = equals(g, spill.to.col_stride, 1);
     LLVMValueRef across =
@@ -346,8 +349,8 @@ static void tile_body(Gen *g, int rows, int vecs, ContractOperand a, const LLVMV
                  .splits = splits,
                  .k = p[1],
                  .a = a,
-                 .b = {p[4], p[5], one},
-                 .c = {p[6], p[7], one},
+                 .b = gen_operand(p[4], p[5], one),
+                 .c = gen_operand(p[6], p[7], one),
                  .accumulate = p[0],
                  .prefetch = rows > 4,
                  .apart = true};
@@ -355,11 +358,11 @@ static void tile_body(Gen *g, int rows, int vecs, ContractOperand a, const LLVMV
 }
 
 static void along_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
-    tile_body(g, rows, vecs, (ContractOperand){p[2], p[3], gen_int(g, 1)}, p);
+    tile_body(g, rows, vecs, gen_operand(p[2], p[3], gen_int(g, 1)), p);
 }
 
 static void across_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
-    tile_body(g, rows, vecs, (ContractOperand){p[2], gen_int(g, 1), p[3]}, p);
+    tile_body(g, rows, vecs, gen_operand(p[2], gen_int(g, 1), p[3]), p);
 }
 
 static int64_t floor_power(int64_t n) {
@@ -379,14 +382,28 @@ static int dot_splits(const Gen *g, const DotBlock *block) {
     return (int)floor_power(hide < most ? hide : most);
 }
 
-/* Blocks of `rows` as long as they fit; returns the first row left. */
+/* Whether rows of A are to be read one after the other. */
+static LLVMValueRef dots_in_order(Gen *g, const DotBlock *all, LLVMValueRef m) {
+    enum { SOME_ROWS = 32 };
+    int64_t rows = SOME_ROWS;
+    gen_known(m, &rows);
+    if (all->cols > 1 || rows < SOME_ROWS)
+        return LLVMConstInt(g->i1, 0, 0);
+    LLVMValueRef far = flow_is_far(g, all->a.whole);
+    return LLVMBuildAnd(g->b, far, flow_in_order(g, all->k), "");
+}
+
+/* Blocks of `rows` as long as they fit, but none if in_order and they are several rows; returns the
+ * first row left. */
 static LLVMValueRef dots_rows(Gen *g, const DotBlock *all, LLVMValueRef from, LLVMValueRef m,
-                              int rows) {
+                              int rows, LLVMValueRef in_order) {
     DotBlock block = *all;
     block.rows = rows;
     block.splits = dot_splits(g, &block);
     LLVMValueRef end = gen_add(g, from, gen_round_down(g, gen_sub(g, m, from), rows));
     LLVMValueRef zero = gen_int(g, 0);
+    if (rows > 1)
+        end = gen_either(g, in_order, from, end);
     GenLoop loop = gen_loop(g, from, end, gen_int(g, rows));
     block.a = gen_shift(g, all->a, loop.i, zero);
     block.c = gen_shift(g, all->c, loop.i, zero);
@@ -403,20 +420,20 @@ void dots_emit(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, int cols, LLVMVa
     int top = g->target->vector_registers >= 32 ? 8 : cols > 1 ? 2 : 4;
     if (top > g->lanes)
         top = g->lanes;
-    LLVMValueRef from = gen_int(g, 0);
+    LLVMValueRef from = gen_int(g, 0), in_order = dots_in_order(g, &all, m);
     for (int rows = top; rows >= 1; rows /= 2) {
         int64_t done = 0;
         gen_known(from, &done);
         if (is_known ? known - done >= rows : rows == top || rows == 1)
-            from = dots_rows(g, &all, from, m, rows);
+            from = dots_rows(g, &all, from, m, rows, in_order);
     }
 }
 
 static void dots_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows, (void)vecs;
     LLVMValueRef one = gen_int(g, 1);
-    dots_emit(g, p[0], p[1], 1, p[2], (ContractOperand){p[3], p[4], one},
-              (ContractOperand){p[5], one, one}, (ContractOperand){p[6], p[7], one});
+    ContractOperand a = {p[3], p[4], one, p[5]};
+    dots_emit(g, p[0], p[1], 1, p[2], a, gen_operand(p[6], one, one), gen_operand(p[7], p[8], one));
 }
 
 /* Columns [from, to) of some rows, as long as `cols` of them fit; returns the first one left. */
@@ -460,13 +477,14 @@ static void inner_body(Gen *g, int add, int vecs, const LLVMValueRef *p) {
     (void)vecs;
     enum { ROWS_BYTES = 32 * 1024 };
     LLVMValueRef zero = gen_int(g, 0), one = gen_int(g, 1), k = p[2];
-    ContractOperand a = {p[3], p[4], one}, b = {p[5], one, p[6]};
+    ContractOperand a = gen_operand(p[3], p[4], one), b = gen_operand(p[5], one, p[6]);
     int top = g->target->vector_registers >= 32 ? 8 : g->target->has_fma ? 4 : 2;
     if (top > g->lanes)
         top = g->lanes;
     LLVMValueRef most = gen_int(g, ROWS_BYTES / (g->is_f64 ? 8 : 4) / top);
     GenLoop by_k = gen_loop(g, zero, LLVMBuildSelect(g->b, gen_less(g, k, one), one, k, ""), most);
-    DotBlock block = {.k = gen_min(g, gen_sub(g, k, by_k.i), most), .c = {p[7], p[8], p[9]}};
+    DotBlock block = {.k = gen_min(g, gen_sub(g, k, by_k.i), most),
+                      .c = gen_operand(p[7], p[8], p[9])};
     block.a = gen_shift(g, a, zero, by_k.i);
     block.b = gen_shift(g, b, by_k.i, zero);
     block.accumulate = add ? LLVMConstInt(g->i1, 1, 0) : gen_less(g, zero, by_k.i);
@@ -484,7 +502,7 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p);
 static void call(Gen *g, Kind kind, int rows, int vecs, LLVMValueRef *args) {
     typedef void Body(Gen * g, int rows, int vecs, const LLVMValueRef *params);
     static Body *const bodies[] = {product_body, along_body, across_body, pack_body,
-                                   spill_body,   dots_body,  inner_body};
+                                   spill_body,   dots_body,  inner_body,  flow_body};
     char name[64];
     snprintf(name, sizeof name, "bpc.%s.%dx%d.%s", kind_names[kind], rows, vecs,
              g->is_f64 ? "f64" : "f32");
@@ -526,8 +544,15 @@ void blocked_product(Gen *g, LLVMValueRef accumulate, bool lower, LLVMValueRef m
 
 void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
                   ContractOperand a, LLVMValueRef x, ContractOperand c) {
-    LLVMValueRef args[] = {accumulate, m, k, a.base, a.row_stride, x, c.base, c.row_stride};
+    LLVMValueRef whole = a.whole ? a.whole : gen_int(g, 0);
+    LLVMValueRef args[] = {accumulate, m, k, a.base, a.row_stride, whole, x, c.base, c.row_stride};
     call(g, KIND_dots, 0, 0, args);
+}
+
+void blocked_flow(Gen *g, LLVMValueRef accumulate, LLVMValueRef n, LLVMValueRef k,
+                  ContractOperand a, ContractOperand b, LLVMValueRef c) {
+    LLVMValueRef args[] = {accumulate, n, k, a.base, a.col_stride, b.base, b.row_stride, c};
+    call(g, KIND_flow, 0, 0, args);
 }
 
 /* Whether rows so far apart fall on the same lines of the nearest cache after a few of them. */
@@ -806,9 +831,9 @@ static void product_body(Gen *g, int rows, int vecs, const LLVMValueRef *p) {
     (void)rows;
     Product product = {
         .vecs = vecs, .accumulate = p[0], .lower = p[1], .m = p[2], .n = p[3], .k = p[4]};
-    product.a = (ContractOperand){p[5], p[6], p[7]};
-    product.b = (ContractOperand){p[8], p[9], p[10]};
-    product.c = (ContractOperand){p[11], p[12], p[13]};
+    product.a = gen_operand(p[5], p[6], p[7]);
+    product.b = gen_operand(p[8], p[9], p[10]);
+    product.c = gen_operand(p[11], p[12], p[13]);
     choose_a(g, &product);
     choose_copies_of_b(g, &product);
     product_by_tiles(g, &product);

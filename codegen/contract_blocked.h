@@ -31,6 +31,10 @@ LLVMValueRef blocked_turn_pays(Gen *g, LLVMValueRef m, LLVMValueRef n, LLVMValue
 void blocked_dots(Gen *g, LLVMValueRef accumulate, LLVMValueRef m, LLVMValueRef k,
                   ContractOperand a, LLVMValueRef x, ContractOperand c);
 
+/* Calls C (+)= A B, one row, B and C of unit stride along it, for a B that comes from far away. */
+void blocked_flow(Gen *g, LLVMValueRef accumulate, LLVMValueRef n, LLVMValueRef k,
+                  ContractOperand a, ContractOperand b, LLVMValueRef c);
+
 /* Calls C (+)= A B, A and B of unit stride along k, as dot products: nothing is copied. Rows of A
  * stay near, so A should have more of them than B has columns. To copy an element of B, turned,
  * takes three eighths of a cycle, to multiply it one for 32 rows; to add the lanes of a dot product

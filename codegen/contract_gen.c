@@ -96,13 +96,17 @@ LLVMValueRef gen_element(Gen *g, const ContractOperand *x, LLVMValueRef i, LLVMV
     return gen_at(g, x->base, gen_add(g, row, gen_mul(g, j, x->col_stride)));
 }
 
+ContractOperand gen_operand(LLVMValueRef base, LLVMValueRef row_stride, LLVMValueRef col_stride) {
+    return (ContractOperand){base, row_stride, col_stride, NULL};
+}
+
 ContractOperand gen_shift(Gen *g, ContractOperand x, LLVMValueRef i, LLVMValueRef j) {
     x.base = gen_element(g, &x, i, j);
     return x;
 }
 
 ContractOperand gen_transposed(ContractOperand x) {
-    return (ContractOperand){x.base, x.col_stride, x.row_stride};
+    return (ContractOperand){x.base, x.col_stride, x.row_stride, x.whole};
 }
 
 /* The type marks the allocation, because names may be discarded by the context. */

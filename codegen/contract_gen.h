@@ -44,6 +44,7 @@ LLVMValueRef gen_round_down(Gen *g, LLVMValueRef value, int unit);
 /* Addresses, in elements. */
 LLVMValueRef gen_at(Gen *g, LLVMValueRef base, LLVMValueRef index);
 LLVMValueRef gen_element(Gen *g, const ContractOperand *x, LLVMValueRef i, LLVMValueRef j);
+ContractOperand gen_operand(LLVMValueRef base, LLVMValueRef row_stride, LLVMValueRef col_stride);
 /* The same matrix seen from element (i, j). */
 ContractOperand gen_shift(Gen *g, ContractOperand x, LLVMValueRef i, LLVMValueRef j);
 ContractOperand gen_transposed(ContractOperand x);

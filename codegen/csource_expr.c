@@ -259,6 +259,28 @@ CExpr cs_product(CSource *c, Scalar elem, CExpr x, CExpr y) {
 
 /* ---- instructions ---- */
 
+/* A whole number beside a constant. */
+static const Value *compared_with_constant(const Value *v) {
+    const Inst *inst = v->inst;
+    if (!inst || op_info[inst->op].class != OPC_CMP || type_is_float(inst->in[0]->type))
+        return NULL;
+    return inst_is_const(inst->in[1])   ? inst->in[0]
+           : inst_is_const(inst->in[0]) ? inst->in[1]
+                                        : NULL;
+}
+
+/* Compilers warn for x < 2 || x > 0, which is always true, where they see both at once. */
+static void keep_apart(CSource *c, const Inst *inst, CExpr *x) {
+    if (inst->op == OP_not || !cs_value(c, inst->in[1])->inlined)
+        return;
+    const Value *left = compared_with_constant(inst->in[0]);
+    if (left && left == compared_with_constant(inst->in[1])) {
+        const char *name = cs_temporary(c);
+        cs_line(c, "const bool %s = %s;", name, x[1].text);
+        x[1] = cs_expr(name, PREC_primary);
+    }
+}
+
 void cs_elementwise(CSource *c, const Inst *inst) {
     CExpr x[3], result;
     if (cs_value(c, inst->out[0])->uses == 0) {
@@ -274,6 +296,7 @@ void cs_elementwise(CSource *c, const Inst *inst) {
     } else if (class == OPC_CMP) {
         result = compare(c, inst->op, x[0], x[1]);
     } else if (class == OPC_LOG) {
+        keep_apart(c, inst, x);
         result = logic(c, inst->op, x);
     } else if (elem >= S_f32) {
         result = float_op(c, inst->op, elem, x);

@@ -253,6 +253,12 @@ void emit_find_row_loads(Emit *e, const Region *region); /* of a function, befor
 /* The results of `inst` and of what reads beside it; false: it is to be emitted by itself. */
 bool emit_load_row(Emit *e, const Inst *inst);
 
+/* ---- emit_turn.c: copies that turn a matrix ---- */
+typedef void EmitCopy(Emit *e, const View *to, const View *from);
+/* Copies an array of two axes or more by squares, and what fills none by `rest`; false: both lie
+ * along the same axis, or one of the two is too short. */
+bool emit_copy_turned(Emit *e, const View *to, const View *from, EmitCopy *rest);
+
 /* ---- emit_order.c: arithmetic in lanes ---- */
 /* The instructions of the region in the order in which their operands are ready; NULL: as they
  * stand. */

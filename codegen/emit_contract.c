@@ -26,8 +26,8 @@ typedef struct Product {
     bool is_float, is_f64;
     bool symmetric; /* the result, up to rounding */
     Scalar elem;
-    LLVMValueRef base[3];
-    Axis axes[MOST_LABELS]; /* in the order of the result, then sums */
+    LLVMValueRef base[3], whole[3]; /* whole: see ContractOperand */
+    Axis axes[MOST_LABELS];         /* in the order of the result, then sums */
     int n;
 } Product;
 
@@ -190,9 +190,9 @@ static void emit_matrices(Emit *e, const Product *p, const Axis *row, const Axis
         .has_fma = e->target->has_fma,
         .optimize = e->options->opt_level > 0,
     };
-    ContractOperand a = {p->base[0], row->stride[0], sum->stride[0]};
-    ContractOperand b = {p->base[1], sum->stride[1], column->stride[1]};
-    ContractOperand c = {p->base[2], row->stride[2], column->stride[2]};
+    ContractOperand a = {p->base[0], row->stride[0], sum->stride[0], p->whole[0]};
+    ContractOperand b = {p->base[1], sum->stride[1], column->stride[1], p->whole[1]};
+    ContractOperand c = {p->base[2], row->stride[2], column->stride[2], NULL};
     ContractInto into = accumulate ? INTO_sum : p->symmetric ? INTO_symmetric : INTO_new;
     contract_emit(&target, p->is_f64, into, row->extent, column->extent, sum->extent, a, b, c);
 }
@@ -256,6 +256,23 @@ static View *in_memory(Emit *e, const Value *value) {
         return one_place(e, (View){.elem = value->type->elem}, val->v);
     }
     return val->view->base ? val->view : one_place(e, *val->view, val->view->splat);
+}
+
+/* Elements of the array that the operand is a part of; NULL where it is near, as it was just read.
+ */
+static LLVMValueRef whole_of(Emit *e, const Inst *inst, int operand) {
+    const Value *value = inst->in[operand];
+    LLVMValueRef count = emit_i64(e, 1);
+    if (plan_was_read(e->plan, value, inst)) {
+        return NULL;
+    }
+    if (value->type->rank > 0) {
+        const Type *type = plan_root(e->plan, value)->type;
+        for (int k = 0; k < type->rank; k++) {
+            count = emit_imul(e, count, emit_size(e, type->dims[k]));
+        }
+    }
+    return count;
 }
 
 static View *result_view(Emit *e, const Inst *inst) {
@@ -350,6 +367,7 @@ void emit_contract(Emit *e, const Inst *inst) {
     p.symmetric = contract_is_symmetric(inst);
     for (int k = 0; k < 3; k++) {
         p.base[k] = views[k]->base;
+        p.whole[k] = k < 2 ? whole_of(e, inst, k) : NULL;
     }
     collect_axes(e, &p, inst, views);
     join_axes(e, &p);

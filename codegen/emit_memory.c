@@ -417,9 +417,13 @@ static bool copy_block(Emit *e, const View *to, const View *from) {
     return true;
 }
 
+static void store_nest(Emit *e, const View *to, const View *from) {
+    apply_nest(e, to, from, view_store);
+}
+
 void view_copy(Emit *e, const View *to, const View *from) {
-    if (!copy_block(e, to, from)) {
-        apply_nest(e, to, from, view_store);
+    if (!copy_block(e, to, from) && !emit_copy_turned(e, to, from, store_nest)) {
+        store_nest(e, to, from);
     }
 }
 

@@ -278,7 +278,8 @@ static int reads(const Region *region, const Value *array, bool nested) {
 
 bool lanes_copy_rows(const Inst *loop, int k) {
     const Value *row = loop->regions[0]->params.data[1 + k];
-    return row->type->rank > 0 && reads(loop->regions[0], row, false) >= 2;
+    return row->type->rank > 0 && !lanes_lie_along(loop->in[k], 0) &&
+           reads(loop->regions[0], row, false) >= 2;
 }
 
 /* ---- several vectors at once ---- */

@@ -42,6 +42,29 @@ typedef enum Access {
     ACCESS_apart, /* each lane somewhere else */
 } Access;
 
+bool lanes_lie_along(const Value *array, int axis) {
+    const Inst *inst = array->inst;
+    if (!inst) {
+        const Inst *owner = array->region->owner;
+        bool is_slice = owner && array->index >= 1 && array->index <= owner->attr.loop.n_slice;
+        return is_slice ? lanes_lie_along(owner->in[array->index - 1], axis + 1)
+                        : axis == array->type->rank - 1;
+    }
+    switch (inst->op) {
+    case OP_transpose:
+        return lanes_lie_along(inst->in[0], inst->attr.perm[axis]);
+    case OP_index:
+        return lanes_lie_along(inst->in[0], axis + inst->n_in - 1);
+    case OP_slice:
+        return lanes_lie_along(inst->in[0], axis);
+    case OP_broadcast:
+        axis -= array->type->rank - inst->in[0]->type->rank;
+        return axis < 0 || lanes_lie_along(inst->in[0], axis);
+    default:
+        return axis == array->type->rank - 1;
+    }
+}
+
 static bool any_varies(Value *const *values, int n, const Inst *loop) {
     for (int k = 0; k < n; k++) {
         if (lanes_vary(values[k], loop)) {
@@ -82,7 +105,7 @@ static Access access_param(const Value *v, const Inst *loop) {
     int n_slice = owner->attr.loop.n_slice;
     if (v->index >= 1 && v->index <= n_slice) {
         if (owner == loop) {
-            return v->type->rank == 0 ? ACCESS_dense : ACCESS_apart;
+            return lanes_lie_along(owner->in[v->index - 1], 0) ? ACCESS_dense : ACCESS_apart;
         }
         return access_of(owner->in[v->index - 1], loop);
     }
@@ -267,7 +290,11 @@ static double loop_within(const Inst *loop, const Within *w, const Inst *inner) 
     double once = within(loop->regions[0], w, good ? loop : inner) + LOOP_STEP + n_stack;
     for (int k = 0; k < loop->attr.loop.n_slice; k++) {
         bool loads = loop->regions[0]->params.data[1 + k]->type->rank == 0;
-        once += loads && inner ? load_cost(access_of(loop->in[k], inner), w->lanes) : 1;
+        Access access = !loads                                     ? ACCESS_same
+                        : inner                                    ? access_of(loop->in[k], inner)
+                        : good && !lanes_lie_along(loop->in[k], 0) ? ACCESS_apart
+                                                                   : ACCESS_dense;
+        once += load_cost(access, w->lanes);
     }
     double extent = extent_of(loop);
     if (good) {

@@ -11,6 +11,8 @@
 
 /* Whether the value may differ between the iterations of the loop that it is in. */
 bool lanes_vary(const Value *v, const Inst *loop);
+/* Whether elements along an axis of an array are side by side. */
+bool lanes_lie_along(const Value *array, int axis);
 /* Whether lanes add at one place, instruction by instruction, from the loop's acc `acc` on. */
 bool lanes_add_alike(const Inst *loop, int acc);
 /* One vector's worth of iterations of the loop, all in lanes. */

@@ -36,7 +36,8 @@ typedef struct ValueInfo {
     bool dense; /* row-major without gaps */
     const Value *root;
     Buffer *home;
-    VEC(Use) uses; /* of a root: also those of its views */
+    VEC(Use) uses;      /* of a root: also those of its views */
+    const Inst *reader; /* the first */
 } ValueInfo;
 
 static ValueInfo *info(const Plan *plan, const Value *value) {
@@ -56,6 +57,16 @@ bool plan_is_view(const Plan *plan, const Value *value) {
     return class == VC_view || class == VC_splat;
 }
 
+const Value *plan_root(const Plan *plan, const Value *value) {
+    return info(plan, value)->root;
+}
+
+bool plan_was_read(const Plan *plan, const Value *value, const Inst *inst) {
+    const Inst *reader = info(plan, value)->reader;
+    return value->inst && value->inst->region == inst->region && inst->region->owner && reader &&
+           reader != inst;
+}
+
 bool plan_varies(const Plan *plan, const Value *value) {
     return plan->varying[value->id - plan->first_id];
 }
@@ -70,8 +81,11 @@ int plan_lanes(const Plan *plan, const Inst *loop) {
 static void add_use(Plan *plan, const Value *value, const Inst *user, const Region *region,
                     int pos) {
     if (value->type->rank > 0) {
+        ValueInfo *v = info(plan, value);
         Use use = {user, region, pos};
-        vec_push(plan->arena, &info(plan, info(plan, value)->root)->uses, use);
+        vec_push(plan->arena, &info(plan, v->root)->uses, use);
+        if (!v->reader)
+            v->reader = user;
     }
 }
 

@@ -69,6 +69,11 @@ const Buffer *plan_place(const Plan *plan, const Value *value);
 /* True for a value that is an alias of (part of) another array, or that has one value everywhere.
  */
 bool plan_is_view(const Plan *plan, const Value *value);
+/* The array that an array is, or is a view of. */
+const Value *plan_root(const Plan *plan, const Value *value);
+/* Whether the array is made, or seen as a part of another, each time that the region of inst runs,
+ * and something there reads it before inst does. */
+bool plan_was_read(const Plan *plan, const Value *value, const Inst *inst);
 /* Whether the value differs between the lanes of the loop around that runs so. */
 bool plan_varies(const Plan *plan, const Value *value);
 /* A buffer to hold the next value of carry j of the loop while the others are copied; NULL when

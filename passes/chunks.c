@@ -197,13 +197,13 @@ static bool fits(const Inst *inst, const Size *rows, Places *places) {
                                : inst->op == OP_contract && product_fits(inst, rows, places);
 }
 
-/* The extent that a group may start from here with; NULL: none. */
-static const Size *rows_of_start(const Inst *inst) {
+/* The extent that a group may start from here with, that of operand k of a product; NULL: none. */
+static const Size *rows_of_start(const Inst *inst, int k) {
     int64_t n;
     const Size *rows = NULL;
-    if (inst->op == OP_contract && inst->in[0]->type->rank > 0)
-        rows = inst->in[0]->type->dims[0];
-    else if (inst->op == OP_loop)
+    if (inst->op == OP_contract && inst->in[k]->type->rank > 0)
+        rows = inst->in[k]->type->dims[0];
+    else if (inst->op == OP_loop && k == 0)
         rows = inst->attr.loop.extent;
     return rows && !(size_is_const(rows, &n) && n < SHORT) ? rows : NULL;
 }
@@ -587,7 +587,7 @@ static void emit_group(Group *g, IrBuilder *b, const PtrMap *wanted, IrMap *map)
 
 /* ---- a block ---- */
 
-static bool find_group(Group *g, int first, PtrMap *wanted) {
+static bool find_group_of(Group *g, int first, const Size *rows, PtrMap *wanted) {
     ptrmap_init(&g->ties, g->arena);
     ptrmap_init(&g->shared, g->arena);
     ptrmap_init(wanted, g->arena);
@@ -595,14 +595,21 @@ static bool find_group(Group *g, int first, PtrMap *wanted) {
     g->first = g->last = first;
     g->gain = g->cost = 0;
     g->matrices.n = g->gone_over.n = 0;
-    g->rows = rows_of_start(g->block->insts.data[first]);
-    if (!g->rows)
-        return false;
+    g->rows = rows;
     grow(g);
     if (g->part[first] != MEMBER || g->last == first || !has_product(g) || !pays(g))
         return false;
     find_wanted(g, wanted);
     return can_hand_out(g, wanted);
+}
+
+static bool find_group(Group *g, int first, PtrMap *wanted) {
+    for (int k = 0; k < 2; k++) {
+        const Size *rows = rows_of_start(g->block->insts.data[first], k);
+        if (rows && find_group_of(g, first, rows, wanted))
+            return true;
+    }
+    return false;
 }
 
 /* The instructions up to the last member; the next to look at. */

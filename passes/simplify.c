@@ -3,7 +3,8 @@
  *
  * One round rebuilds a function from its live values only. Loops lose results, carries, accs and
  * slices that nothing reads; a carry that never changes becomes its initial value; a slice of a
- * broadcast becomes what was broadcast; a stack of slices, turned or not, the array itself; a carry
+ * broadcast becomes what was broadcast; a stack of slices, turned or not, the array itself, one of
+ * broadcasts a broadcast of what they are made of; a carry
  * that is only added to becomes an acc; of two equal loops or accs one stays. Instructions without
  * effect move out of loops as far as their operands allow, never out of an `if`. Rounds are
  * repeated while they shrink the function, as each exposes more.
@@ -149,7 +150,35 @@ typedef struct Trim {
     int *result;  /* source result -> place in the new results, or -1 */
     int *twin;    /* state k -> the acc that it duplicates, or -1 */
     bool *as_acc; /* carry k became an acc */
+    bool *spread; /* of result k what is stacked is what each element is a broadcast of */
 } Trim;
+
+/* What is the same along the axes behind the first: a broadcast with its first axis of `v` moved to
+ * the front. */
+static Value *spread(IrBuilder *b, Value *v, const Type *type) {
+    const Size *dims[IR_MAX_RANK];
+    int8_t perm[IR_MAX_RANK];
+    int added = type->rank - v->type->rank;
+    for (int k = 0; k < type->rank; k++) {
+        dims[k] = type->dims[k < added ? k + 1 : k == added ? 0 : k];
+        perm[k] = (int8_t)(k == 0 ? added : k <= added ? k - 1 : k);
+    }
+    return ir_transpose(b, ir_broadcast(b, v, ir_type(b->m, type->elem, type->rank, dims)), perm);
+}
+
+/* The v of such an array; NULL for others. */
+static Value *spread_of(const Value *x) {
+    if (!x->inst || x->inst->op != OP_transpose)
+        return NULL;
+    const Value *wide = x->inst->in[0];
+    if (!wide->inst || wide->inst->op != OP_broadcast || wide->inst->in[0]->type->rank == 0)
+        return NULL;
+    int added = wide->type->rank - wide->inst->in[0]->type->rank;
+    for (int k = 0; k < x->type->rank; k++)
+        if (x->inst->attr.perm[k] != (k == 0 ? added : k <= added ? k - 1 : k))
+            return NULL;
+    return wide->inst->in[0];
+}
 
 static bool is_invariant_state(const Inst *loop, int k) {
     return loop->regions[0]->yields.data[k] ==
@@ -168,7 +197,8 @@ static Value *unsliced(Simplify *s, IrBuilder *body, Value *operand) {
 static void trim_slices(Simplify *s, Trim *t, IrMap *map) {
     const Inst *loop = t->loop;
     for (int i = 0; i < loop->attr.loop.n_slice; i++) {
-        Value *x = irmap_get(map, loop->in[i]);
+        Value *operand = irmap_get(map, loop->in[i]), *source = spread_of(operand);
+        Value *x = source ? source : operand;
         t->param[i] = -1;
         bool wanted = is_live(&s->live, loop->regions[0]->params.data[1 + i]);
         bool plain = !(x->inst && (x->inst->op == OP_broadcast || x->inst->op == OP_iota));
@@ -225,6 +255,8 @@ static void map_body_params(Simplify *s, Trim *t, IrBuilder *body, IrMap *map) {
             int first = i < ns ? 1 : 1 + t->slices.n + (t->as_acc[i - ns] ? t->carries.n : 0);
             to = params[first + t->param[i]];
             to->name = p->name;
+            if (i < ns && spread_of(operand))
+                to = ir_broadcast(body, to, ir_drop_axes(s->m, operand->type, 1));
         } else if (i < ns && operand->inst && operand->inst->op == OP_iota) {
             to = params[0];
         } else if (i < ns) {
@@ -283,6 +315,10 @@ static void yield_results(Simplify *s, Trim *t, IrBuilder *b, IrBuilder *body, I
         if (!is_live(&s->live, loop->out[k]) ||
             stack_is_trivial(t, b, body->region, element, loop->out[k], map))
             continue;
+        if (element->inst && element->inst->op == OP_broadcast) {
+            t->spread[k] = true;
+            element = element->inst->in[0];
+        }
         for (int j = first_stack; j < body->region->yields.n; j++)
             if (body->region->yields.data[j] == element)
                 t->result[k] = j;
@@ -300,6 +336,7 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map) {
     t.result = ARENA_ARRAY(s->arena, loop->n_out + 1, int);
     t.twin = ARENA_ARRAY(s->arena, nstate + 1, int);
     t.as_acc = ARENA_ARRAY(s->arena, nstate + 1, bool);
+    t.spread = ARENA_ARRAY(s->arena, loop->n_out + 1, bool);
     trim_slices(s, &t, map);
     trim_state(s, &t, map);
     for (int k = 0; k < nstate; k++)
@@ -336,7 +373,9 @@ static void emit_loop(Simplify *s, IrBuilder *b, const Inst *loop, IrMap *map) {
         if (!made)
             continue;
         out->out[t.result[k]]->name = loop->out[k]->name;
-        irmap_put(map, loop->out[k], (same ? same : out)->out[t.result[k]]);
+        Value *result = (same ? same : out)->out[t.result[k]];
+        irmap_put(map, loop->out[k],
+                  t.spread[k] ? spread(b, result, irmap_type(map, loop->out[k]->type)) : result);
     }
     for (int k = 0; k < nstate; k++)
         if (t.twin[k] >= 0)

@@ -84,11 +84,11 @@ static int failures;
 
 static void describe(const Shape *s, const Machine *machine) {
     printf(
-        "%s%s, %d vectors of %d%s: m %ld n %ld k %ld, A %ld,%ld B %ld,%ld C %ld,%ld, known %#x\n",
+        "%s%s, %d vectors of %d%s: m %ld n %ld k %ld, A %ld,%ld B %ld,%ld C %ld,%ld, known %#x%s\n",
         s->is_f64 ? "f64" : "f32", s->accumulate ? " +=" : "", machine->vector_registers,
         machine->vector_bytes, machine->optimize ? "" : " (scalar)", (long)s->arg[0],
         (long)s->arg[1], (long)s->arg[2], (long)s->arg[3], (long)s->arg[4], (long)s->arg[5],
-        (long)s->arg[6], (long)s->arg[7], (long)s->arg[8], s->known);
+        (long)s->arg[6], (long)s->arg[7], (long)s->arg[8], s->known, s->whole ? ", far" : "");
 }
 
 static int wrong_elements(const Shape *s, const Matrix *a, const Matrix *b, const Matrix *c,
@@ -178,6 +178,9 @@ static void set_panel(Shape *s, const Machine *machine) {
     s->arg[2] = (int64_t)(128 + random_below(400));
 }
 
+/* Elements of an array that no cache holds; what is read of it is small here. */
+static const int64_t FAR = (int64_t)1 << 40;
+
 /* Few rows of A, and a B larger than a cache. */
 static void set_large(Shape *s) {
     s->arg[0] = (int64_t)(1 + random_below(34));
@@ -198,6 +201,7 @@ static Shape random_shape(const Machine *machine) {
         set_panel(&s, machine);
     set_layout(&s, panel ? ALONG_K : (unsigned)random_below(8), (int64_t)random_below(4),
                panel || random_below(8) ? 0 : (unsigned)random_below(8));
+    s.whole = random_below(3) == 0 ? FAR : 0;
     if (random_below(6) == 0) /* sizes known, strides not */
         s.known = 7 | (random_below(2) ? known_units(&s) : 0);
     return s;
@@ -219,7 +223,7 @@ static void test_known_sizes(const Machine *machine, int count) {
 /* One kernel for each layout, run with many sizes; with unit strides known, or nothing; vectors
  * too. */
 static void test_unknown_sizes(const Machine *machine, int count) {
-    enum { KERNELS = 8 * 2 * 2 * 2 * 4 };
+    enum { KERNELS = 8 * 2 * 2 * 2 * 4 * 2 };
     static Shape shapes[KERNELS];
     static Kernel *kernels[KERNELS];
     for (unsigned i = 0; i < KERNELS; i++) {
@@ -232,6 +236,7 @@ static void test_unknown_sizes(const Machine *machine, int count) {
         s->known = (i >> 5 & 1 ? known_units(s) : 0) | (one ? 1u << (one - 1) : 0);
         if (one)
             s->arg[one - 1] = 1;
+        s->whole = i >> 8 ? FAR : 0;
     }
     Jit jit = jit_compile(machine, shapes, KERNELS, kernels);
     for (int done = 0; done < count; done++) {

@@ -35,6 +35,7 @@ typedef struct Shape {
     bool is_f64, accumulate;
     int64_t arg[ARGS];
     unsigned known; /* bit i: arg[i] is a constant of the kernel */
+    int64_t whole;  /* elements of the arrays that A and B are said to be parts of; 0: near ones */
 } Shape;
 
 typedef void Kernel(void *c, const void *a, const void *b, const int64_t *args);
@@ -101,9 +102,11 @@ static void emit_kernel(ContractTarget *t, const Shape *shape, int index) {
             arg[i] = LLVMBuildLoad2(t->builder, i64,
                                     LLVMBuildGEP2(t->builder, i64, args, &at, 1, ""), "");
     }
-    ContractOperand c = {LLVMGetParam(t->function, 0), arg[ARG_c_row], arg[ARG_c_col]};
-    ContractOperand a = {LLVMGetParam(t->function, 1), arg[ARG_a_row], arg[ARG_a_col]};
-    ContractOperand b = {LLVMGetParam(t->function, 2), arg[ARG_b_row], arg[ARG_b_col]};
+    LLVMValueRef whole =
+        shape->whole ? LLVMConstInt(i64, (unsigned long long)shape->whole, 1) : NULL;
+    ContractOperand c = {LLVMGetParam(t->function, 0), arg[ARG_c_row], arg[ARG_c_col], NULL};
+    ContractOperand a = {LLVMGetParam(t->function, 1), arg[ARG_a_row], arg[ARG_a_col], whole};
+    ContractOperand b = {LLVMGetParam(t->function, 2), arg[ARG_b_row], arg[ARG_b_col], whole};
     contract_emit(t, shape->is_f64, shape->accumulate, arg[ARG_m], arg[ARG_n], arg[ARG_k], a, b, c);
     LLVMBuildRetVoid(t->builder);
 }

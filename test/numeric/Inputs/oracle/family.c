@@ -28,6 +28,9 @@ static const Config configs[CONFIGS] = {
 static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-5;
 /* And to the largest float of the whole call, for what cancels inside. */
 static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
+/* And to the scale of numbers of the specification: where constants cancel to the last bit, a
+ * product that is fused with its sum leaves what it rounds off. */
+static const double LAST_BITS = 1e-15;
 /* What rounding excuses in single precision ends at these, besides the noise of inputs, unless the
  * interpreter in single precision is off by as much: what cancels wholly leaves rounding alone. */
 static const double MOST_RELATIVE_SINGLE = 1e-4, MOST_FLOOR_SINGLE = 1e-6;
@@ -186,7 +189,7 @@ static double allowed(const Report *r, const Sample *s, int leaf, int64_t k, dou
                       double scale, bool single) {
     double noise = EXCUSE * s->noise[leaf][k];
     if (!single)
-        return RELATIVE * size + FLOOR * scale + noise;
+        return RELATIVE * size + FLOOR * scale + LAST_BITS * r->spec->scale + noise;
     double rounded = EXCUSE * ROUNDED * SINGLE_ROUNDING * s->rounded[leaf][k];
     double most = r->spec->single * (MOST_RELATIVE_SINGLE * size + MOST_FLOOR_SINGLE * scale);
     double explained = RELATIVE_SINGLE * size + FLOOR_SINGLE * scale + fmax(noise, rounded);
