@@ -13,9 +13,20 @@ static const double REDUCTION = 15.0, LOOP_START = 10.0, LOOP_STEP = 1.0;
 /* A product and sum, with its loads: a lane at a time, and in a kernel made for products. */
 static const double PRODUCT_ACROSS = 2.0, PRODUCT_WITHIN = 0.75, PRODUCT_START = 25.0;
 
+/* The number of chunks of an extent that is not known is that of the guess. */
+static double guess_of(const Size *size) {
+    const SizeSym *sym = size_is_sym(size);
+    const Value *v = sym ? sym->value : NULL;
+    const Inst *inst = v ? v->inst : NULL;
+    if (!inst || inst->op != OP_div || !inst_is_const(inst->in[1]))
+        return UNKNOWN_EXTENT;
+    double chunk = (double)inst->in[1]->inst->attr.integer;
+    return chunk >= UNKNOWN_EXTENT ? 1 : chunk > 1 ? UNKNOWN_EXTENT / chunk : UNKNOWN_EXTENT;
+}
+
 static double size_or_guess(const Size *size) {
     int64_t extent;
-    return size_is_const(size, &extent) ? (double)extent : (double)UNKNOWN_EXTENT;
+    return size_is_const(size, &extent) ? (double)extent : guess_of(size);
 }
 
 static double extent_of(const Inst *loop) {

@@ -444,6 +444,8 @@ int ir_loop_flag_of_carries(const Inst *loop);
 typedef VEC(Value *) ValueList;
 void ir_free_values(Arena *arena, const Region *region, ValueList *out);
 void ir_free_syms(Arena *arena, const Region *region, PtrMap *out);
+/* All symbols in its types and sizes. */
+void ir_used_syms(Arena *arena, const Region *region, PtrMap *out);
 int ir_count(const Region *region); /* instructions, nested ones too */
 /* What counts the iterations in the source: the index, or the sum of it and the start of a range;
  * without a name where that is not known any more. */

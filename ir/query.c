@@ -118,7 +118,8 @@ void ir_free_values(Arena *arena, const Region *region, ValueList *out) {
 /* ---- free size symbols ---- */
 
 typedef struct FreeSyms {
-    PtrMap bound;
+    PtrMap bound; /* of those that are free; stays empty where all are wanted */
+    bool all;
     PtrMap *out;
 } FreeSyms;
 
@@ -142,7 +143,8 @@ static void syms_of_type(FreeSyms *walk, const Type *type) {
 static void syms_of_inst(FreeSyms *walk, const Inst *inst) {
     switch (inst->op) {
     case OP_dim:
-        ptrmap_put(&walk->bound, inst->attr.sym, NULL);
+        if (!walk->all)
+            ptrmap_put(&walk->bound, inst->attr.sym, NULL);
         break;
     case OP_size:
         syms_of_size(walk, inst->attr.size);
@@ -182,6 +184,13 @@ static void syms_walk(FreeSyms *walk, const Region *region) {
 
 void ir_free_syms(Arena *arena, const Region *region, PtrMap *out) {
     FreeSyms walk = {.out = out};
+    ptrmap_init(&walk.bound, arena);
+    ptrmap_init(out, arena);
+    syms_walk(&walk, region);
+}
+
+void ir_used_syms(Arena *arena, const Region *region, PtrMap *out) {
+    FreeSyms walk = {.all = true, .out = out};
     ptrmap_init(&walk.bound, arena);
     ptrmap_init(out, arena);
     syms_walk(&walk, region);

@@ -29,6 +29,7 @@ bool pass_linear(IrModule *m);
 bool pass_stacks(IrModule *m);
 bool pass_chunks(IrModule *m);
 bool pass_tables(IrModule *m);
+bool pass_shifts(IrModule *m);
 bool pass_exported(IrModule *m);
 
 /* ---- derivatives (derive.c) ---- */

@@ -1,9 +1,9 @@
 /* Which values of a function are needed: the marks behind dead-code elimination and the trimming of
  * loops.
  *
- * Needed are the results of the function, the conditions of checks, the values bound to sizes, and
- * whatever those need. A carry is needed as a whole: when its parameter or its result is read, so
- * are its initial value and its next value. Called by simplify.c. */
+ * Needed are the results of the function, the conditions of checks, the values bound to sizes that
+ * something has, and whatever those need. A carry is needed as a whole: when its parameter or its
+ * result is read, so are its initial value and its next value. Called by simplify.c. */
 #include "passes/liveness.h"
 
 static void need(Liveness *l, Value *v) {
@@ -49,11 +49,15 @@ static void need_param(Liveness *l, const Value *v) {
         need_loop_result(l, loop, k - ns);
 }
 
+static bool has_effect(const Liveness *l, const Inst *inst) {
+    return op_info[inst->op].effect && (inst->op != OP_dim || ptrmap_has(&l->syms, inst->attr.sym));
+}
+
 static bool need_effects(Liveness *l, const Region *region) {
     bool any = false;
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
-        bool effect = op_info[inst->op].effect;
+        bool effect = has_effect(l, inst);
         if (effect)
             need(l, inst->in[0]);
         for (int k = 0; k < inst->n_region; k++)
@@ -73,6 +77,7 @@ void liveness_find(Liveness *l, Arena *arena, const Func *f) {
     *l = (Liveness){.arena = arena};
     ptrmap_init(&l->live, arena);
     ptrmap_init(&l->effects, arena);
+    ir_used_syms(arena, f->body, &l->syms);
     for (int i = 0; i < f->body->yields.n; i++)
         need(l, f->body->yields.data[i]);
     need_effects(l, f->body);
@@ -90,7 +95,7 @@ bool is_live(const Liveness *l, const Value *v) {
 }
 
 bool inst_is_live(const Liveness *l, const Inst *inst) {
-    if (op_info[inst->op].effect || ptrmap_has(&l->effects, inst))
+    if (has_effect(l, inst) || ptrmap_has(&l->effects, inst))
         return true;
     for (int k = 0; k < inst->n_out; k++)
         if (is_live(l, inst->out[k]))

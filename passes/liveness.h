@@ -8,6 +8,7 @@ typedef struct Liveness {
     Arena *arena;
     PtrMap live;    /* keys: needed values */
     PtrMap effects; /* keys: loops and ifs that hold a check or a size binding */
+    PtrMap syms;    /* keys: size symbols that something has */
     ValueList work;
 } Liveness;
 
