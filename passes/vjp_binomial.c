@@ -158,15 +158,11 @@ static Value *map_iteration(Binomial *g, IrBuilder *b, Value *pos, Value *const 
     return i;
 }
 
-/* What the iteration needs to be reversed. */
+/* What the iteration needs to be reversed: nothing was stored of it, nor of inner loops. */
 static void recompute_iteration(Binomial *g, IrBuilder *b) {
-    Vjp *s = g->s;
     PtrMap none;
-    ptrmap_init(&none, s->arena);
-    for (int k = 0; k < g->source->insts.n; k++) /* nothing was stored of inner loops */
-        if (g->source->insts.data[k]->op == OP_loop)
-            ptrmap_put(&s->records, g->source->insts.data[k], NULL);
-    vjp_recompute(s, b, g->source, &none);
+    ptrmap_init(&none, g->s->arena);
+    vjp_recompute(g->s, b, g->source, &none);
 }
 
 /* The body of the source, without its checks where these were made before. */
