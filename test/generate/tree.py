@@ -9,6 +9,7 @@ uses are bound. `sample` draws nothing here: this module is only the shape of pr
 import re
 
 BINDER = re.compile(r"(?:for|,) \w+ (?:<|in) ([^\s,)\]]+)")
+DERIVATIVE = re.compile(r"\b(grad|value_and_grad|vjp|jvp|jacrev|jacfwd|hvp|hessian)\(")
 
 
 class Size:
@@ -121,13 +122,18 @@ class Node:
             yield from layer
             layer = [c for node in layer for c in node.children()]
 
+    def orders(self, own):
+        """Of derivatives taken here, each of which runs loops with few stored states in it once more for each step."""
+        stored = sum("binomial" in str(p) for node in self.below() for p in node.parts if not isinstance(p, Node))
+        return stored and sum(2 if name in ("hvp", "hessian") else 1 for name in DERIVATIVE.findall(own))
+
     def loops(self, helpers):
         """How many loops over symbolic sizes stand in one another, at most; helpers: the same of the functions called. With
         few stored states a loop is run again for each step, and so are those of its derivatives."""
         own = "".join("" if isinstance(p, Node) else p.name if isinstance(p, Ref) else p for p in self.parts)
         here = sum(not bound.isdigit() for bound in BINDER.findall(own))
         called = [count for name, count in helpers.items() if name + "(" in own]
-        here += 2 * own.count("binomial")
+        here += 2 * own.count("binomial") + self.orders(own)
         axes = sum(bool(size.symbol) for size in self.ty.dims)
         return max(here + max([c.loops(helpers) for c in self.children()] + called + [0]), axes)
 
