@@ -425,7 +425,9 @@ static void emit_row_here(Gen *g, const Problem *p) {
 static LLVMValueRef row_flows(Gen *g, const Problem *p) {
     enum { SOME_ROWS = 32 };
     LLVMValueRef some = gen_less(g, gen_int(g, SOME_ROWS - 1), p->k);
-    return LLVMBuildAnd(g->b, flow_is_far(g, p->b.whole), some, "");
+    LLVMValueRef far = flow_is_far(g, p->b.whole);
+    return gen_is_false(far) || gen_is_false(some) ? LLVMConstInt(g->i1, 0, 0)
+                                                   : LLVMBuildAnd(g->b, far, some, "");
 }
 
 static void emit_row(Gen *g, const Problem *p) {

@@ -387,9 +387,9 @@ static LLVMValueRef dots_in_order(Gen *g, const DotBlock *all, LLVMValueRef m) {
     enum { SOME_ROWS = 32 };
     int64_t rows = SOME_ROWS;
     gen_known(m, &rows);
-    if (all->cols > 1 || rows < SOME_ROWS)
-        return LLVMConstInt(g->i1, 0, 0);
     LLVMValueRef far = flow_is_far(g, all->a.whole);
+    if (all->cols > 1 || rows < SOME_ROWS || gen_is_false(far))
+        return LLVMConstInt(g->i1, 0, 0);
     return LLVMBuildAnd(g->b, far, flow_in_order(g, all->k), "");
 }
 

@@ -46,12 +46,18 @@ static void add_rows(Gen *g, const LLVMValueRef *p, LLVMValueRef from, LLVMValue
         rows.factor[r] = gen_splat(g, gen_load(g, gen_at(g, p[3], gen_mul(g, row, p[4]))));
         rows.row[r] = gen_at(g, p[5], gen_mul(g, row, p[6]));
     }
-    GenLoop by_col = gen_loop(g, zero, whole, lanes);
-    add_vector(g, &rows, by_col.i, lanes);
-    gen_loop_end(g, &by_col);
-    GenIf rest = gen_if(g, gen_less(g, zero, left));
-    add_vector(g, &rows, whole, left);
-    gen_end(g, &rest);
+    if (gen_has_masks(g)) { /* as cheap as others, and less to compile */
+        GenLoop by_col = gen_loop(g, zero, p[1], lanes);
+        add_vector(g, &rows, by_col.i, gen_min(g, gen_sub(g, p[1], by_col.i), lanes));
+        gen_loop_end(g, &by_col);
+    } else {
+        GenLoop by_col = gen_loop(g, zero, whole, lanes);
+        add_vector(g, &rows, by_col.i, lanes);
+        gen_loop_end(g, &by_col);
+        GenIf rest = gen_if(g, gen_less(g, zero, left));
+        add_vector(g, &rows, whole, left);
+        gen_end(g, &rest);
+    }
     gen_loop_end(g, &by_row);
 }
 
