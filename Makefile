@@ -254,7 +254,7 @@ fuzz: fuzz-build ## libFuzzer and AFL++ under sanitizers, for FUZZ_SECONDS (defa
 # A row of the benchmark is one object: the row, the C by hand and what bpc makes of the model; only row_X and clock_X
 # stay visible, so that models may export the same names.
 BENCH         := $(BUILD)/bench
-bench_rows    := digits mlp gmm ba lstm_elements lstm_f32 lstm_f64 black_scholes lotka logistic kalman chain
+bench_rows    := digits mlp gmm ba lstm_elements lstm_f32 lstm_f64 black_scholes lotka logistic kalman chain arrays
 # clang splits vectors of 512 bits unless told otherwise, in the C by hand and in what measures the peak.
 bench_flags   := -std=c17 -O3 -march=native -mprefer-vector-width=512 -fno-math-errno -D_GNU_SOURCE -Wall -Wextra -I$(BENCH)
 # Rows of one model in both widths share their sources.

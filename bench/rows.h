@@ -19,7 +19,8 @@
     X(lotka)                                                                                       \
     X(logistic)                                                                                    \
     X(kalman)                                                                                      \
-    X(chain)
+    X(chain)                                                                                       \
+    X(arrays)
 
 #define DECLARE(name) void row_##name(void);
 ROWS(DECLARE)

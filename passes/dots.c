@@ -1,6 +1,10 @@
-/* A dot of what a parallel loop stacks becomes a sum in a loop, which fuse joins with the one that
- * stacks: then the array need not be stored to be read. The order of additions is another one, so
- * this is left to levels that optimise. */
+/* Sums that are dots, and dots that are sums.
+ *
+ * A dot of what a parallel loop stacks becomes a sum in a loop, which fuse joins with the one that
+ * stacks: then the array need not be stored to be read. The sum of each column of a matrix, in a
+ * loop over columns, becomes a product of ones and the matrix in front of it: products read rows in
+ * the order of memory. The order of additions is another one, so this is left to levels that
+ * optimise. */
 #include "passes/rebuild.h"
 
 static bool is_dot(const Inst *inst) {
@@ -30,7 +34,103 @@ static Value *dot_loop(IrBuilder *b, Value *x, Value *y) {
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 
+/* ---- columns ---- */
+
+/* The matrix whose columns the loop goes over as its operand k; NULL: not a matrix that is turned.
+ */
+static Value *matrix_of_columns(const Inst *loop, int k) {
+    const Inst *turn = k < loop->attr.loop.n_slice ? loop->in[k]->inst : NULL;
+    bool is_matrix = turn && turn->op == OP_transpose && turn->out[0]->type->rank == 2;
+    return is_matrix && turn->attr.perm[0] == 1 ? turn->in[0] : NULL;
+}
+
+/* The matrix of which `sum`, in the body of a loop over columns, adds up one; NULL: it does
+ * something else. */
+static Value *summed_matrix(const Inst *loop, const Inst *sum) {
+    if (sum->op != OP_loop || sum->n_in != 2 || sum->attr.loop.n_slice != 1 ||
+        sum->attr.loop.n_acc != 1 || sum->n_out != 1 || !value_is_float(sum->out[0]) ||
+        !inst_is_zero(sum->in[1]))
+        return NULL;
+    const Region *body = sum->regions[0];
+    const Inst *add = body->yields.data[0]->inst;
+    const Value *column = sum->in[0];
+    if (body->insts.n != 1 || !add || add->op != OP_add || add->in[0] != body->params.data[2] ||
+        add->in[1] != body->params.data[1] || column->inst || column->index < 1 ||
+        column->region != loop->regions[0])
+        return NULL;
+    return matrix_of_columns(loop, column->index - 1);
+}
+
+static Value *sums_of_columns(IrBuilder *b, Value *x) {
+    Value *one = ir_const(b, ir_scalar(b->m, x->type->elem), 1.0);
+    Value *ones = ir_broadcast(b, one, ir_type(b->m, x->type->elem, 1, x->type->dims));
+    return ir_contract(b, "i,ij->j", ones, x);
+}
+
+static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
+
+/* The loop over columns, with their sums among its slices. */
+static void emit_columns(void *user, IrBuilder *b, const Inst *loop, IrMap *map) {
+    const Region *source = loop->regions[0];
+    Arena *arena = b->m->arena;
+    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
+    ValueList slices = {0}, states = {0};
+    b->loc = loop->loc;
+    for (int k = 0; k < loop->n_in; k++)
+        vec_push(arena, k < ns ? &slices : &states, irmap_get(map, loop->in[k]));
+    for (int i = 0; i < source->insts.n; i++) {
+        Value *x = summed_matrix(loop, source->insts.data[i]);
+        if (x)
+            vec_push(arena, &slices, sums_of_columns(b, irmap_get(map, x)));
+    }
+    LoopSpec spec = {.extent = irmap_size(map, loop->attr.loop.extent),
+                     .reverse = loop->attr.loop.reverse,
+                     .checkpoint = loop->attr.loop.checkpoint,
+                     .checkpoint_arg = irmap_size(map, loop->attr.loop.checkpoint_arg),
+                     .n_slice = slices.n,
+                     .n_carry = nc,
+                     .n_acc = loop->attr.loop.n_acc,
+                     .slices = slices.data,
+                     .carries = states.data,
+                     .accs = states.data + nc,
+                     .index_name = source->params.data[0]->name};
+    IrBuilder body;
+    ir_loop_begin(b, &spec, &body);
+    Value *const *params = body.region->params.data;
+    for (int k = 0; k < source->params.n; k++) {
+        Value *param = params[k <= ns ? k : k + slices.n - ns];
+        param->name = source->params.data[k]->name;
+        irmap_put(map, source->params.data[k], param);
+    }
+    for (int i = 0, next = 1 + ns; i < source->insts.n; i++) {
+        const Inst *inst = source->insts.data[i];
+        if (summed_matrix(loop, inst))
+            irmap_put(map, inst->out[0], params[next++]);
+        else
+            emit(user, &body, inst, map);
+    }
+    for (int k = 0; k < source->yields.n; k++)
+        ir_yield(&body, irmap_get(map, source->yields.data[k]));
+    Inst *out = ir_loop_end(b, &spec, &body);
+    for (int k = 0; k < loop->n_out; k++) {
+        out->out[k]->name = loop->out[k]->name;
+        irmap_put(map, loop->out[k], out->out[k]);
+    }
+}
+
+static bool sums_columns(const Inst *loop) {
+    if (loop->op == OP_loop)
+        for (int i = 0; i < loop->regions[0]->insts.n; i++)
+            if (summed_matrix(loop, loop->regions[0]->insts.data[i]))
+                return true;
+    return false;
+}
+
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
+    if (sums_columns(inst)) {
+        emit_columns(user, b, inst, map);
+        return;
+    }
     if (!is_dot(inst)) {
         rebuild_inst(b, inst, map, emit, user);
         return;
