@@ -195,6 +195,9 @@ Code bp_block_close(Printer *p, Block *block, Code result);
 const char *bp_block_text(Printer *p, Block *block, Code result);
 /* Binds the results of inst to names: "let (a, b) = text;". What nothing reads is `_`; wanted:
  * names for results without one, or NULL. */
+void bp_name_results(Printer *p, int n, Value *const *results, const char *const *wanted,
+                     const char *text);
+/* The same, or the text stands where they are read, all at once. */
 void bp_bind_results(Printer *p, int n, Value *const *results, const char *const *wanted,
                      const char *text);
 const char *bp_new_name(Printer *p, const Value *v, const char *fallback);

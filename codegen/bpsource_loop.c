@@ -102,6 +102,11 @@ static const char *added_to(Printer *p, const Value *init, const char *text) {
                               text);
 }
 
+static bool is_added_to(Printer *p, const Inst *loop, int k) {
+    const Value *init = loop->in[loop->attr.loop.n_slice + k];
+    return !inst_is_zero(init) && !bp_is_running_sum(p, init) && bp_use_of(p, loop->out[k])->n > 0;
+}
+
 static void print_sum(Printer *p, const Inst *loop) {
     Block block;
     const char *binders;
@@ -119,10 +124,15 @@ static void print_sum(Printer *p, const Inst *loop) {
         bp_bind_results(p, 1, loop->out, NULL, added_to(p, loop->in[ns], text));
         return;
     }
-    bp_bind_results(p, na, loop->out, NULL, text);
+    bool apart = false; /* something is added to one of them behind the sum */
+    for (int k = 0; k < na; k++)
+        apart = apart || is_added_to(p, loop, k);
+    if (apart)
+        bp_name_results(p, na, loop->out, NULL, text);
+    else
+        bp_bind_results(p, na, loop->out, NULL, text);
     for (int k = 0; k < na; k++) {
-        if (inst_is_zero(loop->in[ns + k]) || bp_is_running_sum(p, loop->in[ns + k]) ||
-            bp_use_of(p, loop->out[k])->n == 0)
+        if (!is_added_to(p, loop, k))
             continue;
         const char *total = added_to(p, loop->in[ns + k], bp_code_of(p, loop->out[k]).text),
                    *name = bp_new_name(p, loop->out[k], NULL);

@@ -173,7 +173,6 @@ static bool are_the_yields(Printer *p, int n, Value *const *results) {
 
 void bp_bind_results(Printer *p, int n, Value *const *results, const char *const *wanted,
                      const char *text) {
-    const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
     if (n == 1 && may_stand_in_place(p, results[0], text)) {
         bp_set_code(p, results[0], (Code){.text = text, .level = level_of(text)});
         return;
@@ -182,6 +181,12 @@ void bp_bind_results(Printer *p, int n, Value *const *results, const char *const
         ptrmap_put(&p->whole, results[0]->inst, (void *)(uintptr_t)text);
         return;
     }
+    bp_name_results(p, n, results, wanted, text);
+}
+
+void bp_name_results(Printer *p, int n, Value *const *results, const char *const *wanted,
+                     const char *text) {
+    const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
     for (int k = 0; k < n; k++) {
         names[k] = bp_use_of(p, results[k])->n > 0
                        ? bp_new_name(p, results[k], wanted ? wanted[k] : NULL)

@@ -341,7 +341,9 @@ static bool print_choice(CSource *c, const Inst *inst) {
         strlen(parts[1].text) + strlen(parts[2].text) > LONGEST) {
         return false;
     }
-    cs_define(c, out, cs_choice(c, parts), NULL, false, inst->loc);
+    const Value *values[] = {inst->in[0], inst->regions[0]->yields.data[0],
+                             inst->regions[1]->yields.data[0]};
+    cs_define(c, out, cs_choice(c, parts, values), NULL, false, inst->loc);
     return true;
 }
 

@@ -130,13 +130,36 @@ static CExpr logic(CSource *c, Op op, const CExpr *x) {
         arena_printf(c->arena, "%s %s %s", sides[0], op == OP_and ? "&&" : "||", sides[1]), prec);
 }
 
-CExpr cs_choice(CSource *c, const CExpr *x) {
-    CExpr either[] = {x[0], x[2]};
+/* A whole number beside a constant. */
+static const Value *compared_with_constant(const Value *v) {
+    const Inst *inst = v->inst;
+    if (!inst || op_info[inst->op].class != OPC_CMP || type_is_float(inst->in[0]->type))
+        return NULL;
+    return inst_is_const(inst->in[1])   ? inst->in[0]
+           : inst_is_const(inst->in[0]) ? inst->in[1]
+                                        : NULL;
+}
+
+/* Compilers warn for x < 2 || x > 0, which is always true, where they see both at once: then the
+ * right one gets a name. */
+static void keep_apart(CSource *c, const Value *left, const Value *right, CExpr *x) {
+    const Value *of = left && right ? compared_with_constant(left) : NULL;
+    if (of && of == compared_with_constant(right) && cs_value(c, right)->inlined) {
+        const char *name = cs_temporary(c);
+        cs_line(c, "const bool %s = %s;", name, x->text);
+        *x = cs_expr(name, PREC_primary);
+    }
+}
+
+CExpr cs_choice(CSource *c, const CExpr *x, const Value *const *values) {
+    CExpr either[] = {x[0], x[2]}, both[] = {x[0], x[1]};
     if (strcmp(x[1].text, "true") == 0) {
+        keep_apart(c, values[0], values[2], &either[1]);
         return logic(c, OP_or, either);
     }
     if (strcmp(x[2].text, "false") == 0) {
-        return logic(c, OP_and, x);
+        keep_apart(c, values[0], values[1], &both[1]);
+        return logic(c, OP_and, both);
     }
     const char *cond = cs_wrap(c, x[0], PREC_or), *yes = cs_wrap(c, x[1], PREC_or);
     const char *no = cs_wrap(c, x[2], PREC_or);
@@ -259,28 +282,6 @@ CExpr cs_product(CSource *c, Scalar elem, CExpr x, CExpr y) {
 
 /* ---- instructions ---- */
 
-/* A whole number beside a constant. */
-static const Value *compared_with_constant(const Value *v) {
-    const Inst *inst = v->inst;
-    if (!inst || op_info[inst->op].class != OPC_CMP || type_is_float(inst->in[0]->type))
-        return NULL;
-    return inst_is_const(inst->in[1])   ? inst->in[0]
-           : inst_is_const(inst->in[0]) ? inst->in[1]
-                                        : NULL;
-}
-
-/* Compilers warn for x < 2 || x > 0, which is always true, where they see both at once. */
-static void keep_apart(CSource *c, const Inst *inst, CExpr *x) {
-    if (inst->op == OP_not || !cs_value(c, inst->in[1])->inlined)
-        return;
-    const Value *left = compared_with_constant(inst->in[0]);
-    if (left && left == compared_with_constant(inst->in[1])) {
-        const char *name = cs_temporary(c);
-        cs_line(c, "const bool %s = %s;", name, x[1].text);
-        x[1] = cs_expr(name, PREC_primary);
-    }
-}
-
 void cs_elementwise(CSource *c, const Inst *inst) {
     CExpr x[3], result;
     if (cs_value(c, inst->out[0])->uses == 0) {
@@ -292,11 +293,12 @@ void cs_elementwise(CSource *c, const Inst *inst) {
     Scalar elem = inst->in[inst->op == OP_select ? 1 : 0]->type->elem;
     OpClass class = op_info[inst->op].class;
     if (inst->op == OP_select) {
-        result = cs_choice(c, x);
+        result = cs_choice(c, x, (const Value *const *)inst->in);
     } else if (class == OPC_CMP) {
         result = compare(c, inst->op, x[0], x[1]);
     } else if (class == OPC_LOG) {
-        keep_apart(c, inst, x);
+        if (inst->op != OP_not)
+            keep_apart(c, inst->in[0], inst->in[1], &x[1]);
         result = logic(c, inst->op, x);
     } else if (elem >= S_f32) {
         result = float_op(c, inst->op, elem, x);

@@ -112,7 +112,8 @@ void cs_define(CSource *c, const Value *v, CExpr expr, const char *hint, bool mo
 void cs_elementwise(CSource *c, const Inst *inst);
 void cs_convert(CSource *c, const Inst *inst);
 void cs_constant(CSource *c, const Inst *inst);
-CExpr cs_choice(CSource *c, const CExpr *x); /* x[0] ? x[1] : x[2] */
+/* x[0] ? x[1] : x[2], which are the texts of these values. */
+CExpr cs_choice(CSource *c, const CExpr *x, const Value *const *values);
 CExpr cs_number(CSource *c, Scalar elem, double value);
 CExpr cs_sum(CSource *c, Scalar elem, CExpr x, CExpr y);
 CExpr cs_product(CSource *c, Scalar elem, CExpr x, CExpr y);

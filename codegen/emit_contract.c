@@ -23,6 +23,7 @@ typedef struct Axis {
 } Axis;
 
 typedef struct Product {
+    LLVMValueRef sums_run, result_is; /* i1: no size of theirs is negative; NULL: none can be */
     bool is_float, is_f64;
     bool symmetric; /* the result, up to rounding */
     Scalar elem;
@@ -33,8 +34,21 @@ typedef struct Product {
 
 /* ---- labels ---- */
 
-static void add_axis(Emit *e, Product *p, char label, const Einsum *parts,
+/* A size may come out negative where a loop would not run, or nothing is reached: then there is
+ * nothing to multiply, as in a loop. */
+static void mind_negative(Emit *e, Product *p, bool is_sum, const Size *size, LLVMValueRef n) {
+    PolyTable *polys = &e->m->ctx->polys;
+    LLVMValueRef *flag = is_sum ? &p->sums_run : &p->result_is;
+    if (size_at_least(polys, size, size_const(polys, 0)))
+        return;
+    LLVMValueRef holds = LLVMBuildICmp(e->builder, LLVMIntSGE, n, emit_i64(e, 0), "");
+    *flag = *flag ? LLVMBuildAnd(e->builder, *flag, holds, "") : holds;
+}
+
+static void add_axis(Emit *e, Product *p, char label, const Einsum *parts, const Inst *inst,
                      const View *const *views) {
+    const Type *types[] = {inst->in[0]->type, inst->in[1]->type, inst->out[0]->type};
+    const Size *size = NULL;
     const char *labels[] = {parts->labels[0], parts->labels[1], parts->out};
     Axis *axis = &p->axes[p->n++];
     bool in[3];
@@ -44,19 +58,21 @@ static void add_axis(Emit *e, Product *p, char label, const Einsum *parts,
         axis->stride[k] = at ? views[k]->strides[at - labels[k]] : emit_i64(e, 0);
         if (at) {
             axis->extent = views[k]->dims[at - labels[k]];
+            size = types[k]->dims[at - labels[k]];
         }
     }
     axis->kind = !in[2] ? KIND_sum : !in[1] ? KIND_row : !in[0] ? KIND_column : KIND_batch;
+    mind_negative(e, p, !in[2], size, axis->extent);
 }
 
 static void collect_axes(Emit *e, Product *p, const Inst *inst, const View *const *views) {
     Einsum parts = einsum_of_inst(inst);
     for (const char *label = parts.out; *label; label++) {
-        add_axis(e, p, *label, &parts, views);
+        add_axis(e, p, *label, &parts, inst, views);
     }
     for (const char *label = parts.labels[0]; *label; label++) {
         if (!strchr(parts.out, *label)) {
-            add_axis(e, p, *label, &parts, views);
+            add_axis(e, p, *label, &parts, inst, views);
         }
     }
 }
@@ -104,6 +120,15 @@ static void join_axes(Emit *e, Product *p) {
         }
     }
     p->n = n;
+}
+
+static void drop_negative(Emit *e, Product *p) {
+    for (int k = 0; k < p->n; k++) {
+        LLVMValueRef flag = p->axes[k].kind == KIND_sum ? p->sums_run : p->result_is;
+        if (flag)
+            p->axes[k].extent =
+                LLVMBuildSelect(e->builder, flag, p->axes[k].extent, emit_i64(e, 0), "");
+    }
 }
 
 /* ---- emission ---- */
@@ -371,6 +396,7 @@ void emit_contract(Emit *e, const Inst *inst) {
     }
     collect_axes(e, &p, inst, views);
     join_axes(e, &p);
+    drop_negative(e, &p);
     int chosen[4];
     bool accumulate = choose_axes(&p, chosen);
     if (accumulate) { /* several rounds add up */

@@ -42,6 +42,11 @@ static LLVMValueRef round_down(Emit *e, LLVMValueRef n, int unit) {
     return LLVMBuildAnd(e->builder, n, emit_i64(e, -unit), "");
 }
 
+/* A size may come out negative where a loop would not run, or nothing is reached. */
+static LLVMValueRef not_negative(Emit *e, LLVMValueRef n) {
+    return LLVMIsAConstantInt(n) ? n : emit_binary(e, OP_max, S_i64, n, emit_i64(e, 0));
+}
+
 static void emit_squares(Emit *e, const Turn *t, LLVMValueRef rows, LLVMValueRef columns) {
     Counted strip, across, down;
     LLVMValueRef zero = emit_i64(e, 0), height = emit_i64(e, STRIP * t->lanes);
@@ -78,13 +83,13 @@ static bool is_turned(const View *to, const View *from, int lanes) {
 
 static void copy_matrix(Emit *e, const View *to, const View *from, int lanes, EmitCopy *rest) {
     Turn turn = {to, from, lanes};
-    LLVMValueRef zero = emit_i64(e, 0);
-    LLVMValueRef rows = round_down(e, to->dims[0], lanes), below = emit_isub(e, to->dims[0], rows);
-    LLVMValueRef columns = round_down(e, to->dims[1], lanes);
-    LLVMValueRef beside = emit_isub(e, to->dims[1], columns);
+    LLVMValueRef zero = emit_i64(e, 0), height = not_negative(e, to->dims[0]);
+    LLVMValueRef width = not_negative(e, to->dims[1]);
+    LLVMValueRef rows = round_down(e, height, lanes), below = emit_isub(e, height, rows);
+    LLVMValueRef columns = round_down(e, width, lanes), beside = emit_isub(e, width, columns);
     emit_squares(e, &turn, rows, columns);
-    View to_right = part_of(e, to, zero, columns, to->dims[0], beside);
-    View from_right = part_of(e, from, zero, columns, to->dims[0], beside);
+    View to_right = part_of(e, to, zero, columns, height, beside);
+    View from_right = part_of(e, from, zero, columns, height, beside);
     rest(e, &to_right, &from_right);
     View to_below = part_of(e, to, rows, zero, below, columns);
     View from_below = part_of(e, from, rows, zero, below, columns);
