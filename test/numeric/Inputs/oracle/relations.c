@@ -210,16 +210,20 @@ static Derivative best_differences(Study *s, const Line *line) {
 
 /* Whether narrower steps say what is got, and contradict the wide ones: then nothing is known.
  * Across many stairs, as of ceil(561*x), the quotients by one step and by its half can be the very
- * same number, and so seem to be without error. What is wrong is not excused by that: narrow steps
- * do not say it. */
+ * same number, and so seem to be without error; so can those across a kink. What is wrong is not
+ * excused by that: narrow steps do not come nearer to it than wide ones. */
 static bool narrower_say(Study *s, const Line *line, const Derivative *wide, int64_t k, double got,
                          double tolerance) {
     static const double steps[] = {0.05, 0.005, 0.0005, 0.00005, 0.000005};
+    const double NEARER = 8;
+    double off = fabs(wide->value[k] - got);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         Derivative narrow;
-        if (differences(s, line, steps[i], &narrow) &&
-            fabs(narrow.value[k] - wide->value[k]) > 4 * (narrow.error[k] + wide->error[k]) &&
-            fabs(narrow.value[k] - got) <= tolerance + 4 * narrow.error[k])
+        if (!differences(s, line, steps[i], &narrow))
+            continue;
+        double apart = fabs(narrow.value[k] - got);
+        if (fabs(narrow.value[k] - wide->value[k]) > narrow.error[k] + wide->error[k] &&
+            apart <= tolerance + 4 * narrow.error[k] && NEARER * apart <= off)
             return true;
     }
     return false;
