@@ -19,9 +19,10 @@ static double guess_of(const Size *size) {
     const Value *v = sym ? sym->value : NULL;
     const Inst *inst = v ? v->inst : NULL;
     if (!inst || inst->op != OP_div || !inst_is_const(inst->in[1]))
-        return UNKNOWN_EXTENT;
+        return (double)UNKNOWN_EXTENT;
     double chunk = (double)inst->in[1]->inst->attr.integer;
-    return chunk >= UNKNOWN_EXTENT ? 1 : chunk > 1 ? UNKNOWN_EXTENT / chunk : UNKNOWN_EXTENT;
+    double chunks = chunk > 1 ? (double)UNKNOWN_EXTENT / chunk : (double)UNKNOWN_EXTENT;
+    return chunks > 1 ? chunks : 1;
 }
 
 static double size_or_guess(const Size *size) {

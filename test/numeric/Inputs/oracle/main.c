@@ -195,7 +195,7 @@ static int serve(void) {
         int status = 0;
         pid_t child = fork();
         if (child == 0)
-            _exit(answer_many());
+            _exit((int)answer_many());
         if (child < 0 || waitpid(child, &status, 0) < 0)
             return 2;
         if (WIFEXITED(status) && WEXITSTATUS(status) == SERVER_done)
