@@ -136,6 +136,8 @@ $(BUILD)/libbpc.a: $(lib_objs)
 	$(Q)ar rcs $@ $^
 
 # What hosts link beside objects compiled with --threads.
+# Hosts link it, which do not count lines.
+$(BUILD)/obj/runtime/%.o: override CFLAGS := $(filter-out --coverage,$(CFLAGS))
 $(BUILD)/libbpcrt.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard runtime/*.c))
 	@rm -f $@
 	$(call say,AR $@)
