@@ -74,10 +74,14 @@ static void emit_columns(void *user, IrBuilder *b, const Inst *loop, IrMap *map)
     const Region *source = loop->regions[0];
     Arena *arena = b->m->arena;
     int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
-    ValueList slices = {0}, states = {0};
+    ValueList slices = {0}, carries = {0}, accs = {0};
     b->loc = loop->loc;
     for (int k = 0; k < loop->n_in; k++)
-        vec_push(arena, k < ns ? &slices : &states, irmap_get(map, loop->in[k]));
+        vec_push(arena,
+                 k < ns        ? &slices
+                 : k < ns + nc ? &carries
+                               : &accs,
+                 irmap_get(map, loop->in[k]));
     for (int i = 0; i < source->insts.n; i++) {
         Value *x = summed_matrix(loop, source->insts.data[i]);
         if (x)
@@ -91,8 +95,8 @@ static void emit_columns(void *user, IrBuilder *b, const Inst *loop, IrMap *map)
                      .n_carry = nc,
                      .n_acc = loop->attr.loop.n_acc,
                      .slices = slices.data,
-                     .carries = states.data,
-                     .accs = states.data + nc,
+                     .carries = carries.data,
+                     .accs = accs.data,
                      .index_name = source->params.data[0]->name};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
