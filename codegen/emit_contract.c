@@ -27,7 +27,7 @@ typedef struct Product {
     bool is_float, is_f64;
     bool symmetric; /* the result, up to rounding */
     Scalar elem;
-    LLVMValueRef base[3], whole[3]; /* whole: see ContractOperand */
+    LLVMValueRef base[3], whole[2]; /* whole: see ContractOperand */
     Axis axes[MOST_LABELS];         /* in the order of the result, then sums */
     int n;
 } Product;
@@ -392,7 +392,9 @@ void emit_contract(Emit *e, const Inst *inst) {
     p.symmetric = contract_is_symmetric(inst);
     for (int k = 0; k < 3; k++) {
         p.base[k] = views[k]->base;
-        p.whole[k] = k < 2 ? whole_of(e, inst, k) : NULL;
+    }
+    for (int k = 0; k < 2; k++) {
+        p.whole[k] = whole_of(e, inst, k);
     }
     collect_axes(e, &p, inst, views);
     join_axes(e, &p);

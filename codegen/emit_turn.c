@@ -7,8 +7,6 @@
  * the second-level cache. What fills no square is left to element by element. */
 #include "codegen/emit.h"
 
-#include <string.h>
-
 enum { MOST_LANES = 16, STRIP = 8 }; /* STRIP: squares */
 
 typedef struct Turn {
@@ -75,10 +73,12 @@ static bool is_known_short(LLVMValueRef n, int lanes) {
     return LLVMIsAConstantInt(n) && LLVMConstIntGetSExtValue(n) < lanes;
 }
 
-static bool is_turned(const View *to, const View *from, int lanes) {
-    return is_int(to->strides[1], 1) && is_int(from->strides[0], 1) &&
-           !is_int(from->strides[1], 1) && !is_known_short(to->dims[0], lanes) &&
-           !is_known_short(to->dims[1], lanes);
+/* Whether `to` lies along its last axis, and `from` along this one. */
+static bool is_turned(const View *to, const View *from, int axis, int lanes) {
+    int last = to->rank - 1;
+    return is_int(to->strides[last], 1) && is_int(from->strides[axis], 1) &&
+           !is_int(from->strides[last], 1) && !is_known_short(to->dims[axis], lanes) &&
+           !is_known_short(to->dims[last], lanes);
 }
 
 static void copy_matrix(Emit *e, const View *to, const View *from, int lanes, EmitCopy *rest) {
@@ -96,15 +96,17 @@ static void copy_matrix(Emit *e, const View *to, const View *from, int lanes, Em
     rest(e, &to_below, &from_below);
 }
 
-/* The axes in the order of `axes`. */
-static View ordered(const View *x, const int *axes) {
-    View view = *x;
-    for (int k = 0; k < x->rank; k++) {
-        view.dims[k] = x->dims[axes[k]];
-        view.strides[k] = x->strides[axes[k]];
+/* The axis becomes the last but one. */
+static View with_axis_behind(View x, int axis) {
+    LLVMValueRef dim = x.dims[axis], stride = x.strides[axis];
+    for (; axis < x.rank - 2; axis++) {
+        x.dims[axis] = x.dims[axis + 1];
+        x.strides[axis] = x.strides[axis + 1];
     }
-    view.dense = false;
-    return view;
+    x.dims[axis] = dim;
+    x.strides[axis] = stride;
+    x.dense = false;
+    return x;
 }
 
 /* Loops over all axes but the last two. */
@@ -128,20 +130,8 @@ bool emit_copy_turned(Emit *e, const View *to, const View *from, EmitCopy *rest)
         return false;
     }
     for (int k = 0; k < last; k++) {
-        int axes[IR_MAX_RANK], n = 0;
-        for (int j = 0; j < last; j++) {
-            if (j != k) {
-                axes[n++] = j;
-            }
-        }
-        axes[n] = k, axes[n + 1] = last;
-        View a = ordered(to, axes), b = ordered(from, axes);
-        View to_matrix = a, from_matrix = b;
-        for (int j = 0; j < 2; j++) {
-            to_matrix.dims[j] = a.dims[n + j], to_matrix.strides[j] = a.strides[n + j];
-            from_matrix.strides[j] = b.strides[n + j];
-        }
-        if (is_turned(&to_matrix, &from_matrix, lanes)) {
+        if (is_turned(to, from, k, lanes)) {
+            View a = with_axis_behind(*to, k), b = with_axis_behind(*from, k);
             copy_nest(e, &a, &b, lanes, rest);
             return true;
         }

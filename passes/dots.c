@@ -7,6 +7,10 @@
  * optimise. */
 #include "passes/rebuild.h"
 
+typedef struct Dots {
+    PtrMap sums; /* loop that adds up a column -> the sums of all columns, in the new body */
+} Dots;
+
 static bool is_dot(const Inst *inst) {
     return inst->op == OP_contract && inst->out[0]->type->rank == 0 && inst->in[0]->type->rank == 1;
 }
@@ -67,74 +71,28 @@ static Value *sums_of_columns(IrBuilder *b, Value *x) {
     return ir_contract(b, "i,ij->j", ones, x);
 }
 
-static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
-
-/* The loop over columns, with their sums among its slices. */
-static void emit_columns(void *user, IrBuilder *b, const Inst *loop, IrMap *map) {
-    const Region *source = loop->regions[0];
-    Arena *arena = b->m->arena;
-    int ns = loop->attr.loop.n_slice, nc = loop->attr.loop.n_carry;
-    ValueList slices = {0}, carries = {0}, accs = {0};
-    b->loc = loop->loc;
-    for (int k = 0; k < loop->n_in; k++)
-        vec_push(arena,
-                 k < ns        ? &slices
-                 : k < ns + nc ? &carries
-                               : &accs,
-                 irmap_get(map, loop->in[k]));
-    for (int i = 0; i < source->insts.n; i++) {
-        Value *x = summed_matrix(loop, source->insts.data[i]);
-        if (x)
-            vec_push(arena, &slices, sums_of_columns(b, irmap_get(map, x)));
+/* In front of a loop over columns: the sums of them that it adds up. */
+static void emit_sums(Dots *s, IrBuilder *b, const Inst *loop, IrMap *map) {
+    for (int i = 0; i < loop->regions[0]->insts.n; i++) {
+        const Inst *sum = loop->regions[0]->insts.data[i];
+        Value *x = summed_matrix(loop, sum);
+        if (!x)
+            continue;
+        b->loc = sum->loc;
+        ptrmap_put(&s->sums, sum, sums_of_columns(b, irmap_get(map, x)));
     }
-    LoopSpec spec = {.extent = irmap_size(map, loop->attr.loop.extent),
-                     .reverse = loop->attr.loop.reverse,
-                     .checkpoint = loop->attr.loop.checkpoint,
-                     .checkpoint_arg = irmap_size(map, loop->attr.loop.checkpoint_arg),
-                     .n_slice = slices.n,
-                     .n_carry = nc,
-                     .n_acc = loop->attr.loop.n_acc,
-                     .slices = slices.data,
-                     .carries = carries.data,
-                     .accs = accs.data,
-                     .index_name = source->params.data[0]->name};
-    IrBuilder body;
-    ir_loop_begin(b, &spec, &body);
-    Value *const *params = body.region->params.data;
-    for (int k = 0; k < source->params.n; k++) {
-        Value *param = params[k <= ns ? k : k + slices.n - ns];
-        param->name = source->params.data[k]->name;
-        irmap_put(map, source->params.data[k], param);
-    }
-    for (int i = 0, next = 1 + ns; i < source->insts.n; i++) {
-        const Inst *inst = source->insts.data[i];
-        if (summed_matrix(loop, inst))
-            irmap_put(map, inst->out[0], params[next++]);
-        else
-            emit(user, &body, inst, map);
-    }
-    for (int k = 0; k < source->yields.n; k++)
-        ir_yield(&body, irmap_get(map, source->yields.data[k]));
-    Inst *out = ir_loop_end(b, &spec, &body);
-    for (int k = 0; k < loop->n_out; k++) {
-        out->out[k]->name = loop->out[k]->name;
-        irmap_put(map, loop->out[k], out->out[k]);
-    }
-}
-
-static bool sums_columns(const Inst *loop) {
-    if (loop->op == OP_loop)
-        for (int i = 0; i < loop->regions[0]->insts.n; i++)
-            if (summed_matrix(loop, loop->regions[0]->insts.data[i]))
-                return true;
-    return false;
 }
 
 static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
-    if (sums_columns(inst)) {
-        emit_columns(user, b, inst, map);
+    Dots *s = user;
+    Value *sums = ptrmap_get(&s->sums, inst);
+    if (sums) {
+        Value *column = irmap_get(map, inst->region->params.data[0]);
+        irmap_put(map, inst->out[0], ir_index(b, sums, 1, &column));
         return;
     }
+    if (inst->op == OP_loop)
+        emit_sums(s, b, inst, map);
     if (!is_dot(inst)) {
         rebuild_inst(b, inst, map, emit, user);
         return;
@@ -152,8 +110,10 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map) {
 }
 
 bool pass_dots(IrModule *m) {
+    Dots s;
+    ptrmap_init(&s.sums, m->arena);
     for (int i = 0; i < m->funcs.n; i++)
         if (!m->funcs.data[i]->is_extern)
-            rebuild_func(m, m->funcs.data[i], emit, NULL);
+            rebuild_func(m, m->funcs.data[i], emit, &s);
     return true;
 }

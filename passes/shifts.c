@@ -156,10 +156,12 @@ static bool find_shifts(Shifts *s, const Inst *loop) {
     for (int k = 0; k < loop->attr.loop.n_acc; k++)
         if (!find_moved(s, k))
             return false;
+    if (s->n == 0)
+        return false;
     ptrmap_init(&s->moved, s->arena);
     for (int k = 0; k < s->n; k++)
         ptrmap_put(&s->moved, s->adds[k].inst, NULL);
-    return s->n > 0;
+    return true;
 }
 
 /* ---- emission ---- */

@@ -28,9 +28,6 @@ static const Config configs[CONFIGS] = {
 static const double RELATIVE = 2e-13, RELATIVE_SINGLE = 1e-5;
 /* And to the largest float of the whole call, for what cancels inside. */
 static const double FLOOR = 1e-13, FLOOR_SINGLE = 1e-6;
-/* And to the scale of numbers of the specification: where constants cancel to the last bit, a
- * product that is fused with its sum leaves what it rounds off. */
-static const double LAST_BITS = 1e-15;
 /* What rounding excuses in single precision ends at these, besides the noise of inputs, unless the
  * interpreter in single precision is off by as much: what cancels wholly leaves rounding alone. */
 static const double MOST_RELATIVE_SINGLE = 1e-4, MOST_FLOOR_SINGLE = 1e-6;
@@ -40,8 +37,6 @@ static const double SHAKE = 0x1p-46, SHAKE_SINGLE = 0x1p-20, EXCUSE = 4;
 /* As noise, of what moves where every operation rounds up, or down: that is what the order of
  * additions can change. */
 static const double ROUNDED = 0.5, SINGLE_ROUNDING = 0x1p29; /* of double ones */
-/* So much times what is allowed may a build be off by its own rounding. */
-static const double OWN_ROUNDING = 4;
 
 /* ---- building ---- */
 
@@ -189,72 +184,33 @@ static double allowed(const Report *r, const Sample *s, int leaf, int64_t k, dou
                       double scale, bool single) {
     double noise = EXCUSE * s->noise[leaf][k];
     if (!single)
-        return RELATIVE * size + FLOOR * scale + LAST_BITS * r->spec->scale + noise;
+        return RELATIVE * size + FLOOR * scale + noise;
     double rounded = EXCUSE * ROUNDED * SINGLE_ROUNDING * s->rounded[leaf][k];
     double most = r->spec->single * (MOST_RELATIVE_SINGLE * size + MOST_FLOOR_SINGLE * scale);
     double explained = RELATIVE_SINGLE * size + FLOOR_SINGLE * scale + fmax(noise, rounded);
     return fmin(explained, fmax(most + noise, EXCUSE * s->single_off[leaf][k]));
 }
 
-/* What a build computed, beside what the interpreter has. */
-typedef struct Comparison {
-    Family *f;
-    const char *name, *what;
-    int config;
-    const Sample *s;
-    Outcome got;
-    Arena *arena;
-    double *moved[MOST_LEAVES]; /* by how much the build is off in directed modes */
-    bool has_moved;
-} Comparison;
-
-/* Whether a little more than is allowed is what the build's own additions round by: thousands of
- * equal terms, added to a number that is larger than all of them, all round the same way. */
-static bool is_own_rounding(Comparison *c, int leaf, int64_t k, double off, double tolerance) {
-    static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
-    if (c->config == SINGLE || !(off <= OWN_ROUNDING * tolerance))
-        return false;
-    if (!c->has_moved) {
-        Sample own = *c->s;
-        own.outcome = c->got;
-        clear(c->moved, &own.outcome, c->arena);
-        raise_by_modes(c->moved, &c->f->builds[c->config], c->name, modes, 2, c->arena, &own);
-        c->has_moved = true;
-    }
-    return off <= c->moved[leaf][k];
-}
-
-static bool compare_leaf(Comparison *c, int leaf) {
-    Report *r = c->f->report;
-    const Sample *s = c->s;
-    const Datum *want = s->outcome.out[leaf], *got = c->got.out[leaf];
+static bool compare_leaf(Report *r, const char *what, const Sample *s, int leaf, const Datum *got,
+                         bool single) {
+    const Datum *want = s->outcome.out[leaf];
     double most = want->f ? largest(want) : 0, scale = scale_of_call(s);
     for (int64_t k = 0; k < want->count; k++) {
         r->checks++;
         double w = want->f ? want->f[k] : (double)want->i[k],
                g = got->f ? got->f[k] : (double)got->i[k];
-        double tolerance =
-            want->f ? allowed(r, s, leaf, k, fabs(w) + most, scale, c->config == SINGLE) : 0;
+        double tolerance = want->f ? allowed(r, s, leaf, k, fabs(w) + most, scale, single) : 0;
         /* The mean of nothing is NaN; times a tangent that is zero, it is decided by the zero where
          * the compiler knows that zero, as of a unit vector, and NaN in the interpreter. */
         bool decided = g == 0 && isnan(w) && has_nothing(s);
-        if (!decided && !same(g, w, tolerance) &&
-            !is_own_rounding(c, leaf, k, fabs(g - w), tolerance)) {
-            report_fail(r, c->what, &s->point,
+        if (!decided && !same(g, w, tolerance)) {
+            report_fail(r, what, &s->point,
                         "result %d at %lld: got %.17g, the interpreter has %.17g (allowed %.2g)",
                         leaf, (long long)k, g, w, tolerance);
             return false;
         }
     }
     return true;
-}
-
-static void compare_leaves(Family *f, const char *what, const char *name, int config,
-                           const Sample *s, const Outcome *got, Arena *arena) {
-    Comparison c = {f, name, what, config, s, *got, arena, {0}, false};
-    bool alike = true;
-    for (int i = 0; i < got->n && alike; i++)
-        alike = compare_leaf(&c, i);
 }
 
 static bool all_finite(const Sample *s) {
@@ -291,7 +247,9 @@ static void compare(Family *f, const char *name, int config, const Sample *s, Ar
         report_fail(f->report, what, &s->point, "status %d (%s), the interpreter has none",
                     got.status, got.message ? got.message : "without a text");
     } else {
-        compare_leaves(f, what, name, config, s, &got, arena);
+        bool alike = true;
+        for (int i = 0; i < got.n && alike; i++)
+            alike = compare_leaf(f->report, what, s, i, got.out[i], config == SINGLE);
     }
 }
 
@@ -376,7 +334,9 @@ static void compare_same(Family *f, const SameRule *rule, int config, const Samp
             report_fail(f->report, what, &s->point, "are not the same bits");
         return;
     }
-    compare_leaves(f, what, rule->other, config, s, &other, arena);
+    bool alike = true;
+    for (int i = 0; i < other.n && alike; i++)
+        alike = compare_leaf(f->report, what, s, i, other.out[i], false);
 }
 
 void family_same(Family *f, const SameRule *rule, const Sample *s) {
