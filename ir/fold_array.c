@@ -218,7 +218,8 @@ Value *fold_reshape(IrBuilder *b, Value *x, const Type *to) {
     if (broadcast_of_scalar(x)) {
         return ir_broadcast(b, x->inst->in[0], to);
     }
-    return value_is(x, OP_reshape) ? ir_reshape(b, x->inst->in[0], to) : NULL;
+    bool is_one = value_is(x, OP_reshape) && ir_may_reshape(b->m, x->inst->in[0]->type, to);
+    return is_one ? ir_reshape(b, x->inst->in[0], to) : NULL;
 }
 
 /* [x[0], x[1], ..., x[n-1]] is x. */

@@ -303,6 +303,9 @@ static inline bool type_is_scalar(const Type *t) {
 }
 const Size *ir_type_count(IrModule *m,
                           const Type *type); /* product of the dims; NULL on overflow */
+/* Whether an array may be seen as one of the other type: as many elements, as far as is known
+ * before it runs. */
+bool ir_may_reshape(IrModule *m, const Type *from, const Type *to);
 
 /* ---- building ----
  * A builder appends to one region. Emission folds constants and identities that hold for every IEEE

@@ -122,3 +122,10 @@ const Size *ir_type_count(IrModule *m, const Type *type) {
     }
     return count;
 }
+
+bool ir_may_reshape(IrModule *m, const Type *from, const Type *to) {
+    const Size *before = ir_type_count(m, from), *after = ir_type_count(m, to);
+    const Size *difference = before && after ? size_sub(&m->ctx->polys, before, after) : NULL;
+    int64_t gap;
+    return from->elem == to->elem && difference && !(size_is_const(difference, &gap) && gap != 0);
+}

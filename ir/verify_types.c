@@ -168,10 +168,7 @@ static void check_transpose(Verifier *v, const Inst *inst) {
 /* Sizes that are only equal at run time were checked there. */
 static void check_reshape(Verifier *v, const Inst *inst) {
     const Type *from = in_type(inst, 0), *to = inst->out[0]->type;
-    const Size *before = ir_type_count(v->m, from), *after = ir_type_count(v->m, to);
-    const Size *difference = before && after ? size_sub(&v->m->ctx->polys, before, after) : NULL;
-    int64_t gap;
-    if (from->elem != to->elem || !difference || (size_is_const(difference, &gap) && gap != 0)) {
+    if (!ir_may_reshape(v->m, from, to)) {
         broken(v, inst, "result-type", "%s has another element or number of elements than %s",
                type_text(v, to), type_text(v, from));
     }
