@@ -48,9 +48,14 @@ static bool is_read(CSource *c, const Inst *loop, int j) {
     return cs_value(c, loop->out[j])->uses > 0 || cs_value(c, state_param(loop, j))->uses > 0;
 }
 
+/* Of an array that is needed; or NULL. */
+static const Buffer *home_of(CSource *c, const Value *v) {
+    return v->type->rank > 0 && is_live(&c->live, v) ? plan_home(c->plan, v) : NULL;
+}
+
 static void bind_arrays(CSource *c, const Inst *loop) {
     for (int j = 0; j < loop->n_out; j++) {
-        const Buffer *home = loop->out[j]->type->rank > 0 ? plan_home(c->plan, loop->out[j]) : NULL;
+        const Buffer *home = home_of(c, loop->out[j]);
         if (!home) {
             continue;
         }
@@ -119,7 +124,7 @@ static void store_stacked(CSource *c, const Inst *loop) {
     const Region *body = loop->regions[0];
     CExpr index = cs_scalar(c, body->params.data[0]);
     for (int j = n_state(loop); j < loop->n_out; j++) {
-        const Buffer *home = plan_home(c->plan, loop->out[j]);
+        const Buffer *home = home_of(c, loop->out[j]);
         const Value *yield = body->yields.data[j];
         if (!home) {
             continue;
@@ -142,21 +147,22 @@ static void store_stacked(CSource *c, const Inst *loop) {
 static void copy_arrays(CSource *c, const Inst *loop) {
     const Region *body = loop->regions[0];
     for (int j = 0; j < loop->attr.loop.n_carry; j++) {
-        Buffer *temp = loop->out[j]->type->rank > 0 ? plan_carry_temp(c->plan, loop, j) : NULL;
+        Buffer *temp = home_of(c, loop->out[j]) ? plan_carry_temp(c->plan, loop, j) : NULL;
         if (temp) {
             cs_copy(c, cs_buffer_view(c, temp, loop->out[j]->type),
                     cs_view(c, body->yields.data[j]));
         }
     }
     for (int j = 0; j < n_state(loop); j++) {
-        if (loop->out[j]->type->rank == 0) {
+        const Buffer *home = home_of(c, loop->out[j]);
+        if (!home) {
             continue;
         }
         Buffer *temp = plan_carry_temp(c->plan, loop, j);
         if (temp) {
             cs_copy(c, cs_view(c, loop->out[j]), cs_buffer_view(c, temp, loop->out[j]->type));
         } else {
-            cs_into(c, plan_home(c->plan, loop->out[j]), body->yields.data[j]);
+            cs_into(c, home, body->yields.data[j]);
         }
     }
 }
@@ -279,8 +285,9 @@ static void declare_results(CSource *c, const Inst *inst) {
     for (int j = 0; j < inst->n_out; j++) {
         Value *out = inst->out[j];
         CValue *value = cs_value(c, out);
-        if (out->type->rank > 0) {
-            value->view = cs_buffer_view(c, plan_home(c->plan, out), out->type);
+        const Buffer *home = home_of(c, out);
+        if (home) {
+            value->view = cs_buffer_view(c, home, out->type);
         } else if (value->uses > 0) {
             value->expr =
                 cs_expr(out->name ? cs_fresh(c, out->name) : cs_temporary(c), PREC_primary);
@@ -297,8 +304,9 @@ static void print_branch(CSource *c, const Inst *inst, const Region *branch) {
     cs_region(c, branch);
     for (int j = 0; j < inst->n_out; j++) {
         const Value *yield = branch->yields.data[j];
-        if (yield->type->rank > 0) {
-            cs_into(c, plan_home(c->plan, inst->out[j]), yield);
+        const Buffer *home = home_of(c, inst->out[j]);
+        if (home) {
+            cs_into(c, home, yield);
         } else if (cs_value(c, inst->out[j])->uses > 0) {
             cs_line(c, "%s = %s;", cs_scalar(c, inst->out[j]).text, cs_scalar(c, yield).text);
         }
@@ -466,8 +474,10 @@ static void mention_sizes(CSource *c, const Inst *inst) {
 
 void cs_region(CSource *c, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
-        print_inst(c, region->insts.data[i]);
-        mention_sizes(c, region->insts.data[i]);
+        if (inst_is_live(&c->live, region->insts.data[i])) {
+            print_inst(c, region->insts.data[i]);
+            mention_sizes(c, region->insts.data[i]);
+        }
     }
 }
 

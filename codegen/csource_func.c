@@ -2,7 +2,6 @@
  * csource_print.h. */
 #include "codegen/csource_print.h"
 #include "codegen/header.h"
-#include "passes/liveness.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -44,12 +43,12 @@ static void mark_size(CSource *c, const Value *v) {
         mark_size(c, v->inst->in[k]);
 }
 
-static void count_region(CSource *c, const Liveness *live, const Region *region);
+static void count_region(CSource *c, const Region *region);
 
-static void count_inst(CSource *c, const Liveness *live, const Inst *inst) {
+static void count_inst(CSource *c, const Inst *inst) {
     for (int k = 0; k < inst->n_in; k++) {
         int state = inst->op == OP_loop ? k - inst->attr.loop.n_slice : -1;
-        if (state < 0 || is_live(live, inst->out[state])) {
+        if (state < 0 || is_live(&c->live, inst->out[state])) {
             count_use(c, inst->in[k], inst->region, is_repeated(inst, k));
         }
     }
@@ -57,28 +56,27 @@ static void count_inst(CSource *c, const Liveness *live, const Inst *inst) {
         mark_size(c, inst->in[0]);
     }
     for (int k = 0; k < inst->n_region; k++) {
-        count_region(c, live, inst->regions[k]);
+        count_region(c, inst->regions[k]);
         for (int j = 0; j < inst->n_out; j++) {
-            if (is_live(live, inst->out[j])) {
+            if (is_live(&c->live, inst->out[j])) {
                 count_use(c, inst->regions[k]->yields.data[j], inst->regions[k], false);
             }
         }
     }
 }
 
-static void count_region(CSource *c, const Liveness *live, const Region *region) {
+static void count_region(CSource *c, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
-        if (inst_is_live(live, region->insts.data[i])) {
-            count_inst(c, live, region->insts.data[i]);
+        if (inst_is_live(&c->live, region->insts.data[i])) {
+            count_inst(c, region->insts.data[i]);
         }
     }
 }
 
 static void count_all(CSource *c) {
-    Liveness live;
-    liveness_find(&live, c->arena, c->func);
     const Region *body = c->func->body;
-    count_region(c, &live, body);
+    liveness_find(&c->live, c->arena, c->func);
+    count_region(c, body);
     for (int k = 0; k < body->yields.n; k++) {
         count_use(c, body->yields.data[k], body, false);
     }

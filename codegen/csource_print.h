@@ -10,6 +10,7 @@
 #define BPC_CODEGEN_CSOURCE_PRINT_H
 
 #include "codegen/plan.h"
+#include "passes/liveness.h"
 
 /* How tightly an expression binds, loosest first. */
 typedef enum Prec {
@@ -71,6 +72,7 @@ typedef struct CSource {
     const Export *export;
     const Func *func;
     Plan *plan;
+    Liveness live;   /* nothing else is printed */
     PtrMap values;   /* Value* -> CValue* */
     PtrMap syms;     /* SizeSym* -> name */
     PtrMap buffers;  /* Buffer* -> name; slots only */

@@ -122,6 +122,10 @@ static void add_value(CSource *c, CView *view, const Value *index, const Size *s
                                                : NULL;
     if (known) {
         view->fixed = plus(c, view->fixed, times(c, known, stride));
+    } else if (is_zero(stride)) { /* no element: nothing else may read the index */
+        bool named = cs_value(c, index)->expr.prec == PREC_primary;
+        const char *text = cs_scalar(c, index).text;
+        cs_line(c, named ? CS_VOID "%s;" : "(void)(%s);", text);
     } else {
         add_term(c, view, cs_scalar(c, index), stride);
     }

@@ -10,8 +10,8 @@
 typedef struct FunctionArgs {
     Source *source;
     const char *function, *name; /* name: for messages */
-    ArgumentTexts arguments; /* without those that are functions */
-    const char *chosen;      /* "f = |a| sin(a)", of those that were chosen here; NULL: none */
+    ArgumentTexts arguments;     /* without those that are functions */
+    const char *chosen;          /* "f = |a| sin(a)", of those that were chosen here; NULL: none */
 } FunctionArgs;
 
 /* `function` as callable_resolve gave it. With `choose`, parameters that are not given become a

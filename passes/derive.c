@@ -53,7 +53,9 @@ static void report(Derive *d, const Inst *inst, const DeriveError *error) {
     const char *path = calls_path(d->m, &d->calls, inst->attr.callee.func, error->func);
     if (path)
         diag_note(diags, diag, "%s", path);
-    diag_hint(diags, diag, "give it a rule: `derivative %s(...) { jvp(...) = ...; }`",
+    diag_hint(diags, diag,
+              error->func->jvp_rule ? "write the rule of `%s` without calling it with a tangent"
+                                    : "give it a rule: `derivative %s(...) { jvp(...) = ...; }`",
               error->func->name);
 }
 

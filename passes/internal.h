@@ -49,10 +49,17 @@ typedef bool (*StartsAt)(const void *user, const Inst *inst, int k);
 void useful_flow(const Region *body, StartsAt starts, const void *user, PtrMap *useful);
 
 /* ---- derivative transforms (vjp.c, jvp.c) ---- */
+/* A function whose jvp rule is being transposed, and around that other ones. */
+typedef struct Transposed {
+    const Func *func;
+    const struct Transposed *around;
+} Transposed;
+
 typedef struct DeriveError {
     const Func *func; /* what cannot be differentiated */
     Loc loc;
     const char *why;
+    const Transposed *within; /* while there is no error */
 } DeriveError;
 
 /* Whether the tangents or cotangents that a derivative starts from may be 0 by structure. */

@@ -324,7 +324,7 @@ static void emit_unrolled(Scalarize *s, IrBuilder *b, const Inst *inst, IrMap *m
                 rows[n - 1 - i] = swap;
             }
         bool flat = parts_splits(s, inst->out[k]) && inst->out[k]->type->rank == 1;
-        if (n == 0) {
+        if (n <= 0) { /* below 0 in code that is not reached */
             irmap_put(map, inst->out[k], ir_const(b, irmap_type(map, inst->out[k]->type), 0.0));
         } else if (flat) {
             Parts *p = parts_new(s, (int)n);

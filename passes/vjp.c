@@ -491,7 +491,7 @@ static void sweep_if(Vjp *s, IrBuilder *b, const Inst *inst) {
     ValueList free = {0};
     for (int k = 0; k < 2; k++)
         vjp_free_active(s, inst->regions[k], &free); /* also what a branch only yields */
-    int n = 0; /* without duplicates */
+    int n = 0;                                       /* without duplicates */
     for (int i = 0; i < free.n; i++) {
         bool seen = false;
         for (int j = 0; j < n; j++)

@@ -37,10 +37,16 @@ static SeedKind seeds_of_call(const Vjp *s, const Inst *call) {
 }
 
 /* A jvp rule is linear in its tangents: its vjp with respect to them, at any tangent, is the
- * transposed rule. */
+ * transposed rule. One that calls its function with a tangent has no end. */
 static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **args,
                                Value *const *cotangents, Value **adjoints) {
     Func *f = call->attr.callee.func;
+    Transposed here = {.func = f, .around = s->error->within};
+    for (const Transposed *t = here.around; t; t = t->around)
+        if (t->func == f) {
+            vjp_fail(s, f, call->loc, "its jvp rule needs its own transpose");
+            return false;
+        }
     int *wrt = ARENA_ARRAY(s->arena, call->n_in + 1, int), n = 0;
     for (int i = 0; i < call->n_in; i++)
         if (value_is_float(call->in[i])) {
@@ -48,8 +54,11 @@ static bool transpose_jvp_rule(Vjp *s, IrBuilder *b, const Inst *call, Value **a
             wrt[n] = call->n_in + n;
             n++;
         }
-    return vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n, wrt,
-                      args, cotangents, seeds_of_call(s, call), NULL, adjoints, s->error);
+    s->error->within = &here;
+    bool ok = vjp_expand(b, func_placed(s->m, f->jvp_rule, call->loc), mapped_sizes(s, call), n,
+                         wrt, args, cotangents, seeds_of_call(s, call), NULL, adjoints, s->error);
+    s->error->within = here.around;
+    return ok;
 }
 
 void vjp_sweep_call(Vjp *s, IrBuilder *b, const Inst *call) {

@@ -19,7 +19,8 @@ typedef struct Context {
 
 void context_init(Context *ctx, const Alloc *alloc); /* NULL: malloc and free */
 void context_free(Context *ctx);
-/* An arena that may be emptied by itself (arena_free) and is freed with the context at the latest. */
+/* An arena that may be emptied by itself (arena_free) and is freed with the context at the latest.
+ */
 Arena *context_arena(Context *ctx);
 
 #endif

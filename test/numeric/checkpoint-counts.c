@@ -1,8 +1,8 @@
 /* Checkpointed loops, compiled, for every n from 0 to 64: the value and the gradient are those of
- * the plain loop bit for bit; the steps run forwards are, with binomial = s, the fewest that s states
- * allow (by the recurrence t(l, c) = min over m of m + t(m, c) + t(l-m, c-1)) and the last one, for
- * the value; with every = k two runs; each step is reversed once; and the workspace holds s
- * states and their positions, or n/k + k states, and nothing is written beyond it.
+ * the plain loop bit for bit; the steps run forwards are, with binomial = s, the fewest that s
+ * states allow (by the recurrence t(l, c) = min over m of m + t(m, c) + t(l-m, c-1)) and the last
+ * one, for the value; with every = k two runs; each step is reversed once; and the workspace holds
+ * s states and their positions, or n/k + k states, and nothing is written beyond it.
  *
  * RUN: rm -rf %t && mkdir -p %t
  * RUN: %bpc %S/Inputs/checkpoint-counts.bp -o %t/counts.o
