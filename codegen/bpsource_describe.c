@@ -16,7 +16,7 @@ static const char *describe(Printer *p, const Value *v, int depth);
 
 /* ---- from texts ---- */
 
-static bool is_word(const char *text) {
+bool bp_is_word(const char *text) {
     if (!isalpha((unsigned char)*text) && *text != '_')
         return false;
     for (const char *c = text; *c; c++)
@@ -53,7 +53,7 @@ static const char *of_place(Printer *p, const char *text) {
         if (starts && (c[digits] == ']' || c[digits] == ','))
             name = arena_printf(p->arena, "%s%.*s", name, (int)digits, c);
     }
-    return is_word(name) ? name : NULL;
+    return bp_is_word(name) ? name : NULL;
 }
 
 static const char *of_constant(Printer *p, const Inst *inst) {
@@ -342,7 +342,7 @@ const char *bp_describe(Printer *p, const Value *v, const char *suffix) {
     p->describe_steps = 0;
     const char *name = of_next(p, v);
     name = name ? name : describe(p, v, DEEPEST);
-    if (!name || !is_word(name) || strlen(name) > 2 * LONGEST)
+    if (!name || !bp_is_word(name) || strlen(name) > 2 * LONGEST)
         return NULL;
     return beside_given(p, arena_printf(p->arena, "%s%s", name, suffix));
 }

@@ -314,14 +314,39 @@ static void print_if(Printer *p, const Inst *inst) {
         arena_printf(p->arena, "if %s %s else %s", condition.text, branch[0], branch[1]));
 }
 
+/* Whether an `if` of the region, or inside of it, has an array of this size. */
+static bool chooses_of_size(const Region *region, const SizeSym *sym) {
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; inst->op == OP_if && k < inst->n_out; k++)
+            for (int d = 0; d < inst->out[k]->type->rank; d++)
+                if (size_mentions(inst->out[k]->type->dims[d], sym))
+                    return true;
+        for (int k = 0; k < inst->n_region; k++)
+            if (chooses_of_size(inst->regions[k], sym))
+                return true;
+    }
+    return false;
+}
+
+/* What the size is called: both branches of an `if` have one size only by its name. */
+static void bind_size(Printer *p, const Inst *dim) {
+    const char *text = bp_code_of(p, dim->in[0]).text;
+    if (!bp_is_word(text) && chooses_of_size(dim->region, dim->attr.sym)) {
+        const char *name = bp_new_name(p, dim->in[0], "size");
+        bp_print_line(p, "let %s = %s;", name, text);
+        text = name;
+    }
+    ptrmap_put(&p->syms, dim->attr.sym, (void *)(uintptr_t)text);
+}
+
 void bp_print_insts(Printer *p, const Region *region) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         if (ptrmap_has(&p->skipped, inst) || !bp_is_mentioned(p, inst))
             continue;
         if (inst->op == OP_dim)
-            ptrmap_put(&p->syms, inst->attr.sym,
-                       (void *)(uintptr_t)bp_code_of(p, inst->in[0]).text);
+            bind_size(p, inst);
         else if (inst->op == OP_check || inst->n_out == 0)
             print_check(p, inst);
         else if (inst->op == OP_loop)
