@@ -97,7 +97,7 @@ const char *bp_names_global(Names *names, Arena *arena, const char *wanted);
 /* ---- names from what a value is (bpsource_describe.c) ---- */
 /* NULL where it says too little. */
 const char *bp_describe(Printer *p, const Value *v, const char *suffix);
-bool bp_is_word(const char *text); /* an identifier */
+bool bp_is_word(const char *text);              /* an identifier */
 void bp_names_given(Printer *p, const Func *f); /* before anything of f is printed */
 
 /* ---- analysis (bpsource_use.c) ---- */

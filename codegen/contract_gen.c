@@ -208,11 +208,21 @@ static LLVMValueRef lane_mask(Gen *g, LLVMValueRef count) {
             broadcast[i] = LLVMConstInt(g->i1, i < known, 0);
         return LLVMConstVector(broadcast, (unsigned)g->lanes);
     }
+    if (count == g->held_count)
+        return g->held_mask;
     LLVMValueRef poison = LLVMGetPoison(LLVMTypeOf(indices));
     LLVMValueRef narrow = LLVMBuildTrunc(g->b, count, i32, "");
     LLVMValueRef one = LLVMBuildInsertElement(g->b, poison, narrow, gen_int(g, 0), "");
     LLVMValueRef all = gen_shuffle(g, one, poison, zero, g->lanes);
     return LLVMBuildICmp(g->b, LLVMIntULT, indices, all, "");
+}
+
+void gen_hold_mask(Gen *g, LLVMValueRef lanes) {
+    g->held_count = NULL;
+    if (lanes && !LLVMIsAConstantInt(lanes)) {
+        g->held_mask = lane_mask(g, lanes);
+        g->held_count = lanes;
+    }
 }
 
 /* The alignment operand of masked loads and stores went away after LLVM 21. */
@@ -343,13 +353,22 @@ void gen_end(Gen *g, GenIf *branch) {
     LLVMPositionBuilderAtEnd(g->b, branch->exit);
 }
 
-/* Turns the state into phis of the current block, with what it held coming from `before`. */
-static void state_phis(Gen *g, GenState *state, LLVMBasicBlockRef before) {
-    for (int i = 0; i < state->n; i++) {
-        LLVMValueRef phi = LLVMBuildPhi(g->b, LLVMTypeOf(state->v[i]), "");
-        LLVMAddIncoming(phi, &state->v[i], &before, 1);
-        state->v[i] = phi;
-    }
+/* A phi of the current block, with `value` coming from `before`. */
+static LLVMValueRef state_phi(Gen *g, LLVMValueRef value, LLVMBasicBlockRef before) {
+    LLVMValueRef phi = LLVMBuildPhi(g->b, LLVMTypeOf(value), "");
+    LLVMAddIncoming(phi, &value, &before, 1);
+    return phi;
+}
+
+/* What the loop leaves as it was needs no phi. */
+static void drop_unchanged(GenState *state, const GenState *phis, const GenState *first, int k) {
+    if (state->v[k] != phis->v[k])
+        return;
+    for (int i = 0; i < state->n; i++)
+        if (state->v[i] == phis->v[k])
+            state->v[i] = first->v[k];
+    LLVMReplaceAllUsesWith(phis->v[k], first->v[k]);
+    LLVMInstructionEraseFromParent(phis->v[k]);
 }
 
 void gen_repeat(Gen *g, GenState *state, LLVMValueRef count, GenStep *step, const void *user,
@@ -371,7 +390,8 @@ void gen_repeat(Gen *g, GenState *state, LLVMValueRef count, GenStep *step, cons
         LLVMBuildCondBr(g->b, gen_less(g, zero, count), body, exit);
     GenState first = *state;
     LLVMPositionBuilderAtEnd(g->b, body);
-    state_phis(g, state, before);
+    for (int i = 0; i < state->n; i++)
+        state->v[i] = state_phi(g, state->v[i], before);
     GenState phis = *state;
     step(g, state, user, unroll);
     LLVMValueRef left = gen_sub(g, phis.v[phis.n - 1], gen_int(g, 1));
@@ -381,12 +401,14 @@ void gen_repeat(Gen *g, GenState *state, LLVMValueRef count, GenStep *step, cons
     for (int i = 0; i < phis.n; i++)
         LLVMAddIncoming(phis.v[i], &state->v[i], &last, 1);
     LLVMPositionBuilderAtEnd(g->b, exit);
-    if (known < 0) {
-        state_phis(g, state, last);
-        for (int i = 0; i < phis.n; i++)
-            LLVMAddIncoming(state->v[i], &first.v[i], &before, 1);
-    }
     state->n--;
+    for (int i = 0; i < state->n; i++)
+        drop_unchanged(state, &phis, &first, i);
+    for (int i = 0; known < 0 && i < state->n; i++)
+        if (state->v[i] != first.v[i]) {
+            state->v[i] = state_phi(g, state->v[i], last);
+            LLVMAddIncoming(state->v[i], &first.v[i], &before, 1);
+        }
 }
 
 /* ---- shuffles ---- */

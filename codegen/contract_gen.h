@@ -19,6 +19,7 @@ typedef struct Gen {
     LLVMTypeRef elem, vec, i64, i1, ptr;
     int lanes; /* of vec */
     bool is_f64;
+    LLVMValueRef held_count, held_mask; /* see gen_hold_mask */
 } Gen;
 
 Gen gen_open(ContractTarget *target, bool is_f64, LLVMBuilderRef builder, LLVMValueRef function);
@@ -69,6 +70,9 @@ bool gen_has_masks(const Gen *g);
 /* Vectors of `lanes` <= g->lanes elements (i64, may be known); missing lanes load as 0. */
 LLVMValueRef gen_load_lanes(Gen *g, LLVMValueRef ptr, LLVMValueRef lanes);
 void gen_store_lanes(Gen *g, LLVMValueRef value, LLVMValueRef ptr, LLVMValueRef lanes);
+/* Computes here what those two need for so many lanes, once for all up to the next call. NULL: for
+ * none. */
+void gen_hold_mask(Gen *g, LLVMValueRef lanes);
 
 /* for (i = lo; i < hi; i += step). A loop known to run once emits no branch. */
 typedef struct GenLoop {

@@ -159,6 +159,7 @@ static void tile_prefetch(Gen *g, const Tile *t) {
 void tile_emit(Gen *g, const Tile *t) {
     if (t->prefetch)
         tile_prefetch(g, t);
+    gen_hold_mask(g, t->some_lanes);
     GenState state = {.n = 0};
     TileRun run = {.tile = t};
     run.a = stripe_open(g, &state, t->a.base, t->a.row_stride, t->rows);
@@ -176,13 +177,14 @@ void tile_emit(Gen *g, const Tile *t) {
             acc[i] = LLVMBuildFAdd(g->b, acc[i], acc[i + tile * split], "");
     if (gen_is_true(t->accumulate) || gen_is_false(t->accumulate)) {
         tile_store(g, t, acc, gen_is_true(t->accumulate));
-        return;
+    } else {
+        GenIf add = gen_if(g, t->accumulate);
+        tile_store(g, t, acc, true);
+        gen_else(g, &add);
+        tile_store(g, t, acc, false);
+        gen_end(g, &add);
     }
-    GenIf add = gen_if(g, t->accumulate);
-    tile_store(g, t, acc, true);
-    gen_else(g, &add);
-    tile_store(g, t, acc, false);
-    gen_end(g, &add);
+    gen_hold_mask(g, NULL);
 }
 
 /* ---- dot products ---- */
@@ -199,6 +201,7 @@ static void dot_step(Gen *g, GenState *state, const void *user, int unroll) {
     const DotRun *run = user;
     const DotBlock *d = run->block;
     LLVMValueRef lanes = run->rest ? state->v[run->left] : gen_int(g, g->lanes);
+    gen_hold_mask(g, lanes);
     for (int q = 0; q < unroll; q++) {
         int64_t at = (int64_t)q * g->lanes;
         LLVMValueRef b[GEN_MAX_LANES];
@@ -213,6 +216,7 @@ static void dot_step(Gen *g, GenState *state, const void *user, int unroll) {
     }
     stripe_advance(g, state, &run->a, gen_int(g, (int64_t)unroll * g->lanes));
     stripe_advance(g, state, &run->b, gen_int(g, (int64_t)unroll * g->lanes));
+    gen_hold_mask(g, NULL);
     if (run->rest)
         state->v[run->left] = gen_sub(g, lanes, gen_int(g, g->lanes));
 }

@@ -8,8 +8,7 @@
  * RUN:     %S/Inputs/csource
  * RUN: %if !asan %{ %t %t.dir clang-19 "-O1 -fsanitize=undefined -fsanitize-trap=undefined" \
  * RUN:     %top/examples/models %S/Inputs/loops %S/Inputs/csource %}
- * RUN: %if !asan %{ sh -c 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc
- * -print-file-name=libasan.so) \
+ * RUN: %if !asan %{ sh -c 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) \
  * RUN:     %t %t.dir gcc "-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
  * RUN:     %top/examples/models %S/Inputs/loops %S/Inputs/csource' %}
  */

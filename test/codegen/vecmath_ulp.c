@@ -154,9 +154,8 @@ static double polygamma(double n, double x) {
     X(sin)                                                                                         \
     X(cos)                                                                                         \
     X(tan)                                                                                         \
-    X(asin)                                                                                        \
-    X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc) X(gauss)     \
-        X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
+    X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc)      \
+        X(gauss) X(lgamma) X(cbrt) X(sigmoid) X(softplus) X(digamma)
 #define BINARY_FUNCTIONS(X) X(atan2) X(pow) X(hypot) X(zeta) X(polygamma)
 
 static double reference32(MathFn fn, double a, double b) {

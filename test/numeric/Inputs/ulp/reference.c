@@ -149,9 +149,8 @@ static void relu_of(mpfr_t r, const mpfr_t x) {
     X(sqrt)                                                                                        \
     X(cbrt)                                                                                        \
     X(exp)                                                                                         \
-    X(exp2)                                                                                        \
-    X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) \
-        X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc)
+    X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) \
+        X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(erf) X(erfc)
 #define ROUNDING(X) X(floor) X(ceil) X(round) X(trunc)
 #define BINARY(X) X(add) X(sub) X(mul) X(div) X(atan2) X(pow) X(hypot)
 #define OWN(X)                                                                                     \
