@@ -258,16 +258,23 @@ void emit_watch_sum(Emit *e, LLVMValueRef sum, LLVMValueRef old, LLVMValueRef ad
     emit_test(e, &f);
 }
 
+/* The counter before it is computed, of the index and what is known in front of the loop. */
+static LLVMValueRef counted(Emit *e, const Value *v, const Value *param, LLVMValueRef index) {
+    if (v == param)
+        return index;
+    if (v->region != param->region)
+        return emit_val(e, v)->v;
+    LLVMValueRef a = counted(e, v->inst->in[0], param, index),
+                 b = counted(e, v->inst->in[1], param, index);
+    return (v->inst->op == OP_add ? LLVMBuildAdd : LLVMBuildSub)(e->builder, a, b, "");
+}
+
 void emit_watch_enter(Emit *e, const Inst *loop, LLVMValueRef index) {
     const Value *param = loop->regions[0]->params.data[0], *counter = ir_loop_counter(loop);
     Atom name = counter->name;
-    if (!name && loop->attr.loop.n_carry > 0)
+    if (!name && loop->attr.loop.n_carry > 0 && !loop->attr.loop.reverse)
         name = "iteration";
-    if (counter != param) {
-        const Value *start = counter->inst->in[counter->inst->in[0] == param ? 1 : 0];
-        index = LLVMBuildAdd(e->builder, index, emit_val(e, start)->v, "");
-    }
-    LoopIndex around = {index, name};
+    LoopIndex around = {counted(e, counter, param, index), name};
     vec_push(e->arena, &e->around, around);
 }
 

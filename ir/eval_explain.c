@@ -349,7 +349,8 @@ static const char *counter_of(Eval *e, const EvalLoop *at, int64_t *value) {
     const Value *index = at->loop->regions[0]->params.data[0];
     const Value *counter = ir_loop_counter(at->loop);
     *value = counter != index && e->slots[counter->id] ? eval_get(e, counter)->i[0] : at->i;
-    return counter->name ? counter->name : at->loop->attr.loop.n_carry > 0 ? "iteration" : NULL;
+    bool counts = at->loop->attr.loop.n_carry > 0 && !at->loop->attr.loop.reverse;
+    return counter->name ? counter->name : counts ? "iteration" : NULL;
 }
 
 static const char *print_iterations(Eval *e) {

@@ -450,8 +450,8 @@ void ir_free_syms(Arena *arena, const Region *region, PtrMap *out);
 /* All symbols in its types and sizes. */
 void ir_used_syms(Arena *arena, const Region *region, PtrMap *out);
 int ir_count(const Region *region); /* instructions, nested ones too */
-/* What counts the iterations in the source: the index, or the sum of it and the start of a range;
- * without a name where that is not known any more. */
+/* What counts the iterations in the source: the index, or the sum of it and the start of a range,
+ * or that counted down from a last one; without a name where that is not known any more. */
 const Value *ir_loop_counter(const Inst *loop);
 Func *ir_find_func(const IrModule *m, const char *name);
 /* The most a size of an exported function may be: no machine addresses more, and linear polynomials

@@ -7,12 +7,15 @@
 /* `for k in lo:hi` is a loop from 0 whose index has no name; k is the sum of lo and the index. */
 const Value *ir_loop_counter(const Inst *loop) {
     const Region *body = loop->regions[0];
-    const Value *index = body->params.data[0];
+    const Value *index = body->params.data[0], *moved = index;
     for (int i = 0; !index->name && i < body->insts.n; i++) {
         const Inst *inst = body->insts.data[i];
-        bool adds = inst->op == OP_add && (inst->in[0] == index || inst->in[1] == index);
-        if (adds && inst->out[0]->name) {
-            return inst->out[0];
+        bool adds = inst->op == OP_add && (inst->in[0] == moved || inst->in[1] == moved);
+        if (adds || (inst->op == OP_sub && inst->in[1] == moved)) {
+            moved = inst->out[0];
+            if (moved->name) {
+                return moved;
+            }
         }
     }
     return index;

@@ -35,6 +35,7 @@ static void emit(void *user, IrBuilder *b, const Inst *inst, IrMap *map);
 typedef struct Segments {
     const Inst *loop;
     Value *n, *k;        /* iterations, and how many a segment */
+    Value *last;         /* n - 1 */
     VEC(Value *) states; /* carries, accs, then an acc for each stacked result */
     Value *const *slices;
 } Segments;
@@ -50,14 +51,14 @@ static Value **emit_segment(Segments *g, IrBuilder *b, Value *start, const Size 
                      .n_carry = nc,
                      .n_acc = g->states.n - nc,
                      .carries = states,
-                     .accs = states + nc,
-                     .index_name = source->params.data[0]->name};
+                     .accs = states + nc};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = loop->loc;
     Value **params = body.region->params.data, *i = ir_ew2(&body, OP_add, start, params[0]);
     if (loop->attr.loop.reverse)
-        i = ir_ew2(&body, OP_sub, ir_ew2(&body, OP_sub, g->n, ir_int(&body, S_i64, 1)), i);
+        i = ir_ew2(&body, OP_sub, g->last, i);
+    i->name = source->params.data[0]->name; /* see ir_loop_counter */
     irmap_put(map, source->params.data[0], i);
     for (int k = 0; k < ns; k++)
         irmap_put(map, source->params.data[1 + k], ir_index(&body, g->slices[k], 1, &i));
@@ -88,6 +89,7 @@ static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map) {
         vec_push(m->arena, &g.states, zeros_of(b, irmap_type(map, loop->out[k]->type)));
     g.n = ir_size(b, irmap_size(map, loop->attr.loop.extent));
     g.k = ir_size(b, irmap_size(map, loop->attr.loop.checkpoint_arg));
+    g.last = ir_ew2(b, OP_sub, g.n, one);
     Value *whole = ir_ew2(b, OP_sub, ir_ew2(b, OP_max, g.n, one), one); /* n/k, rounded up */
     Value *count = ir_ew2(b, OP_add, ir_ew2(b, OP_div, whole, g.k), ir_ew2(b, OP_min, g.n, one));
     LoopSpec spec = {.extent = size_sym(&m->ctx->polys,
@@ -96,7 +98,8 @@ static void emit_segments(IrBuilder *b, const Inst *loop, IrMap *map) {
                      .n_carry = nc,
                      .n_acc = g.states.n - nc,
                      .carries = g.states.data,
-                     .accs = g.states.data + nc};
+                     .accs = g.states.data + nc,
+                     .index_name = atom_of(&m->ctx->atoms, "segment")};
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = loop->loc;

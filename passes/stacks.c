@@ -138,9 +138,8 @@ static void emit_planned(Stacks *s, IrBuilder *b, const Plan *plan, IrMap *map) 
                      .n_slice = ns + plan->slices.n,
                      .n_carry = nc - plan->n,
                      .n_acc = na,
-                     .index_name = plan->turn && plan->turn->out[0]->name
-                                       ? plan->turn->out[0]->name
-                                       : source->params.data[0]->name};
+                     .index_name =
+                         plan->turn ? plan->turn->out[0]->name : source->params.data[0]->name};
     spec.slices = in.data;
     spec.carries = in.data + spec.n_slice;
     spec.accs = in.data + spec.n_slice + spec.n_carry;
