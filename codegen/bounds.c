@@ -413,3 +413,32 @@ BoundScope bound_scope(Arena *arena, const Export *export) {
     }
     return bound_scope_of(arena, &params);
 }
+
+/* ---- without a bound ---- */
+
+/* What makes the first array of a size with that symbol in it. */
+static const Inst *find_array(const Region *region, const SizeSym *sym) {
+    const Inst *found = NULL;
+    for (int i = 0; i < region->insts.n && !found; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_region && !found; k++)
+            found = find_array(inst->regions[k], sym);
+        for (int k = 0; k < inst->n_out && !found; k++)
+            for (int d = 0; d < inst->out[k]->type->rank; d++)
+                if (size_mentions(inst->out[k]->type->dims[d], sym))
+                    found = inst;
+    }
+    return found;
+}
+
+void bound_report(IrModule *m, const Export *export, const SizeSym *unbounded) {
+    const Value *v = unbounded->value;
+    const Inst *at = v && v->inst ? v->inst : find_array(export->func->body, unbounded);
+    DiagList *diags = &m->ctx->diags;
+    Diag *diag = diag_error(
+        diags, DIAG_unbounded, at ? at->loc : export->loc,
+        "the workspace cannot be sized on entry: an array in it has an extent with no bound");
+    if (at)
+        diag_label(diags, diag, export->loc, "the export whose workspace it is");
+    diag_hint(diags, diag, "bound it by a size or a parameter: `min(k, n)`, `min(k, 100)`");
+}

@@ -50,5 +50,7 @@ BoundScope bound_scope_of(Arena *arena, const PtrMap *params);
 /* The most that `size` can be, and at least 0. NULL when nothing bounds it; then *unbounded is the
  * symbol to blame. */
 const Bound *bound_size(const BoundScope *scope, const Size *size, const SizeSym **unbounded);
+/* The error for an array of the export that depends on that symbol. */
+void bound_report(IrModule *m, const Export *export, const SizeSym *unbounded);
 
 #endif

@@ -60,16 +60,6 @@ static CExpr bound_text(BoundTexts *t, const Bound *bound) {
     return *known;
 }
 
-static void report_unbounded(CSource *c, const SizeSym *sym) {
-    const Value *v = sym->value;
-    Diag *diag = diag_error(
-        &c->ctx->diags, DIAG_unbounded, v && v->inst ? v->inst->loc : c->export->loc,
-        "the workspace cannot be sized on entry: an array in it has an extent with no bound");
-    diag_hint(&c->ctx->diags, diag,
-              "bound it by a size or a parameter: `min(k, n)`, `min(k, 100)`");
-    c->failed = true;
-}
-
 /* Statements that set c->at[] and c->total; `statements` is empty when all is known. */
 void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statements) {
     const Plan *plan = c->plan;
@@ -89,7 +79,8 @@ void cs_layout(CSource *c, const PtrMap *integers, CLayout *layout, Text *statem
         const SizeSym *unbounded = NULL;
         const Bound *bytes = bound_size(&scope, plan->slots.data[s].bytes, &unbounded);
         if (!bytes) {
-            report_unbounded(c, unbounded);
+            bound_report(c->m, c->export, unbounded);
+            c->failed = true;
             return;
         }
         layout->constant = layout->constant && bytes->kind == BOUND_const && bytes->k < most &&

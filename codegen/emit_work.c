@@ -133,14 +133,8 @@ static LLVMValueRef bound_value(Emit *e, Layout *layout, const Bound *bound) {
 }
 
 static void report_unbounded(Emit *e, const SizeSym *sym) {
-    const Value *v = sym->value;
     if (!e->failed) {
-        Diag *diag =
-            diag_error(&e->ctx->diags, DIAG_unbounded, v && v->inst ? v->inst->loc : e->export->loc,
-                       "the workspace cannot be sized on entry: an array in it has an extent "
-                       "with no bound");
-        diag_hint(&e->ctx->diags, diag,
-                  "bound it by a size or a parameter: `min(k, n)`, `min(k, 100)`");
+        bound_report(e->m, e->export, sym);
     }
     e->failed = true;
 }
