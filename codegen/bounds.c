@@ -180,12 +180,22 @@ static Interval size_interval(const BoundScope *s, const Size *size, int depth) 
                       size_end(s, size, true, depth, &ignored)};
 }
 
+/* Of two values that are known on entry, their product; else by the signs of the factors, as far as
+ * they are known. */
 static Interval product_interval(const BoundScope *s, Interval x, Interval y) {
-    if (!is_not_negative(x.low) || !is_not_negative(y.low)) {
+    if (x.low && x.low == x.high && y.low && y.low == y.high) {
+        const Bound *product = combine(s, BOUND_mul, x.low, y.low);
+        return (Interval){product, product};
+    }
+    if (is_not_negative(x.low) && is_not_negative(y.low)) {
+        return (Interval){combine(s, BOUND_mul, x.low, y.low),
+                          combine(s, BOUND_mul, at_least_zero(s, x.high), at_least_zero(s, y.high))};
+    }
+    if (!x.low || !x.high || !y.low || !y.high) {
         return unknown;
     }
-    return (Interval){combine(s, BOUND_mul, x.low, y.low),
-                      combine(s, BOUND_mul, at_least_zero(s, x.high), at_least_zero(s, y.high))};
+    const Bound *most = combine(s, BOUND_mul, magnitude(s, x), magnitude(s, y));
+    return (Interval){combine(s, BOUND_sub, constant(s, 0), most), most};
 }
 
 /* True for a constant above zero and for max(k, 1). */

@@ -429,6 +429,14 @@ Value *ir_reshape(IrBuilder *b, Value *x, const Type *to) {
     return name_give(v ? v : emit_unary(b, OP_reshape, x, to), name);
 }
 
+Value *ir_conform(IrBuilder *b, Value *x, const Type *to) {
+    if (ir_may_reshape(b->m, x->type, to)) {
+        return ir_reshape(b, x, to);
+    }
+    ir_check(b, ir_int(b, S_bool, 0), "arrays differ in their number of elements");
+    return ir_const(b, to, 0.0);
+}
+
 static Value *emit_list(IrBuilder *b, Op op, int n, Value *const *xs, const Type *type) {
     Value *few[16];
     Inst draft = {.op = op, .n_in = n, .in = few};

@@ -153,7 +153,7 @@ static Value *clone_reshaping(IrBuilder *b, const Inst *inst, Value *const *in, 
     case OP_transpose:
         return ir_transpose(b, in[0], inst->attr.perm);
     case OP_reshape:
-        return ir_reshape(b, in[0], type);
+        return ir_conform(b, in[0], type);
     case OP_array:
         return ir_array(b, inst->n_in, in);
     case OP_concat:

@@ -356,6 +356,9 @@ Value *ir_add_slice(IrBuilder *b, Value *a, Value *v, Value *lo);
 Value *ir_transpose(IrBuilder *b, Value *x,
                     const int8_t *perm); /* identity and double transposes fold */
 Value *ir_reshape(IrBuilder *b, Value *x, const Type *to);
+/* The same where sizes may have turned out to differ, in code that is not reached: behind a check
+ * that fails, in a branch that is not taken. There it is a check that fails. */
+Value *ir_conform(IrBuilder *b, Value *x, const Type *to);
 Value *ir_array(IrBuilder *b, int n, Value *const *xs);
 Value *ir_concat(IrBuilder *b, int n, Value *const *xs);
 Value *ir_reverse(IrBuilder *b, Value *x);

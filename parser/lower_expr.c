@@ -54,7 +54,7 @@ Value *low_conform(Lower *L, Value *v, const Type *type) {
     if (v->type->rank > 0) {
         const Type *same_rank = suffix_type(L, type, v->type->rank);
         if (v->type != same_rank) /* sizes that were checked to be equal at run time */
-            v = ir_reshape(L->b, v, same_rank);
+            v = ir_conform(L->b, v, same_rank);
     }
     return ir_broadcast(L->b, v, type);
 }
