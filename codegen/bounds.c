@@ -124,9 +124,15 @@ static Interval value_interval(const BoundScope *s, const Value *v, int depth);
  * the symbol cannot be: it must not take anything away from what it is added to, because memory
  * that is large enough for n + i elements is used for n others as well. */
 static Interval symbol_interval(const BoundScope *s, const SizeSym *sym, int depth) {
-    if (!sym->value) {
-        const Bound *bound = new_bound(s, &(Bound){.kind = BOUND_sym, .sym = sym});
-        return (Interval){bound, bound};
+    if (!sym->value) { /* one bound, so that both ends are seen to be the same */
+        Interval *known = ptrmap_get(s->known, sym);
+        if (!known) {
+            const Bound *bound = new_bound(s, &(Bound){.kind = BOUND_sym, .sym = sym});
+            known = ARENA_NEW(s->arena, Interval);
+            *known = (Interval){bound, bound};
+            ptrmap_put(s->known, sym, known);
+        }
+        return *known;
     }
     Interval x = value_interval(s, sym->value, depth);
     if (!sym->any_sign) {

@@ -39,7 +39,7 @@ enum { MANY_NODES = 1000000 };
 typedef struct BoundScope {
     Arena *arena;
     PtrMap params; /* keys: Value* of the integer parameters that NAME_work gets, too */
-    PtrMap *known; /* of values that were looked at */
+    PtrMap *known; /* of values and symbols that were looked at */
 } BoundScope;
 
 /* With the integer parameters of an exported function. */

@@ -14,49 +14,6 @@ typedef struct Chooser {
     PtrMap *widths;
 } Chooser;
 
-/* ---- reductions ---- */
-
-static int count_uses(const Region *region, const Value *value) {
-    int n = 0;
-    for (int i = 0; i < region->insts.n; i++) {
-        const Inst *inst = region->insts.data[i];
-        for (int k = 0; k < inst->n_in; k++) {
-            n += inst->in[k] == value;
-        }
-        for (int k = 0; k < inst->n_region; k++) {
-            n += count_uses(inst->regions[k], value);
-        }
-    }
-    for (int k = 0; k < region->yields.n; k++) {
-        n += region->yields.data[k] == value;
-    }
-    return n;
-}
-
-Op lanes_reduction(const Inst *loop, int carry) {
-    const Region *body = loop->regions[0];
-    const Value *param = body->params.data[1 + loop->attr.loop.n_slice + carry];
-    const Value *next = body->yields.data[carry];
-    const Inst *inst = next->inst;
-    if (param->type->rank > 0 || !inst || inst->region != body || inst->n_in != 2) {
-        return OP_COUNT;
-    }
-    switch (inst->op) {
-    case OP_add:
-    case OP_mul:
-    case OP_min:
-    case OP_max:
-    case OP_and:
-    case OP_or:
-        break;
-    default:
-        return OP_COUNT;
-    }
-    bool joins = inst->in[0] == param || inst->in[1] == param;
-    return joins && count_uses(body, param) == 1 && count_uses(body, next) == 1 ? inst->op
-                                                                                : OP_COUNT;
-}
-
 /* ---- what can be done in lanes ---- */
 
 /* What v is added to, all the way back to a value that `region` (NULL: the function) does not
@@ -137,7 +94,7 @@ static bool region_fits(const Region *region, const Inst *outer) {
 
 static bool loop_fits(const Inst *loop) {
     for (int j = 0; j < loop->attr.loop.n_carry; j++) {
-        if (lanes_reduction(loop, j) == OP_COUNT) {
+        if (ir_carry_reduction(loop, j) == OP_COUNT) {
             return false;
         }
     }

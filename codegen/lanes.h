@@ -21,8 +21,4 @@ bool lanes_sum_apart(IrModule *m, const Inst *loop, int acc, int lanes);
  * to bring the rows of all lanes side by side first. */
 bool lanes_copy_rows(const Inst *loop, int k);
 
-/* The operation of a carry that is nothing but a reduction, c' = op(c, e): its partial results may
- * be kept apart. OP_COUNT when it is not one. */
-Op lanes_reduction(const Inst *loop, int carry);
-
 #endif

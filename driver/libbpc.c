@@ -196,13 +196,21 @@ static bool check_options(Context *ctx, const BpcOptions *options) {
         diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0},
                    "threads is 2 to %d, or 0 or 1 for none, not %d", (int)MOST_THREADS,
                    options->threads);
+    bool named = options->export_count == 0 || options->exports;
+    for (size_t i = 0; named && i < options->export_count; i++)
+        named = options->exports[i] != NULL;
+    if (!named)
+        diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "an export of the options is NULL");
+    named = options->size_count == 0 || options->sizes;
+    for (size_t i = 0; named && i < options->size_count; i++)
+        named = options->sizes[i].name != NULL;
+    if (!named)
+        diag_error(&ctx->diags, DIAG_usage, (Loc){0, 0}, "a size of the options has no name");
     return ctx->diags.items.n == before;
 }
 
 static bool compile_module(BpcModule *module, const Job *job, const BpcOptions *options) {
     Context *ctx = &module->ctx;
-    if (!check_options(ctx, options))
-        return false;
     Source *source = source_add(&ctx->sources, job->name, job->text, job->len);
     if (!source) {
         diag_error(&ctx->diags, DIAG_file_too_large, (Loc){0, 0}, "%s is too large", job->name);
@@ -260,8 +268,11 @@ static bool run_job(void *arg) {
     BpcModule *module = job->module;
     context_init(&module->ctx, &module->owner->alloc);
     BpcOptions options = job->options ? *job->options : bpc_options_default();
-    keep_job(module, job, &options);
-    bool ok = compile_module(module, job, &options);
+    bool ok = check_options(&module->ctx, &options);
+    if (ok) {
+        keep_job(module, job, &options);
+        ok = compile_module(module, job, &options);
+    }
     for (int i = 0; i < module->ctx.diags.items.n; i++)
         keep_diagnostic(module->owner, &module->ctx, module->ctx.diags.items.data[i]);
     return ok;
@@ -318,8 +329,8 @@ static bool add_sizes(void *arg) {
     BpcSize *sizes = ARENA_ARRAY(&job->module->ctx.arena, n + job->count + 1, BpcSize);
     if (n > 0)
         memcpy(sizes, options->sizes, n * sizeof *sizes);
-    if (job->count > 0)
-        memcpy(sizes + n, job->sizes, job->count * sizeof *sizes);
+    for (size_t i = 0; i < job->count; i++)
+        sizes[n + i] = job->sizes ? job->sizes[i] : (BpcSize){NULL, 0};
     job->options = *options;
     job->options.sizes = sizes;
     job->options.size_count = n + job->count;
@@ -338,7 +349,8 @@ static bool is_for_sizes(const BpcModule *special, const BpcModule *module, cons
     if (special->options.size_count - module->options.size_count != count)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (strcmp(own[i].name, sizes[i].name) != 0 || own[i].value != sizes[i].value)
+        if (!sizes || !sizes[i].name || strcmp(own[i].name, sizes[i].name) != 0 ||
+            own[i].value != sizes[i].value)
             return false;
     return true;
 }

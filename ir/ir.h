@@ -446,6 +446,9 @@ bool inst_checks_sizes(PolyTable *polys, const Inst *inst, const Size **a, const
 int ir_loop_flag(const Inst *loop);
 /* The same, but it may stack: what later iterations stack says nothing new. */
 int ir_loop_flag_of_carries(const Inst *loop);
+/* The operation of a carry that is nothing but a reduction, c' = op(c, e): its partial results may
+ * be kept apart. OP_COUNT when it is not one. */
+Op ir_carry_reduction(const Inst *loop, int carry);
 /* Values used in `region` (or nested) but defined outside, in order of first use. */
 typedef VEC(Value *) ValueList;
 void ir_free_values(Arena *arena, const Region *region, ValueList *out);

@@ -292,3 +292,46 @@ bool param_is_integer(const Param *param) {
     return !param->is_record && param->type->rank == 0 &&
            (param->type->elem == S_i64 || param->type->elem == S_i32);
 }
+
+/* ---- carries that are reductions ---- */
+
+static int uses_of(const Region *region, const Value *value) {
+    int n = 0;
+    for (int i = 0; i < region->insts.n; i++) {
+        const Inst *inst = region->insts.data[i];
+        for (int k = 0; k < inst->n_in; k++) {
+            n += inst->in[k] == value;
+        }
+        for (int k = 0; k < inst->n_region; k++) {
+            n += uses_of(inst->regions[k], value);
+        }
+    }
+    for (int k = 0; k < region->yields.n; k++) {
+        n += region->yields.data[k] == value;
+    }
+    return n;
+}
+
+Op ir_carry_reduction(const Inst *loop, int carry) {
+    const Region *body = loop->regions[0];
+    const Value *param = body->params.data[1 + loop->attr.loop.n_slice + carry];
+    const Value *next = body->yields.data[carry];
+    const Inst *inst = next->inst;
+    if (param->type->rank > 0 || !inst || inst->region != body || inst->n_in != 2) {
+        return OP_COUNT;
+    }
+    switch (inst->op) {
+    case OP_add:
+    case OP_mul:
+    case OP_min:
+    case OP_max:
+    case OP_and:
+    case OP_or:
+        break;
+    default:
+        return OP_COUNT;
+    }
+    bool joins = inst->in[0] == param || inst->in[1] == param;
+    return joins && uses_of(body, param) == 1 && uses_of(body, next) == 1 ? inst->op
+                                                                                : OP_COUNT;
+}

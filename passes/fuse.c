@@ -30,7 +30,7 @@ typedef struct Node {
     VEC(int) members; /* of a leader: nodes of the group, itself first */
     int top;          /* of a leader: no path of dependencies leads to a node behind this one */
     bool checks, unsafe, flat, emitted;
-    bool serial;     /* of a leader: its group has a loop with carries */
+    bool serial;     /* of a leader: its group has a loop with carries that others may join */
     int users, user; /* how many nodes read its results, and the last of them */
     int mark;
 } Node;
@@ -397,6 +397,47 @@ static bool waits_for_consumer(const Block *g, const Node *node) {
            reads_join(g, user, node->group, &reads);
 }
 
+/* A loop that is nothing but one reduction: the largest, whether all are true, ... */
+static bool reduces(const Inst *loop) {
+    return loop->attr.loop.n_carry == 1 && loop->n_out == 1 && !loop->attr.loop.reverse &&
+           ir_carry_reduction(loop, 0) != OP_COUNT;
+}
+
+static bool is_yielded(const Inst *loop) {
+    const Region *region = loop->region;
+    for (int i = 0; i < region->yields.n; i++)
+        if (region->yields.data[i]->inst == loop)
+            return true;
+    return false;
+}
+
+/* Whether nothing but the node reads what the group makes, outside of the group. */
+static bool is_only_reader(const Block *g, int group, int node) {
+    const Node *leader = &g->nodes[group];
+    for (int i = 0; i < leader->members.n; i++) {
+        const Node *member = &g->nodes[leader->members.data[i]];
+        if (is_yielded(member->inst))
+            return false;
+        for (int r = 0; r < member->readers.n; r++)
+            if (member->readers.data[r] != node && g->nodes[member->readers.data[r]].group != group)
+                return false;
+    }
+    return true;
+}
+
+/* A reduction takes over the loops that make what it reduces, which nothing else wants: nothing is
+ * stored. */
+static void join_reduction(Block *g, int i) {
+    for (int k = g->leaders.n - 1, tried = 0; k >= 0 && tried < FUSE_WINDOW; k--, tried++) {
+        int j = g->leaders.data[k];
+        if (is_parallel(g->nodes[j].inst) && !g->nodes[j].serial && is_only_reader(g, j, i) &&
+            can_merge(g, j, i, true)) {
+            g->nodes[merge_groups(g, j, i)].serial = true; /* no other loop joins it */
+            return;
+        }
+    }
+}
+
 static void join_group(Block *g, int group) {
     for (int partner = 0; partner >= 0 && !g->nodes[group].serial;) {
         partner = find_partner(g, group, true);
@@ -414,6 +455,8 @@ static void join_groups(Block *g) {
             continue;
         if (is_parallel(node->inst) && !waits_for_consumer(g, node))
             join_group(g, i);
+        else if (reduces(node->inst))
+            join_reduction(g, i);
         if (node->group == i)
             vec_push(g->s->arena, &g->leaders, i);
     }

@@ -84,7 +84,10 @@ static Value *choose(IrBuilder *b, Value *c, Value *x, Value *y) {
     return ew_nest(b, OP_select, 3, (Value *[]){c, x, y});
 }
 
-/* Folds x over its leading axes into `state`, which is an acc for sums and a carry otherwise. */
+static Value *reduce_plain(IrBuilder *b, Reduce kind, Value *x, int axes);
+
+/* Folds x over its leading axes into `state`, which is an acc for sums and a carry otherwise. Where
+ * it is a number each row is reduced first, so that the outer loop is a plain reduction, too. */
 static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int axes) {
     if (axes == 0) {
         if (kind == RED_sum)
@@ -99,8 +102,12 @@ static Value *fold_nest(IrBuilder *b, Reduce kind, Value *state, Value *x, int a
     IrBuilder body;
     ir_loop_begin(b, &spec, &body);
     body.loc = b->loc;
-    Value **p = body.region->params.data;
-    ir_yield(&body, fold_nest(&body, kind, p[2], p[1], axes - 1));
+    Value **p = body.region->params.data, *next;
+    if (!sum && axes > 1 && state->type->rank == 0)
+        next = fold_nest(&body, kind, p[2], reduce_plain(&body, kind, p[1], axes - 1), 0);
+    else
+        next = fold_nest(&body, kind, p[2], p[1], axes - 1);
+    ir_yield(&body, next);
     return ir_loop_end(b, &spec, &body)->out[0];
 }
 

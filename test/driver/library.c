@@ -200,6 +200,33 @@ static void test_options(void) {
     bpc_context_free(ctx);
 }
 
+/* NULL where a name belongs, or a list that is not there, is a message. */
+static void test_missing(void) {
+    static const char text[] = "export fn f[n](x: [n]f64) -> f64 = sum(x);";
+    const char *no_export[] = {NULL};
+    BpcSize n4[] = {{"n", 4}}, no_name[] = {{NULL, 4}};
+    BpcContext *ctx = bpc_context_new(NULL);
+    for (int i = 0; i < 4; i++) {
+        BpcOptions options = bpc_options_default();
+        options.export_count = i < 2;
+        options.exports = i == 0 ? no_export : NULL;
+        options.size_count = i >= 2;
+        options.sizes = i == 2 ? no_name : NULL;
+        EXPECT(!compile(ctx, "m.bp", text, &options));
+        EXPECT(strstr(bpc_diagnostics_text(ctx), i < 2 ? "an export of the options is NULL"
+                                                       : "a size of the options has no name"));
+    }
+    BpcModule *module = compile(ctx, "m.bp", text, NULL);
+    for (int i = 0; module && i < 2; i++) { /* before and after there is another one */
+        EXPECT(!bpc_module_for_sizes(module, no_name, 1));
+        EXPECT(strstr(bpc_diagnostics_text(ctx), "a size of the options has no name"));
+        EXPECT(!bpc_module_for_sizes(module, NULL, 1));
+        EXPECT(bpc_module_for_sizes(module, n4, 1));
+    }
+    bpc_module_free(module);
+    bpc_context_free(ctx);
+}
+
 /* Threads need a runtime, and have nothing to do where each operation is watched. */
 static void test_threads(void) {
     static const char text[] = "export fn f[n](x: [n]f64) -> f64 = sum(exp(x[i]) for i);";
@@ -254,6 +281,7 @@ static void test_nan(void) {
 int main(void) {
     test_sizes();
     test_options();
+    test_missing();
     test_threads();
     test_nan();
     test_two_modules();
