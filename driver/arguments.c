@@ -405,9 +405,10 @@ static bool note_misfits(Binding *b, Diag *diag, int k) {
     for (int i = 0; i < b->f->inputs.n; i++) {
         const Leaf *leaf = &b->f->inputs.data[i];
         bool told = false;
-        for (int axis = 0; axis < leaf->type->rank; axis++)
-            told = told || needs_only(b, leaf->type->dims[axis], k);
-        if (!b->inputs[i] || !told)
+        for (int axis = 0; b->inputs[i] && axis < leaf->type->rank; axis++)
+            told = told ||
+                   (b->inputs[i]->dims[axis] >= 0 && needs_only(b, leaf->type->dims[axis], k));
+        if (!told)
             continue;
         diag_note(&b->ctx->diags, diag, "`%s` is %s, and the argument is %s: no `%s` fits",
                   leaf->path, type_text(b, leaf->type), shape_text(b, b->inputs[i]),
