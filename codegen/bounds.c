@@ -194,8 +194,9 @@ static Interval product_interval(const BoundScope *s, Interval x, Interval y) {
         return (Interval){product, product};
     }
     if (is_not_negative(x.low) && is_not_negative(y.low)) {
-        return (Interval){combine(s, BOUND_mul, x.low, y.low),
-                          combine(s, BOUND_mul, at_least_zero(s, x.high), at_least_zero(s, y.high))};
+        return (Interval){
+            combine(s, BOUND_mul, x.low, y.low),
+            combine(s, BOUND_mul, at_least_zero(s, x.high), at_least_zero(s, y.high))};
     }
     if (!x.low || !x.high || !y.low || !y.high) {
         return unknown;

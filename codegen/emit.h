@@ -289,8 +289,10 @@ void emit_inst(Emit *e, const Inst *inst);
 void emit_loop(Emit *e, const Inst *inst);
 void emit_if(Emit *e, const Inst *inst);
 void emit_loop_body(Emit *e, const Inst *loop); /* with its arrays prepared */
-/* What carry or acc j, a scalar, starts from. */
+/* What carry or acc j, a scalar, starts from: in a part of the loop, from what changes nothing. */
 Val loop_initial(Emit *e, const Inst *loop, int j);
+/* What joins the results of parts of the loop in acc j, or in a carry that is a reduction. */
+Op loop_reduction(const Inst *loop, int j);
 /* Puts initial arrays into their homes and binds results and parameters to them. */
 void loop_prepare_arrays(Emit *e, const Inst *loop);
 void loop_bind_slices(Emit *e, const Inst *loop, Val index);

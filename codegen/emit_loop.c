@@ -171,9 +171,13 @@ static void copy_carries(Emit *e, const Inst *loop) {
     }
 }
 
+Op loop_reduction(const Inst *loop, int j) {
+    return j < loop->attr.loop.n_carry ? ir_carry_reduction(loop, j) : OP_add;
+}
+
 Val loop_initial(Emit *e, const Inst *loop, int j) {
     if (e->split.loop == loop) {
-        return val_of(emit_identity(e, OP_add, loop->out[j]->type->elem));
+        return val_of(emit_identity(e, loop_reduction(loop, j), loop->out[j]->type->elem));
     }
     return *emit_val(e, loop->in[loop->attr.loop.n_slice + j]);
 }

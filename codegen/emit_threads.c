@@ -11,8 +11,8 @@
  * Each part has memory of its own for what its iterations make. Part 0 uses the places of the plan;
  * the others have copies of them behind the rest of the workspace, and so they have of the arrays
  * that the loop sums up, which start as zeros and are added in order when all parts are done; large
- * ones by all threads, each a range of their elements. Sums of scalars all start as zeros. Work
- * below some microseconds is one part, done in place. */
+ * ones by all threads, each a range of their elements. Sums of scalars, and other reductions, all
+ * start as what changes nothing. Work below some microseconds is one part, done in place. */
 #include "codegen/emit.h"
 #include "ir/einsum.h"
 
@@ -34,10 +34,16 @@ static const Size *copy_size(const Emit *e, const Type *type) {
     return count ? size_mul(polys, count, size_const(polys, scalar_bytes(type->elem))) : NULL;
 }
 
+static bool reduces(const Inst *loop) {
+    bool all = loop->attr.loop.n_carry == 0 || !loop->attr.loop.reverse;
+    for (int j = 0; all && j < loop->attr.loop.n_carry; j++)
+        all = ir_carry_reduction(loop, j) != OP_COUNT;
+    return all;
+}
+
 /* Arrays that are summed up have places of their own, which a part can take a copy of. */
 static bool can_split(const Emit *e, const Inst *loop) {
-    if (loop->op != OP_loop || loop->attr.loop.n_carry > 0 ||
-        region_holds(loop->regions[0], OP_call))
+    if (loop->op != OP_loop || !reduces(loop) || region_holds(loop->regions[0], OP_call))
         return false;
     for (int j = 0; j < loop->n_out; j++) {
         const Buffer *home = loop->out[j]->type->rank > 0 ? plan_home(e->plan, loop->out[j]) : NULL;
@@ -415,7 +421,7 @@ static void store_partials(Emit *e, const Inst *loop, LLVMValueRef partials, con
         }
 }
 
-static void add_scalars(Emit *e, const Inst *loop, LLVMValueRef partials, LLVMValueRef parts) {
+static void join_scalars(Emit *e, const Inst *loop, LLVMValueRef partials, LLVMValueRef parts) {
     LLVMValueRef *sums = ARENA_ARRAY(e->arena, n_state(loop) + 1, LLVMValueRef);
     int n = 0;
     for (int j = 0; j < n_state(loop); j++)
@@ -428,7 +434,8 @@ static void add_scalars(Emit *e, const Inst *loop, LLVMValueRef partials, LLVMVa
     for (int j = 0, k = 0; j < n_state(loop); j++)
         if (loop->out[j]->type->rank == 0) {
             View place = partial_sum(e, partials, counted.index, loop, k, j);
-            sums[k] = emit_binary(e, OP_add, place.elem, sums[k], view_load(e, &place).v);
+            sums[k] = emit_binary(e, loop_reduction(loop, j), place.elem, sums[k],
+                                  view_load(e, &place).v);
             k++;
         }
     counted_end(e, &counted, sums);
@@ -523,7 +530,7 @@ bool emit_split_loop(Emit *e, const Inst *loop) {
     run_parts(e, &part, &around, parts, extent);
     for (int j = 0; j < loop->n_out; j++)
         emit_val(e, loop->out[j])->view = whole[j];
-    add_scalars(e, loop, partials, parts);
+    join_scalars(e, loop, partials, parts);
     add_arrays(e, split, parts);
     return true;
 }

@@ -224,7 +224,7 @@ void emit_vector_loop(Emit *e, const Inst *loop, int width) {
         if (loop->out[j]->type->rank > 0) {
             continue;
         }
-        ops[n] = j < loop->attr.loop.n_carry ? ir_carry_reduction(loop, j) : OP_add;
+        ops[n] = loop_reduction(loop, j);
         elems[n] = loop->out[j]->type->elem;
         v.state[n] = j;
         accs[n] = emit_splat(e, emit_identity(e, ops[n], elems[n]));

@@ -406,8 +406,8 @@ static bool note_misfits(Binding *b, Diag *diag, int k) {
         const Leaf *leaf = &b->f->inputs.data[i];
         bool told = false;
         for (int axis = 0; b->inputs[i] && axis < leaf->type->rank; axis++)
-            told = told ||
-                   (b->inputs[i]->dims[axis] >= 0 && needs_only(b, leaf->type->dims[axis], k));
+            told =
+                told || (b->inputs[i]->dims[axis] >= 0 && needs_only(b, leaf->type->dims[axis], k));
         if (!told)
             continue;
         diag_note(&b->ctx->diags, diag, "`%s` is %s, and the argument is %s: no `%s` fits",

@@ -332,6 +332,5 @@ Op ir_carry_reduction(const Inst *loop, int carry) {
         return OP_COUNT;
     }
     bool joins = inst->in[0] == param || inst->in[1] == param;
-    return joins && uses_of(body, param) == 1 && uses_of(body, next) == 1 ? inst->op
-                                                                                : OP_COUNT;
+    return joins && uses_of(body, param) == 1 && uses_of(body, next) == 1 ? inst->op : OP_COUNT;
 }

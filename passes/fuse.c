@@ -1,5 +1,6 @@
-/* Fusion: parallel loops over one extent become one loop, and a loop with carries takes over what
- * only adds up the arrays that it stacks.
+/* Fusion: parallel loops over one extent become one loop, a loop with carries takes over what only
+ * adds up the arrays that it stacks, and a reduction takes over what makes what it reduces, where
+ * nothing else reads it.
  *
  * The instructions of a block form a graph. A loop joins an earlier group of loops of the same
  * extent when it depends on the group only iteration by iteration: through stacked results that it
