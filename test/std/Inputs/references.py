@@ -87,7 +87,7 @@ row("normal_log_cdf(a)", lambda a: -a * a / 2 - log(-a * sqrt(2 * pi)) - 1 / a *
 row("normal_quantile(a)", quantile, 0.5, 0.3, 0.01, 1e-12, 1e-300, 0.999, tol=2e-14)
 row("gamma_p(a, b)", lambda a, b: gammainc(a, 0, b, regularized=True), (2.5, 1.5), (0.3, 0.01), (0.5, 4.0), (30.0, 25.0), (30.0, 45.0),
     (1000.0, 990.0), (10.0, 1e-8), (12.0, 0.001), (1000.0, 400.0), tol=2e-13)
-row("gamma_q(a, b)", lambda a, b: gammainc(a, b, inf, regularized=True), (2.5, 1.5), (0.5, 4.0), (0.5, 60.0), (30.0, 45.0), (3.0, 200.0),
+row("gamma_q(a, b)", lambda a, b: gammainc(a, b, inf, regularized=True), (2.5, 1.5), (0.5, 4.0), (0.5, 60.0), (30.0, 45.0), (3.0, 200.0), (1.0, 2.2), (2.0, 4.5), (20.0, 21.5), (0.999999, 2.2),
     tol=2e-13)
 # ---- std/prob, continuous
 row("normal_lpdf(a, b, c)", normal, (1.5, 0.5, 2.0), (-3.0, 4.0, 0.1))
