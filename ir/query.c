@@ -10,12 +10,17 @@ const Value *ir_loop_counter(const Inst *loop) {
     const Value *index = body->params.data[0], *moved = index;
     for (int i = 0; !index->name && i < body->insts.n; i++) {
         const Inst *inst = body->insts.data[i];
-        bool adds = inst->op == OP_add && (inst->in[0] == moved || inst->in[1] == moved);
-        if (adds || (inst->op == OP_sub && inst->in[1] == moved)) {
-            moved = inst->out[0];
-            if (moved->name) {
-                return moved;
-            }
+        bool sub = inst->op == OP_sub && inst->in[1] == moved;
+        if (!sub && (inst->op != OP_add || (inst->in[0] != moved && inst->in[1] != moved))) {
+            continue;
+        }
+        const Value *other = inst->in[inst->in[0] == moved ? 1 : 0];
+        if (region_contains(body, other->region)) {
+            continue;
+        }
+        moved = inst->out[0];
+        if (moved->name) {
+            return moved;
         }
     }
     return index;
