@@ -650,6 +650,14 @@ void check_rule(Checker *c, Rule *rule) {
             check_builtin_rule(c, rule, &builtin);
             return;
         }
+        if (is_function_name(c, rule->name.atom)) {
+            Diag *diag = diag_error(c->diags, DIAG_rule_signature, rule->name.loc,
+                                    "`%s` belongs to the language and keeps its derivatives",
+                                    rule->name.atom);
+            diag_hint(c->diags, diag,
+                      "rules are for functions of the program and for elementwise ones: `exp`");
+            return;
+        }
         Diag *diag = diag_error(c->diags, DIAG_unknown_function, rule->name.loc,
                                 "unknown function `%s`", rule->name.atom);
         const char *names[256];
