@@ -317,7 +317,7 @@ static bool check_is_of_index(const Inst *check, const Inst *inst) {
 /* extent >= lo + m for a constant start, or 0 <= lo && lo <= hi && hi <= extent: a range. */
 static bool check_is_of_range(const Inst *check, const Inst *inst) {
     const Value *low, *high, *i, *hi, *extent;
-    int64_t end, m;
+    int64_t end, m, sum;
     if (inst->op != OP_slice)
         return false;
     const Inst *lo = inst->in[1]->inst;
@@ -325,7 +325,8 @@ static bool check_is_of_range(const Inst *check, const Inst *inst) {
     if (compares(check->in[0], OP_ge, &extent, &hi) && lo && lo->op == OP_const && hi->inst &&
         hi->inst->op == OP_const) {
         end = hi->inst->attr.integer;
-        return size_is_const(inst->out[0]->type->dims[0], &m) && end == lo->attr.integer + m &&
+        return size_is_const(inst->out[0]->type->dims[0], &m) &&
+               !__builtin_add_overflow(lo->attr.integer, m, &sum) && end == sum &&
                is_size_value(extent, n);
     }
     return compares(check->in[0], OP_and, &low, &high) && compares(high, OP_le, &hi, &extent) &&

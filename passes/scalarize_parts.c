@@ -287,7 +287,7 @@ static int slice_position(const Inst *inst, IrMap *map, int *count) {
         row *= constant_extent(type->dims[d]);
     int rows = constant_extent(inst->in[1]->type->dims[0]), extent = constant_extent(type->dims[0]);
     if (!lo->inst || lo->inst->op != OP_const || lo->inst->attr.integer < 0 ||
-        lo->inst->attr.integer + rows > extent)
+        lo->inst->attr.integer > extent - rows)
         return -1;
     *count = rows * row;
     return (int)lo->inst->attr.integer * row;
