@@ -135,8 +135,7 @@ $(BUILD)/libbpc.a: $(lib_objs)
 	$(call say,AR $@)
 	$(Q)ar rcs $@ $^
 
-# What hosts link beside objects compiled with --threads.
-# Hosts link it, which do not count lines.
+# What hosts link beside objects compiled with --threads; they do not count lines.
 $(BUILD)/obj/runtime/%.o: override CFLAGS := $(filter-out --coverage,$(CFLAGS))
 $(BUILD)/libbpcrt.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard runtime/*.c))
 	@rm -f $@

@@ -441,9 +441,8 @@ static const Inst *find_array(const Region *region, const SizeSym *sym) {
         for (int k = 0; k < inst->n_region && !found; k++)
             found = find_array(inst->regions[k], sym);
         for (int k = 0; k < inst->n_out && !found; k++)
-            for (int d = 0; d < inst->out[k]->type->rank; d++)
-                if (size_mentions(inst->out[k]->type->dims[d], sym))
-                    found = inst;
+            if (ir_type_mentions(inst->out[k]->type, sym))
+                found = inst;
     }
     return found;
 }

@@ -319,9 +319,8 @@ static bool chooses_of_size(const Region *region, const SizeSym *sym) {
     for (int i = 0; i < region->insts.n; i++) {
         const Inst *inst = region->insts.data[i];
         for (int k = 0; inst->op == OP_if && k < inst->n_out; k++)
-            for (int d = 0; d < inst->out[k]->type->rank; d++)
-                if (size_mentions(inst->out[k]->type->dims[d], sym))
-                    return true;
+            if (ir_type_mentions(inst->out[k]->type, sym))
+                return true;
         for (int k = 0; k < inst->n_region; k++)
             if (chooses_of_size(inst->regions[k], sym))
                 return true;

@@ -34,16 +34,10 @@ static const Size *copy_size(const Emit *e, const Type *type) {
     return count ? size_mul(polys, count, size_const(polys, scalar_bytes(type->elem))) : NULL;
 }
 
-static bool reduces(const Inst *loop) {
-    bool all = loop->attr.loop.n_carry == 0 || !loop->attr.loop.reverse;
-    for (int j = 0; all && j < loop->attr.loop.n_carry; j++)
-        all = ir_carry_reduction(loop, j) != OP_COUNT;
-    return all;
-}
-
 /* Arrays that are summed up have places of their own, which a part can take a copy of. */
 static bool can_split(const Emit *e, const Inst *loop) {
-    if (loop->op != OP_loop || !reduces(loop) || region_holds(loop->regions[0], OP_call))
+    if (loop->op != OP_loop || (loop->attr.loop.n_carry > 0 && loop->attr.loop.reverse) ||
+        !ir_carries_reduce(loop) || region_holds(loop->regions[0], OP_call))
         return false;
     for (int j = 0; j < loop->n_out; j++) {
         const Buffer *home = loop->out[j]->type->rank > 0 ? plan_home(e->plan, loop->out[j]) : NULL;

@@ -93,12 +93,10 @@ static bool region_fits(const Region *region, const Inst *outer) {
 }
 
 static bool loop_fits(const Inst *loop) {
-    for (int j = 0; j < loop->attr.loop.n_carry; j++) {
-        if (ir_carry_reduction(loop, j) == OP_COUNT) {
-            return false;
-        }
-    }
     int64_t extent;
+    if (!ir_carries_reduce(loop)) {
+        return false;
+    }
     if (size_is_const(loop->attr.loop.extent, &extent) && extent < 3) {
         return false;
     }

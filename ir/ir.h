@@ -303,6 +303,7 @@ static inline bool type_is_scalar(const Type *t) {
 }
 const Size *ir_type_count(IrModule *m,
                           const Type *type); /* product of the dims; NULL on overflow */
+bool ir_type_mentions(const Type *type, const SizeSym *sym); /* in one of its extents */
 /* Whether an array may be seen as one of the other type: as many elements, as far as is known
  * before it runs. */
 bool ir_may_reshape(IrModule *m, const Type *from, const Type *to);
@@ -449,6 +450,7 @@ int ir_loop_flag_of_carries(const Inst *loop);
 /* The operation of a carry that is nothing but a reduction, c' = op(c, e): its partial results may
  * be kept apart. OP_COUNT when it is not one. */
 Op ir_carry_reduction(const Inst *loop, int carry);
+bool ir_carries_reduce(const Inst *loop); /* every carry is one */
 /* Values used in `region` (or nested) but defined outside, in order of first use. */
 typedef VEC(Value *) ValueList;
 void ir_free_values(Arena *arena, const Region *region, ValueList *out);

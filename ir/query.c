@@ -339,3 +339,12 @@ Op ir_carry_reduction(const Inst *loop, int carry) {
     bool joins = inst->in[0] == param || inst->in[1] == param;
     return joins && uses_of(body, param) == 1 && uses_of(body, next) == 1 ? inst->op : OP_COUNT;
 }
+
+bool ir_carries_reduce(const Inst *loop) {
+    for (int j = 0; j < loop->attr.loop.n_carry; j++) {
+        if (ir_carry_reduction(loop, j) == OP_COUNT) {
+            return false;
+        }
+    }
+    return true;
+}

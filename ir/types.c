@@ -129,3 +129,12 @@ bool ir_may_reshape(IrModule *m, const Type *from, const Type *to) {
     int64_t gap;
     return from->elem == to->elem && difference && !(size_is_const(difference, &gap) && gap != 0);
 }
+
+bool ir_type_mentions(const Type *type, const SizeSym *sym) {
+    for (int k = 0; k < type->rank; k++) {
+        if (size_mentions(type->dims[k], sym)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -401,7 +401,7 @@ static bool waits_for_consumer(const Block *g, const Node *node) {
 /* A loop that is nothing but one reduction: the largest, whether all are true, ... */
 static bool reduces(const Inst *loop) {
     return loop->attr.loop.n_carry == 1 && loop->n_out == 1 && !loop->attr.loop.reverse &&
-           ir_carry_reduction(loop, 0) != OP_COUNT;
+           ir_carries_reduce(loop);
 }
 
 static bool is_yielded(const Inst *loop) {

@@ -59,7 +59,7 @@ typedef struct DeriveError {
     const Func *func; /* what cannot be differentiated */
     Loc loc;
     const char *why;
-    const Transposed *within; /* while there is no error */
+    const Transposed *within; /* while there is none: what is being transposed */
 } DeriveError;
 
 /* Whether the tangents or cotangents that a derivative starts from may be 0 by structure. */
